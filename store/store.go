@@ -1,0 +1,116 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Errors that every engine returns, wrapped with what it was about.
+var (
+	ErrNotFound = errors.New("not found")        // the record isn't there
+	ErrLocked   = errors.New("store is locked")  // another process has it open
+	ErrCorrupt  = errors.New("store is corrupt") // what is there can't be what was written
+	ErrNewer    = errors.New("store has a newer schema than this version knows")
+	ErrDirty    = errors.New("the function failed after it had written")
+	ErrFull     = errors.New("no space left for the store")
+)
+
+// Store keeps Whittle's state. It is safe for concurrent use.
+type Store interface {
+	// View runs fn on one consistent snapshot: it sees every commit that was durable when View
+	// began, whole, and none that came after. The Reader and the bytes it returns are good only
+	// until fn returns. View returns fn's error as it is.
+	View(ctx context.Context, fn func(Reader) error) error
+
+	// Update runs the functions one after another in one write transaction, each seeing what the
+	// ones before it wrote, and makes it durable. Only one Update runs at a time.
+	//
+	// Each function's outcome is its own: the slice has one element for each function, nil where
+	// its writes are part of the commit. A function must look before it writes: one that fails
+	// before its first write leaves the others' work standing; one that fails after writing
+	// undoes the whole transaction, and Update returns ErrDirty.
+	//
+	// When Update returns a nil error, the writes of all functions with a nil outcome are durable:
+	// they survive a crash of the process and of the machine. When it returns an error, either none
+	// or all of them are; the engine settles which before any later call returns, so that a View
+	// after the failed Update shows the truth. Engines never retry a failed commit by themselves.
+	Update(ctx context.Context, fns ...func(Tx) error) ([]error, error)
+
+	// Close waits for running calls and releases the store. Later calls fail.
+	Close() error
+}
+
+// Reader reads one consistent state.
+type Reader interface {
+	// Meta is the state of the store as a whole.
+	Meta() (Meta, error)
+
+	// Policy is one version of the policy document; ErrNotFound if there is none.
+	Policy(version uint64) (Policy, error)
+
+	// Keys lists all signing keys, in no order.
+	Keys() ([]Key, error)
+	// Secret is one named secret of the server itself (a seed, a pepper); ErrNotFound if there is none.
+	Secret(name string) ([]byte, error)
+
+	// Credentials lists the credentials of all clients, in no order.
+	Credentials() ([]Credential, error)
+
+	// Opaque is the row of an opaque token; ErrNotFound if there is none.
+	Opaque(hash [32]byte) (Opaque, error)
+	// Uses is what is left of a use-limited token; ErrNotFound if it isn't counted (any more).
+	Uses(token [16]byte) (Uses, error)
+	// UseSeen says whether the use id was counted for the token, and until when it is remembered.
+	UseSeen(token [16]byte, useID string) (bool, error)
+
+	// Revocations calls fn for each live revocation numbered above after, in ascending order, until
+	// fn returns false.
+	Revocations(after uint64, fn func(Revocation) bool) error
+
+	// Person is the key record of a person whom entries name; ErrNotFound if there is none or it
+	// was erased.
+	Person(lookup [32]byte) (Person, error)
+
+	// Entries calls fn with the audit entries from index on, in order, until fn returns false. The
+	// bytes are good only until fn returns.
+	Entries(from uint64, fn func(index uint64, entry []byte) bool) error
+}
+
+// Tx reads and writes within one Update. Each Put replaces what was there.
+type Tx interface {
+	Reader
+
+	// PutPolicy adds a version and makes it current. Versions are consecutive from 1.
+	PutPolicy(Policy) error
+
+	PutKey(Key) error
+	DeleteKey(id string) error
+	PutSecret(name string, value []byte) error
+
+	PutCredential(Credential) error
+	DeleteCredential(client, id string) error
+
+	PutOpaque(Opaque) error
+	PutUses(Uses) error
+	// PutUseSeen remembers that the use id was counted for the token, until then.
+	PutUseSeen(token [16]byte, useID string, until time.Time) error
+
+	// AppendRevocation numbers the revocation, one above the newest, and writes it.
+	AppendRevocation(Revocation) (seq uint64, err error)
+	// DeleteRevocation lifts it; the sequence doesn't go back.
+	DeleteRevocation(seq uint64) error
+
+	PutPerson(Person) error
+
+	// AppendEntry writes the next audit entry and returns its index; indexes are consecutive from 0.
+	// Meta's Size and Head change with it. A store's time never goes back: an earlier at is ignored.
+	AppendEntry(entry []byte, leaf [32]byte, at time.Time) (index uint64, err error)
+
+	// SetGeneration begins a new generation. Only for making and restoring a store.
+	SetGeneration([16]byte) error
+
+	// DropExpired deletes up to limit records that ended before then: opaque tokens, uses, use ids and
+	// revocations. It returns how many it deleted.
+	DropExpired(before time.Time, limit int) (int, error)
+}
