@@ -1,0 +1,69 @@
+package live
+
+import (
+	"errors"
+	"sync"
+	"time"
+)
+
+// MaxJump is how far the wall clock may move against the time that really passed.
+const MaxJump = 10 * time.Minute
+
+// ErrClock is what [Clock.Trust] returns after a jump.
+var ErrClock = errors.New("the clock jumped by more than ten minutes; check it, then restart with the clock accepted")
+
+// Clock is a clock that never goes back: the later of the wall's time and the highest time seen,
+// also in earlier runs. If the wall jumps by more than [MaxJump] against the time that really
+// passed, in either direction, the clock is no longer trusted: it goes on by the time that passes,
+// and nothing is minted and nothing forgotten until an administrator looked.
+type Clock struct {
+	wall    func() time.Time
+	elapsed func() time.Duration
+
+	mu      sync.Mutex
+	highest time.Time
+	offset  time.Duration // wall minus elapsed, as Unix time, when last read
+	ticked  time.Duration // elapsed when last read
+	jumped  bool
+}
+
+// NewClock starts a clock that is never before highest, the newest time in the store. wall is the
+// time of day; elapsed a clock that only ever runs on, such as time.Since of a fixed moment.
+// Restarting with accept is how an administrator says that the wall is right after a jump back.
+func NewClock(wall func() time.Time, elapsed func() time.Duration, highest time.Time, accept bool) *Clock {
+	now, ticks := wall(), elapsed()
+	return &Clock{
+		wall: wall, elapsed: elapsed, highest: highest, ticked: ticks,
+		offset: time.Duration(now.UnixNano()) - ticks,
+		jumped: !accept && highest.Sub(now) > MaxJump,
+	}
+}
+
+// Now is the time, in UTC; it never goes back.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now, ticks := c.wall().Round(0), c.elapsed()
+	offset := time.Duration(now.UnixNano()) - ticks
+	if moved := offset - c.offset; moved > MaxJump || moved < -MaxJump {
+		c.jumped = true
+	}
+	if c.jumped {
+		now = c.highest.Add(ticks - c.ticked)
+	}
+	c.offset, c.ticked = offset, ticks
+	if now.After(c.highest) {
+		c.highest = now
+	}
+	return c.highest.UTC()
+}
+
+// Trust says whether the clock can be minted by: nil, or [ErrClock].
+func (c *Clock) Trust() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.jumped {
+		return ErrClock
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package live
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/whittle-sts/whittle/store"
+)
+
+const shards = 64
+
+// pending is the number of a revocation that isn't durable yet: above every token's sequence, so
+// it kills all that match. Tokens minted meanwhile have a lower number than it will get.
+const pending = math.MaxUint64
+
+// Revocations is every live revocation, by the digest of its selector. It is safe for concurrent
+// use. A look-up takes one read lock for each probe, or none while nothing is revoked at all.
+type Revocations struct {
+	live   atomic.Int64  // how many there are: the 'none at all' test
+	newest atomic.Uint64 // the revocation sequence: all up to it are in the maps
+	shard  [shards]struct {
+		sync.RWMutex
+		byDigest map[digest]mark
+	}
+}
+
+// mark is what is kept of a selector's revocations: the newest of each sort.
+type mark struct {
+	seq     uint64 // kills tokens whose sequence is below it
+	at      int64  // Unix seconds; kills outside tokens issued up to then
+	expires int64  // Unix seconds when it may be forgotten; 0: never
+	block   bool   // kills new tokens too
+}
+
+func newRevocations() *Revocations {
+	r := &Revocations{}
+	for i := range r.shard {
+		r.shard[i].byDigest = make(map[digest]mark)
+	}
+	return r
+}
+
+// Newest is the revocation sequence. Whoever reads it before looking at the revocations has seen
+// all that are numbered up to it.
+func (r *Revocations) Newest() uint64 { return r.newest.Load() }
+
+// Len is how many selectors are revoked.
+func (r *Revocations) Len() int { return int(r.live.Load()) }
+
+// Announce makes a revocation act before it is durable. It stays even if the commit fails: taking
+// power away never waits, and the caller is told to ask again.
+func (r *Revocations) Announce(s Selector, block bool, at time.Time) {
+	r.put(s, mark{seq: pending, at: at.Unix(), block: block})
+}
+
+// Apply puts a durable revocation in place of its announcement.
+func (r *Revocations) Apply(rev store.Revocation) {
+	m := mark{seq: rev.Seq, at: rev.At.Unix(), block: rev.Block}
+	if !rev.Expires.IsZero() {
+		m.expires = rev.Expires.Unix()
+	}
+	r.put(Selector{Kind(rev.Kind), rev.Selector}, m)
+	for {
+		newest := r.newest.Load()
+		if rev.Seq <= newest || r.newest.CompareAndSwap(newest, rev.Seq) {
+			return
+		}
+	}
+}
+
+// Lift is Apply for the revocation that takes a block's place: it ends the block and revives nothing.
+func (r *Revocations) Lift(rev store.Revocation) {
+	d := Selector{Kind(rev.Kind), rev.Selector}.digest()
+	shard := &r.shard[d[0]%shards]
+	shard.Lock()
+	m := shard.byDigest[d]
+	m.block = false
+	shard.byDigest[d] = m
+	shard.Unlock()
+	r.Apply(rev)
+}
+
+func (r *Revocations) put(s Selector, m mark) {
+	d := s.digest()
+	shard := &r.shard[d[0]%shards]
+	shard.Lock()
+	defer shard.Unlock()
+	old, known := shard.byDigest[d]
+	if known {
+		m = old.merge(m)
+	} else {
+		r.live.Add(1)
+	}
+	shard.byDigest[d] = m
+}
+
+// merge is what two revocations of one selector come to: the newest number, and a block as long
+// as one of them blocks. A durable revocation takes the place of an announcement.
+func (m mark) merge(n mark) mark {
+	out := n
+	if m.seq != pending && n.seq != pending {
+		out.seq = max(m.seq, n.seq)
+	}
+	out.at = max(m.at, n.at)
+	out.block = m.block || n.block
+	out.expires = max(m.expires, n.expires)
+	if out.block || n.seq == pending {
+		out.expires = 0
+	}
+	return out
+}
+
+func (r *Revocations) get(d digest) (mark, bool) {
+	shard := &r.shard[d[0]%shards]
+	shard.RLock()
+	defer shard.RUnlock()
+	m, ok := shard.byDigest[d]
+	return m, ok
+}
+
+// Forget drops what ended before then.
+func (r *Revocations) Forget(then time.Time) {
+	for i := range r.shard {
+		shard := &r.shard[i]
+		shard.Lock()
+		for d, m := range shard.byDigest {
+			if m.expires != 0 && m.expires < then.Unix() {
+				delete(shard.byDigest, d)
+				r.live.Add(-1)
+			}
+		}
+		shard.Unlock()
+	}
+}

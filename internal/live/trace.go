@@ -1,0 +1,117 @@
+package live
+
+import (
+	"time"
+
+	"github.com/whittle-sts/whittle/internal/token"
+)
+
+// Skew is how far an outside issuer's clock may be off ours.
+const Skew = time.Minute
+
+// Trace is all that a token can be killed by, worked out once from its claims.
+type Trace struct {
+	rev    uint64
+	issued int64 // Unix seconds, for an outside token; 0 for one of ours
+	probes []probe
+}
+
+type probe struct {
+	digest   digest
+	selector Selector
+}
+
+// TraceOf is the trace of a token of ours.
+func TraceOf(c *token.Claims) Trace {
+	t := Trace{rev: c.Rev}
+	t.add(OfToken(c.ID))
+	for _, id := range c.Lineage {
+		t.add(OfToken(id))
+	}
+	t.add(OfTask(c.Task))
+	root := c.Evidence.Root
+	t.add(OfSubject(root.ID))
+	if !root.IsClient() {
+		t.add(OfIssuer(root.Issuer))
+	}
+	for _, group := range root.Groups {
+		t.add(OfGroup(root.Issuer, group))
+	}
+	for _, actor := range c.Evidence.Actors {
+		t.add(OfSubject(actor))
+		if !actor.IsClient() {
+			t.add(OfIssuer(actor.Issuer))
+		}
+	}
+	for _, hop := range c.Evidence.Hops {
+		t.add(OfClient(hop.Client))
+		if hop.Key != "" {
+			t.add(OfKey(hop.Key))
+		}
+	}
+	return t
+}
+
+// TraceOutside is the trace of an outside token with what it says of its principal. A token that
+// doesn't say when it was issued is taken for as old as can be.
+func TraceOutside(issued time.Time, selectors ...Selector) Trace {
+	t := Trace{issued: max(1, issued.Unix())}
+	for _, s := range selectors {
+		t.add(s)
+	}
+	return t
+}
+
+func (t *Trace) add(s Selector) {
+	for _, p := range t.probes {
+		if p.selector == s {
+			return
+		}
+	}
+	t.probes = append(t.probes, probe{s.digest(), s})
+}
+
+// Also is the trace with one more selector, such as the key that the token was verified with.
+func (t Trace) Also(s Selector) Trace {
+	t.probes = append(t.probes[:len(t.probes):len(t.probes)], probe{s.digest(), s})
+	return t
+}
+
+// Killed says whether a revocation kills the token, and which.
+func (r *Revocations) Killed(t Trace) (Selector, bool) {
+	if r.live.Load() == 0 {
+		return Selector{}, false
+	}
+	for i := range t.probes {
+		p := &t.probes[i]
+		m, ok := r.get(p.digest)
+		if ok && m.kills(t, p.selector.Kind) {
+			return p.selector, true
+		}
+	}
+	return Selector{}, false
+}
+
+// Blocked says whether new tokens are refused for any of the selectors, and for which.
+func (r *Revocations) Blocked(selectors ...Selector) (Selector, bool) {
+	if r.live.Load() == 0 {
+		return Selector{}, false
+	}
+	for _, s := range selectors {
+		if m, ok := r.get(s.digest()); ok && m.block {
+			return s, true
+		}
+	}
+	return Selector{}, false
+}
+
+func (m mark) kills(t Trace, kind Kind) bool {
+	switch {
+	case m.block, kind == Token:
+		return true
+	case t.issued != 0:
+		return t.issued <= m.at+int64(Skew/time.Second)
+	default:
+		return t.rev < m.seq
+	}
+}
