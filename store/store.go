@@ -71,6 +71,8 @@ type Reader interface {
 	// Person is the key record of a person whom entries name; ErrNotFound if there is none or it
 	// was erased.
 	Person(lookup [32]byte) (Person, error)
+	// PersonByID is the same record by its ID, as entries name it; ErrNotFound likewise.
+	PersonByID(id [16]byte) (Person, error)
 
 	// Entries calls fn with the audit entries from index on, in order, until fn returns false. The
 	// bytes are good only until fn returns.
