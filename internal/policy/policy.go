@@ -1,0 +1,122 @@
+package policy
+
+import (
+	"crypto/sha256"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/whittle-sts/whittle/internal/scope"
+)
+
+// Policy is one version of the document, checked and ready to decide. It is never changed once
+// compiled, and safe for concurrent use.
+type Policy struct {
+	version   uint64
+	source    []byte
+	digest    [32]byte
+	catalogue *scope.Catalogue
+	limited   map[string]limits // only scopes that have limits
+	roles     map[string]scope.Set
+	issuers   map[string]*Issuer
+	clients   map[string]*Client
+	resources map[string]*Resource
+	audiences map[string]*Resource // by identifier and by alias
+	bindings  map[string]*binding
+	holders   map[selector][]*binding // by who holds them
+	rules     map[string]*rule
+	ruled     map[string][]*rule // by client, in the document's order
+	grouped   map[selector]bool  // the groups that some rule's subject names
+}
+
+// limits is what a scope's entry says of every token that can use it.
+type limits struct {
+	lifetime time.Duration // 0: none
+	uses     uint32        // 0: none
+}
+
+// Compile parses, checks and compiles a document. The version is the number that the store gives
+// it; 0 is one that isn't applied. The file names the document in problems. On failure the error
+// is a [*Problems].
+func Compile(source []byte, file string, version uint64) (*Policy, error) {
+	problems := &Problems{file: file, source: string(source)}
+	p := &Policy{
+		version: version, source: slices.Clone(source), digest: sha256.Sum256(source),
+		limited: map[string]limits{}, roles: map[string]scope.Set{}, issuers: map[string]*Issuer{},
+		clients: map[string]*Client{}, resources: map[string]*Resource{}, audiences: map[string]*Resource{},
+		bindings: map[string]*binding{}, holders: map[selector][]*binding{},
+		rules: map[string]*rule{}, ruled: map[string][]*rule{}, grouped: map[selector]bool{},
+	}
+	if root := load(source, problems); root != nil {
+		c := &compiler{reader: reader{problems}, policy: p, patterns: map[string]scope.Set{}}
+		c.document(root)
+	}
+	if err := problems.err(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Version is the number that the store gave the document; 0 if it isn't applied.
+func (p *Policy) Version() uint64 { return p.version }
+
+// Source is the document as it was written.
+func (p *Policy) Source() []byte { return slices.Clone(p.source) }
+
+// Digest is the SHA-256 of the source.
+func (p *Policy) Digest() [32]byte { return p.digest }
+
+// Catalogue is all scopes that can be asked for.
+func (p *Policy) Catalogue() *scope.Catalogue { return p.catalogue }
+
+// Client is the entry of the client with the id.
+func (p *Policy) Client(id string) (*Client, bool) {
+	c, ok := p.clients[id]
+	return c, ok
+}
+
+// Clients lists the ids of all clients, sorted.
+func (p *Policy) Clients() []string { return slices.Sorted(maps.Keys(p.clients)) }
+
+// Administrators lists the clients that may apply a policy, sorted.
+func (p *Policy) Administrators() []string {
+	var ids []string
+	for id, c := range p.clients {
+		if c.Can(PolicyApply) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// Issuers lists the outside issuers by name.
+func (p *Policy) Issuers() []Issuer {
+	out := make([]Issuer, 0, len(p.issuers))
+	for _, name := range slices.Sorted(maps.Keys(p.issuers)) {
+		out = append(out, *p.issuers[name])
+	}
+	return out
+}
+
+// Resource is the resource with exactly this identifier (RFC 8707 section 2): no normalising, no
+// prefixes.
+func (p *Policy) Resource(id string) (*Resource, bool) {
+	r, ok := p.resources[id]
+	return r, ok
+}
+
+// Audience is the resource that the `audience` parameter means: by identifier or alias, exactly.
+func (p *Policy) Audience(name string) (*Resource, bool) {
+	r, ok := p.audiences[name]
+	return r, ok
+}
+
+// Serves lists the identifiers of the resources that the client serves, sorted.
+func (p *Policy) Serves(client string) []string {
+	c, ok := p.clients[client]
+	if !ok {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(c.serves))
+}
