@@ -1,0 +1,95 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// MaxEntry is the most bytes of an entry: what an entry bundle of C2SP tlog-tiles can hold.
+const MaxEntry = 65535
+
+// Errors of the form.
+var (
+	ErrTooLarge = fmt.Errorf("an audit entry has at most %d bytes", MaxEntry)
+	ErrEntry    = errors.New("not an audit entry")
+)
+
+// Entry is an event in its stored form, ready for [Log.Do]. Only [Log.Prepare] makes one.
+type Entry struct {
+	event   Event // its people sealed
+	bytes   []byte
+	sealers []sealer // one for each of the event's people
+}
+
+// timeLayout is RFC 3339 with milliseconds; all times are UTC.
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+// encoding writes times in the one layout.
+var encoding = json.WithMarshalers(json.MarshalToFunc(func(enc *jsontext.Encoder, t time.Time) error {
+	t = t.UTC()
+	if year := t.Year(); year < 0 || year > 9999 {
+		return errors.New("the time is out of range")
+	}
+	return enc.WriteToken(jsontext.String(t.Format(timeLayout)))
+}))
+
+// encode writes the event, whose people are sealed, as canonical JSON (RFC 8785).
+func encode(e *Event) ([]byte, error) {
+	b, err := json.Marshal(e, encoding)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrEvent, err)
+	}
+	if len(b) > MaxEntry {
+		return nil, ErrTooLarge
+	}
+	return b, nil
+}
+
+// leafHash is the hash of an entry in the tree (RFC 6962 section 2.1).
+func leafHash(entry []byte) [32]byte { return tlog.RecordHash(entry) }
+
+// Decode reads an entry without any key: its people stay sealed. It takes exactly what encoding the
+// event again gives, so an entry has one form, and a member that this version doesn't know is an error
+// instead of being overlooked.
+func Decode(entry []byte) (Event, error) {
+	var e Event
+	if len(entry) > MaxEntry {
+		return Event{}, fmt.Errorf("%w: %w", ErrEntry, ErrTooLarge)
+	}
+	if err := json.Unmarshal(entry, &e, json.RejectUnknownMembers(true)); err != nil {
+		return Event{}, fmt.Errorf("%w: %w", ErrEntry, err)
+	}
+	if e.Format != Format {
+		return Event{}, fmt.Errorf("%w: format %d, not %d", ErrEntry, e.Format, Format)
+	}
+	for i := range e.People {
+		if err := e.People[i].checkSealed(); err != nil {
+			return Event{}, fmt.Errorf("%w: person %d: %w", ErrEntry, i, err)
+		}
+	}
+	again, err := encode(&e)
+	if err != nil || !bytes.Equal(again, entry) {
+		return Event{}, fmt.Errorf("%w: not in canonical form", ErrEntry)
+	}
+	return e, nil
+}
+
+// toText is how bytes stand in an entry: base64url without padding.
+func toText(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+// fromText reads what toText wrote, and nothing else.
+func fromText(s string) ([]byte, error) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	if err != nil || s == "" || strings.ContainsAny(s, "\r\n") {
+		return nil, errors.New("malformed base64url")
+	}
+	return b, nil
+}

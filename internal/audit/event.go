@@ -1,0 +1,103 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind is what an entry is about.
+type Kind string
+
+// The kinds so far. A kind may be added, never given another meaning.
+const (
+	KindExchange          Kind = "exchange"           // a token exchange (RFC 8693)
+	KindClientCredentials Kind = "client_credentials" // a client asked for itself (RFC 6749 section 4.4)
+	KindUse               Kind = "introspection_use"  // a counted use of a use-limited token
+	KindRevocation        Kind = "revocation"         // power was taken away
+	KindUnblock           Kind = "unblock"            // a block was lifted
+	KindPolicy            Kind = "policy"             // a version of the policy
+	KindCredential        Kind = "credential"         // a client's credential
+	KindKey               Kind = "key"                // a signing key
+	KindBootstrap         Kind = "bootstrap"          // a generation began
+	KindRefusals          Kind = "refusals"           // refusals that were only counted
+	KindClock             Kind = "clock"              // the clock jumped, or was accepted after a jump
+	KindAdministration    Kind = "administration"     // an administrative operation that was refused
+)
+
+// Outcome is how it ended.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeGranted Outcome = "granted"
+	OutcomeRefused Outcome = "refused"
+	OutcomeDone    Outcome = "done"
+)
+
+// Format is the form that this version writes (docs/decisions/0002).
+const Format = 1
+
+// Event is one thing that happened, with all inputs of the decision. It never holds a token's text
+// or a secret. Everything but what stands in People's Personal is stored in the clear, so nothing else
+// may name a person.
+//
+// The fields stand in the order of their JSON names, which makes the encoding canonical (RFC 8785).
+type Event struct {
+	ActorToken   *Token    `json:"actor_token,omitzero"`
+	Asked        *Asked    `json:"asked,omitzero"`
+	Change       *Change   `json:"change,omitzero"`
+	Client       string    `json:"client,omitzero"` // the authenticated client; empty: the server itself
+	Counted      *Counted  `json:"counted,omitzero"`
+	Credential   string    `json:"credential,omitzero"` // the id of what the client proved itself with
+	Decision     string    `json:"decision"`            // from [NewDecision]; Prepare makes one if empty
+	Detail       string    `json:"detail,omitzero"`     // Reason in more words
+	Format       int       `json:"format"`              // set by Prepare
+	From         string    `json:"from,omitzero"`       // the client's network address
+	Granted      *Granted  `json:"granted,omitzero"`
+	Kind         Kind      `json:"kind"`
+	Outcome      Outcome   `json:"outcome"`
+	People       []Person  `json:"people,omitempty"`
+	Policy       uint64    `json:"policy,omitzero"`   // the version that decided
+	Reason       string    `json:"reason,omitzero"`   // a short stable word
+	Removed      []Removal `json:"removed,omitempty"` // why less was granted than asked for
+	Rev          uint64    `json:"rev,omitzero"`      // the revocation sequence that was read first
+	Revoked      *Revoked  `json:"revoked,omitzero"`
+	Rule         string    `json:"rule,omitzero"` // the rule that decided
+	SubjectToken *Token    `json:"subject_token,omitzero"`
+	Time         time.Time `json:"time"` // milliseconds, UTC; Prepare takes the decision's if zero
+	Used         *Used     `json:"used,omitzero"`
+	Wire         string    `json:"wire,omitzero"` // grpc, connect or oauth; empty: the server itself
+}
+
+// ErrEvent is what [Log.Prepare] wraps when an event can't be an entry.
+var ErrEvent = errors.New("not an audit event")
+
+// maxNumber is the most that a JSON number holds exactly (RFC 8785 section 3.2.2.3).
+const maxNumber = 1 << 53
+
+// check says why the event can't be an entry, if it can't.
+func (e *Event) check() error {
+	at, err := decisionTime(e.Decision)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrEvent, err)
+	case !at.Equal(e.Time):
+		return fmt.Errorf("%w: its decision id is of another time", ErrEvent)
+	case e.Kind == "" || e.Outcome == "":
+		return fmt.Errorf("%w: kind or outcome is missing", ErrEvent)
+	case max(e.Policy, e.Rev) > maxNumber,
+		e.Counted != nil && e.Counted.Count > maxNumber,
+		e.Revoked != nil && e.Revoked.Seq > maxNumber,
+		e.Change != nil && e.Change.Version > maxNumber:
+		return fmt.Errorf("%w: a number is too large", ErrEvent)
+	case e.Revoked != nil && e.Revoked.Kind == string(RoleSubject) && e.Revoked.Selector != "":
+		return fmt.Errorf("%w: a revoked subject belongs among the people", ErrEvent)
+	}
+	for i := range e.People {
+		if e.People[i].Role == "" || e.People[i].Subject == "" {
+			return fmt.Errorf("%w: a person without a role or a subject", ErrEvent)
+		}
+	}
+	return nil
+}

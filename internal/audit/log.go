@@ -1,0 +1,152 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/whittle-sts/whittle/store"
+)
+
+// Config is what a Log works with. All of it is needed.
+type Config struct {
+	Store  store.Store      // nobody else writes to it
+	Now    func() time.Time // never goes back
+	Random io.Reader        // cryptographic, safe for concurrent use
+}
+
+// Log is the audit log and the one writer of state. It is safe for concurrent use.
+type Log struct {
+	Config
+	people   *people
+	refusals *refusals
+
+	queue   chan *call
+	stopped chan struct{} // closed when the sequencer has ended
+
+	mu      sync.RWMutex // guards closed; never held while waiting
+	closed  bool
+	running sync.WaitGroup // calls of Do
+}
+
+// pepperName is the secret that keys how people's records are found. It never changes: with another
+// one, nobody would be found again.
+const pepperName = "audit.pepper"
+
+// Open starts the log of a store. Close ends it.
+func Open(c Config) (*Log, error) {
+	if c.Store == nil || c.Now == nil || c.Random == nil {
+		return nil, errors.New("audit: a part is missing from the configuration")
+	}
+	pepper, err := loadPepper(c)
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	l := &Log{
+		Config: c, people: newPeople(pepper, c.Random), refusals: newRefusals(),
+		queue: make(chan *call, maxBatch), stopped: make(chan struct{}),
+	}
+	go l.sequence()
+	go l.recordRefusals()
+	return l, nil
+}
+
+// loadPepper reads the pepper, and makes it in a new store. It gives no power, so no entry tells of it.
+func loadPepper(c Config) ([]byte, error) {
+	var pepper []byte
+	outcomes, err := c.Store.Update(context.Background(), func(tx store.Tx) error {
+		stored, err := tx.Secret(pepperName)
+		if !errors.Is(err, store.ErrNotFound) {
+			pepper = bytes.Clone(stored)
+			return err
+		}
+		pepper = make([]byte, 32)
+		if _, err := io.ReadFull(c.Random, pepper); err != nil {
+			return err
+		}
+		return tx.PutSecret(pepperName, pepper)
+	})
+	if err := errors.Join(append(outcomes, err)...); err != nil {
+		return nil, fmt.Errorf("the pepper: %w", err)
+	}
+	if len(pepper) != 32 {
+		return nil, fmt.Errorf("the pepper: %w", store.ErrCorrupt)
+	}
+	return pepper, nil
+}
+
+// Close records the refusals counted so far, waits for all calls of Do and ends the log. The store
+// stays open.
+func (l *Log) Close() {
+	l.refusals.stop()
+	l.mu.Lock()
+	first := !l.closed
+	l.closed = true
+	l.mu.Unlock()
+	if first {
+		l.running.Wait()
+		close(l.queue)
+	}
+	<-l.stopped
+}
+
+// Prepare seals and encodes an event. It is the costly part of an entry and touches neither store nor
+// sequencer, so it runs wherever the caller is, also within an op. The event's people and the
+// entry's size are final: an entry that is made can be written. Errors: [ErrEvent], [ErrTooLarge].
+func (l *Log) Prepare(e Event) (Entry, error) {
+	if err := l.complete(&e); err != nil {
+		return Entry{}, err
+	}
+	entry := Entry{event: e, sealers: make([]sealer, len(e.People))}
+	for i := range e.People {
+		p := &e.People[i]
+		s, err := l.sealerFor(entry, i)
+		if err != nil {
+			return Entry{}, err
+		}
+		if err := p.seal(s.record, e.Decision, i); err != nil {
+			return Entry{}, err
+		}
+		entry.sealers[i] = s
+	}
+	var err error
+	entry.bytes, err = encode(&entry.event)
+	return entry, err
+}
+
+// complete fills in what Prepare may, and copies what it will change.
+func (l *Log) complete(e *Event) (err error) {
+	e.Format = Format
+	if e.Decision == "" {
+		if e.Time.IsZero() {
+			e.Time = l.Now()
+		}
+		if e.Decision, err = NewDecision(e.Time, l.Random); err != nil {
+			return fmt.Errorf("%w: %w", ErrEvent, err)
+		}
+	}
+	if e.Time.IsZero() {
+		if e.Time, err = decisionTime(e.Decision); err != nil {
+			return fmt.Errorf("%w: %w", ErrEvent, err)
+		}
+	}
+	e.Time = e.Time.UTC().Truncate(time.Millisecond)
+	e.People = slices.Clone(e.People)
+	return e.check()
+}
+
+// sealerFor finds the key of the entry's i-th person; one whom the entry names twice has one key.
+func (l *Log) sealerFor(entry Entry, i int) (sealer, error) {
+	people := entry.event.People
+	for j := range i {
+		if people[j].who() == people[i].who() {
+			return entry.sealers[j], nil
+		}
+	}
+	return l.people.sealer(people[i].who(), entry.event.Time)
+}

@@ -1,0 +1,151 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/whittle-sts/whittle/store"
+)
+
+// memory is a store for these tests: what the log uses, kept in memory, with a fault to order.
+type memory struct {
+	mu    sync.RWMutex
+	state state
+	// fault decides what becomes of a commit: a nil error lets it pass.
+	fault func() (err error, persisted bool)
+	// hold, if set, is received from before each Update.
+	hold chan struct{}
+}
+
+type state struct {
+	meta    store.Meta
+	secrets map[string][]byte
+	people  map[[32]byte]store.Person
+	entries [][]byte
+	revoked []store.Revocation
+}
+
+func newMemory() *memory {
+	return &memory{state: state{secrets: map[string][]byte{}, people: map[[32]byte]store.Person{}}}
+}
+
+func (m *memory) View(_ context.Context, fn func(store.Reader) error) error {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return fn(&memoryTx{state: &m.state})
+}
+
+func (m *memory) Update(_ context.Context, fns ...func(store.Tx) error) ([]error, error) {
+	if m.hold != nil {
+		<-m.hold
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	next := m.state
+	next.secrets, next.people = maps.Clone(next.secrets), maps.Clone(next.people)
+	next.entries, next.revoked = next.entries[:len(next.entries):len(next.entries)], next.revoked[:len(next.revoked):len(next.revoked)]
+	outcomes := make([]error, len(fns))
+	for i, fn := range fns {
+		tx := &memoryTx{state: &next}
+		if outcomes[i] = fn(tx); outcomes[i] != nil && tx.wrote {
+			return outcomes, errors.Join(store.ErrDirty, outcomes[i])
+		}
+	}
+	if m.fault != nil {
+		if err, persisted := m.fault(); err != nil {
+			if persisted {
+				m.state = next
+			}
+			return outcomes, err
+		}
+	}
+	m.state = next
+	return outcomes, nil
+}
+
+func (m *memory) Close() error { return nil }
+
+// erase deletes all people's records.
+func (m *memory) erase() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.state.people = map[[32]byte]store.Person{}
+}
+
+// memoryTx panics on what the log doesn't use.
+type memoryTx struct {
+	store.Tx
+	state *state
+	wrote bool
+}
+
+func (t *memoryTx) Meta() (store.Meta, error) { return t.state.meta, nil }
+
+func (t *memoryTx) Secret(name string) ([]byte, error) {
+	s, ok := t.state.secrets[name]
+	if !ok {
+		return nil, store.ErrNotFound
+	}
+	return s, nil
+}
+
+func (t *memoryTx) PutSecret(name string, value []byte) error {
+	t.wrote = true
+	t.state.secrets[name] = bytes.Clone(value)
+	return nil
+}
+
+func (t *memoryTx) Person(lookup [32]byte) (store.Person, error) {
+	p, ok := t.state.people[lookup]
+	if !ok {
+		return store.Person{}, store.ErrNotFound
+	}
+	return p, nil
+}
+
+func (t *memoryTx) PersonByID(id [16]byte) (store.Person, error) {
+	for _, p := range t.state.people {
+		if p.ID == id {
+			return p, nil
+		}
+	}
+	return store.Person{}, store.ErrNotFound
+}
+
+func (t *memoryTx) PutPerson(p store.Person) error {
+	t.wrote = true
+	t.state.people[p.Lookup] = p
+	return nil
+}
+
+func (t *memoryTx) Entries(from uint64, fn func(uint64, []byte) bool) error {
+	for i := from; i < uint64(len(t.state.entries)); i++ {
+		if !fn(i, t.state.entries[i]) {
+			break
+		}
+	}
+	return nil
+}
+
+func (t *memoryTx) AppendRevocation(r store.Revocation) (uint64, error) {
+	t.wrote = true
+	t.state.meta.Rev++
+	r.Seq = t.state.meta.Rev
+	t.state.revoked = append(t.state.revoked, r)
+	return r.Seq, nil
+}
+
+func (t *memoryTx) AppendEntry(entry []byte, leaf [32]byte, at time.Time) (uint64, error) {
+	t.wrote = true
+	index := t.state.meta.Size
+	t.state.entries = append(t.state.entries, bytes.Clone(entry))
+	t.state.meta.Size, t.state.meta.Head = index+1, leaf
+	if at.After(t.state.meta.Time) {
+		t.state.meta.Time = at
+	}
+	return index, nil
+}

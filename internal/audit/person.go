@@ -1,0 +1,124 @@
+package audit
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/whittle-sts/whittle/internal/seal"
+	"github.com/whittle-sts/whittle/store"
+)
+
+// Role is what a person is to the event.
+type Role string
+
+// The roles.
+const (
+	RoleSubject  Role = "subject"  // whom the token speaks for, at its root
+	RoleActor    Role = "actor"    // who acted by an actor token
+	RoleSelector Role = "selector" // whom a revocation by subject names
+)
+
+// Person is one principal whom an entry names. A client that is its own principal is sealed like
+// any other.
+type Person struct {
+	Key      string     `json:"key"` // the pseudonym: which key seals the rest; set by Prepare
+	Role     Role       `json:"role"`
+	Sealed   string     `json:"sealed"` // set by Prepare
+	Personal `json:"-"` // what is sealed; empty if Erased or not opened
+	Erased   bool       `json:"-"` // the key is gone, and so is what it sealed; set by reading
+}
+
+// Personal is what an entry says of one person.
+type Personal struct {
+	Issuer     string         `json:"issuer,omitzero"` // the policy's name for it; empty for a client
+	Subject    string         `json:"subject"`
+	Groups     []string       `json:"groups,omitempty"`
+	Attributes map[string]any `json:"attributes,omitempty"` // values are what CEL knows
+	Bindings   []string       `json:"bindings,omitempty"`   // names of the bindings that gave the roles
+	Label      string         `json:"label,omitzero"`       // the caller's own name for the task
+	Reason     string         `json:"reason,omitzero"`      // why the person's tokens were revoked, in free words
+}
+
+func (p *Person) who() who { return who{p.Issuer, p.Subject} }
+
+// sealer is the key record that a person of one entry is sealed under.
+type sealer struct {
+	record store.Person
+	stored bool // it was durable once; if it is gone, it was erased
+}
+
+// entryKey derives the key for what one entry says of the person. No number of entries wears out the
+// person's own key, and a single entry can be opened for somebody without giving away the rest.
+func entryKey(record store.Person, decision string) (*seal.Key, error) {
+	key, err := hkdf.Expand(sha256.New, record.Key, "whittle audit entry "+decision, 32)
+	if err != nil {
+		return nil, err
+	}
+	return seal.NewKey(key)
+}
+
+// associated is what a sealed text is bound to: the entry, the role and the place among its people.
+func associated(decision string, role Role, place int) []byte {
+	return []byte(decision + "\x00" + string(role) + "\x00" + strconv.Itoa(place))
+}
+
+// seal seals the person, who stands at place in the entry, under the record's key.
+func (p *Person) seal(record store.Person, decision string, place int) error {
+	text, err := encodePersonal(&p.Personal)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrEvent, err)
+	}
+	key, err := entryKey(record, decision)
+	if err != nil {
+		return fmt.Errorf("seal a person: %w", err)
+	}
+	box, err := key.Seal(text, associated(decision, p.Role, place))
+	if err != nil {
+		return fmt.Errorf("seal a person: %w", err)
+	}
+	p.Key, p.Sealed = toText(record.ID[:]), toText(box)
+	return nil
+}
+
+// open is the reverse of seal.
+func (p *Person) open(record store.Person, decision string, place int) error {
+	box, err := fromText(p.Sealed)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrEntry, err)
+	}
+	key, err := entryKey(record, decision)
+	if err != nil {
+		return fmt.Errorf("open a person: %w", err)
+	}
+	text, err := key.Open(box, associated(decision, p.Role, place))
+	if err != nil {
+		return fmt.Errorf("%w: person %d was changed, or sealed under another key: %w", ErrEntry, place, err)
+	}
+	if err := decodePersonal(text, &p.Personal); err != nil {
+		return fmt.Errorf("%w: person %d: %w", ErrEntry, place, err)
+	}
+	return nil
+}
+
+// keyID is the pseudonym as the store knows it.
+func (p *Person) keyID() (id [16]byte, err error) {
+	b, err := fromText(p.Key)
+	if err != nil || len(b) != len(id) {
+		return id, errors.New("malformed key id")
+	}
+	return [16]byte(b), nil
+}
+
+func (p *Person) checkSealed() error {
+	if p.Role == "" {
+		return errors.New("no role")
+	}
+	if _, err := p.keyID(); err != nil {
+		return err
+	}
+	_, err := fromText(p.Sealed)
+	return err
+}

@@ -1,0 +1,119 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+
+	"github.com/whittle-sts/whittle/store"
+)
+
+const (
+	// maxBatch is the most ops in one commit.
+	maxBatch = 256
+	// lingerRounds is how often the sequencer lets others run before it commits less than last time.
+	lingerRounds = 64
+)
+
+// sequence is the one goroutine that writes. While it commits one batch, the next one gathers.
+func (l *Log) sequence() {
+	defer close(l.stopped)
+	expected := 0
+	for c := range l.queue {
+		batch := l.gather(take(nil, c), expected)
+		if expected = len(batch); expected > 0 {
+			l.commit(batch)
+		}
+	}
+}
+
+// gather takes what waits. If the last commit was shared, its callers are about to come back with their
+// next ops: it lets them run for a moment, so that commits don't alternate between one op and all the
+// others. A caller on its own never waits.
+func (l *Log) gather(batch []*call, expected int) []*call {
+	for rounds := 0; len(batch) < maxBatch; {
+		select {
+		case c, ok := <-l.queue:
+			if !ok {
+				return batch
+			}
+			batch = take(batch, c)
+			continue
+		default:
+		}
+		if len(batch) >= expected || rounds == lingerRounds {
+			return batch
+		}
+		rounds++
+		runtime.Gosched()
+	}
+	return batch
+}
+
+// take adds the call unless its caller has left.
+func take(batch []*call, c *call) []*call {
+	if !c.state.CompareAndSwap(queued, taken) {
+		return batch
+	}
+	return append(batch, c)
+}
+
+// commit writes the batch and answers its callers.
+func (l *Log) commit(batch []*call) {
+	ops := make([]func(store.Tx) error, len(batch))
+	for i, c := range batch {
+		ops[i] = func(tx store.Tx) error { return l.run(tx, c) }
+	}
+	// No caller's context: the commit belongs to all of them.
+	_, err := l.Store.Update(context.Background(), ops...)
+	var failed error
+	if err != nil {
+		failed = l.failure(batch, err)
+	}
+	for _, c := range batch {
+		switch {
+		case c.err != nil: // its own, whatever became of the commit
+		case failed != nil:
+			c.index, c.err = 0, failed
+		default:
+			l.learn(&c.entry)
+		}
+		close(c.done)
+	}
+}
+
+// failure is the error for the callers in a commit that failed. Nothing is tried again: the next batch
+// starts from what the store says then. Even a change that is found there is never acknowledged,
+// since a store that failed to write can't say that what it reads would survive.
+func (l *Log) failure(batch []*call, cause error) error {
+	err := fmt.Errorf("%w: %w", ErrUnavailable, cause)
+	if errors.Is(cause, store.ErrDirty) || !l.mayHaveWritten(batch) {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", err, ErrUncertain)
+}
+
+// mayHaveWritten says whether the store can't be seen to lack the batch's entries, of which it has
+// either all or none.
+func (l *Log) mayHaveWritten(batch []*call) bool {
+	i := slices.IndexFunc(batch, func(c *call) bool { return c.err == nil && c.entry.bytes != nil })
+	if i < 0 {
+		return false // the store failed before it ran any op, or none wrote
+	}
+	present := false
+	err := l.Store.View(context.Background(), func(r store.Reader) error {
+		meta, err := r.Meta()
+		present = meta.Size > batch[i].index
+		return err
+	})
+	return err != nil || present
+}
+
+// learn remembers the keys of an entry that is durable.
+func (l *Log) learn(entry *Entry) {
+	for i, s := range entry.sealers {
+		l.people.learn(entry.event.People[i].who(), s.record)
+	}
+}
