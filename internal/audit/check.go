@@ -22,7 +22,7 @@ func (e *EntryError) Unwrap() error { return e.Err }
 // still there, and their number and the newest one are what the store remembers. It can't see an
 // entry replaced by another good one in the middle; that takes the tree and its checkpoints.
 func (l *Log) Check(ctx context.Context) error {
-	return l.Store.View(ctx, func(r store.Reader) error {
+	return l.store.View(ctx, func(r store.Reader) error {
 		meta, err := r.Meta()
 		if err != nil {
 			return err

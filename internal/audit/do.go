@@ -83,7 +83,10 @@ func (l *Log) Do(ctx context.Context, op func(store.Tx) (Entry, error)) (index u
 		}
 		<-c.done
 	}
-	return c.index, c.err
+	if c.err != nil {
+		return 0, c.err
+	}
+	return c.index, nil
 }
 
 func (l *Log) enter() bool {

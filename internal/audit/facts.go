@@ -34,7 +34,7 @@ type Granted struct {
 	Key          string    `json:"key,omitzero"`          // the key that signed it
 	Lineage      []string  `json:"lineage,omitempty"`     // root first
 	Reach        []Reach   `json:"reach,omitempty"`
-	Scope        []string  `json:"scope"`
+	Scope        []string  `json:"scope,omitempty"`
 	Task         string    `json:"task"`
 	Token        string    `json:"token"`         // its ID
 	Uses         uint32    `json:"uses,omitzero"` // 0: not counted
@@ -43,7 +43,7 @@ type Granted struct {
 // Reach is the scopes that a token and its descendants may ever hold at one resource.
 type Reach struct {
 	Resource string   `json:"resource"`
-	Scope    []string `json:"scope"`
+	Scope    []string `json:"scope,omitempty"`
 }
 
 // Removal is one scope that was asked for and not granted, and what took it away.

@@ -22,7 +22,10 @@ type Config struct {
 
 // Log is the audit log and the one writer of state. It is safe for concurrent use.
 type Log struct {
-	Config
+	store  store.Store
+	now    func() time.Time
+	random io.Reader
+
 	people   *people
 	refusals *refusals
 
@@ -48,7 +51,8 @@ func Open(c Config) (*Log, error) {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
 	l := &Log{
-		Config: c, people: newPeople(pepper, c.Random), refusals: newRefusals(),
+		store: c.Store, now: c.Now, random: c.Random,
+		people: newPeople(pepper, c.Random), refusals: newRefusals(),
 		queue: make(chan *call, maxBatch), stopped: make(chan struct{}),
 	}
 	go l.sequence()
@@ -124,9 +128,9 @@ func (l *Log) complete(e *Event) (err error) {
 	e.Format = Format
 	if e.Decision == "" {
 		if e.Time.IsZero() {
-			e.Time = l.Now()
+			e.Time = l.now()
 		}
-		if e.Decision, err = NewDecision(e.Time, l.Random); err != nil {
+		if e.Decision, err = NewDecision(e.Time, l.random); err != nil {
 			return fmt.Errorf("%w: %w", ErrEvent, err)
 		}
 	}

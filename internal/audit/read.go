@@ -21,7 +21,7 @@ type Item struct {
 // List is up to limit entries from index on.
 func (l *Log) List(ctx context.Context, from uint64, limit int) ([]Item, error) {
 	var items []Item
-	err := l.Store.View(ctx, func(r store.Reader) error {
+	err := l.store.View(ctx, func(r store.Reader) error {
 		return r.Entries(from, func(index uint64, entry []byte) bool {
 			if len(items) >= limit || ctx.Err() != nil {
 				return false
@@ -43,7 +43,7 @@ func (l *Log) Read(ctx context.Context, entry []byte) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	err = l.Store.View(ctx, func(r store.Reader) error { return openPeople(r, &e) })
+	err = l.store.View(ctx, func(r store.Reader) error { return openPeople(r, &e) })
 	if err != nil {
 		return Event{}, err
 	}
@@ -87,7 +87,7 @@ func (l *Log) Find(ctx context.Context, decision string) (index uint64, e Event,
 	if err != nil {
 		return 0, Event{}, fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
-	err = l.Store.View(ctx, func(r store.Reader) error {
+	err = l.store.View(ctx, func(r store.Reader) error {
 		f := finder{ctx: ctx, reader: r, decision: decision}
 		if index, e, err = f.find(at); err != nil {
 			return err

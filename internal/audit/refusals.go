@@ -51,7 +51,7 @@ func newRefusals() *refusals {
 // Refuse records a refusal after client authentication, soon: it doesn't wait, since a refusal gives
 // nobody power. Its event may end up only counted.
 func (l *Log) Refuse(e Event) {
-	r, now := l.refusals, l.Now()
+	r, now := l.refusals, l.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -147,11 +147,11 @@ func (l *Log) recordRefusals() {
 		case e := <-r.waiting:
 			l.recordAll(append([]Event{e}, r.rest()...))
 		case <-tick.C:
-			l.recordAll(r.counted(l.Now()))
+			l.recordAll(r.counted(l.now()))
 		case <-r.quit:
 			l.recordAll(r.rest())
 			// The minute isn't over, but nothing will be counted in it any more.
-			l.recordAll(r.counted(l.Now().Add(refusalsMinute)))
+			l.recordAll(r.counted(l.now().Add(refusalsMinute)))
 			return
 		}
 	}

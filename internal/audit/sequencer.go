@@ -67,17 +67,18 @@ func (l *Log) commit(batch []*call) {
 		ops[i] = func(tx store.Tx) error { return l.run(tx, c) }
 	}
 	// No caller's context: the commit belongs to all of them.
-	_, err := l.Store.Update(context.Background(), ops...)
-	var failed error
+	outcomes, err := l.store.Update(context.Background(), ops...)
 	if err != nil {
-		failed = l.failure(batch, err)
+		err = l.failure(batch, err)
 	}
-	for _, c := range batch {
-		switch {
-		case c.err != nil: // its own, whatever became of the commit
-		case failed != nil:
-			c.index, c.err = 0, failed
-		default:
+	for i, c := range batch {
+		if c.err == nil { // else its own, whatever became of the commit
+			c.err = err
+		}
+		if c.err == nil {
+			c.err = outcomes[i]
+		}
+		if c.err == nil {
 			l.learn(&c.entry)
 		}
 		close(c.done)
@@ -88,11 +89,15 @@ func (l *Log) commit(batch []*call) {
 // starts from what the store says then. Even a change that is found there is never acknowledged,
 // since a store that failed to write can't say that what it reads would survive.
 func (l *Log) failure(batch []*call, cause error) error {
-	err := fmt.Errorf("%w: %w", ErrUnavailable, cause)
-	if errors.Is(cause, store.ErrDirty) || !l.mayHaveWritten(batch) {
-		return err
+	if errors.Is(cause, store.ErrDirty) {
+		// Not the cause itself, which holds the error of another caller's op.
+		return fmt.Errorf("%w: %w", ErrUnavailable, store.ErrDirty)
 	}
-	return fmt.Errorf("%w (%w)", err, ErrUncertain)
+	err := fmt.Errorf("%w: %w", ErrUnavailable, cause)
+	if l.mayHaveWritten(batch) {
+		err = fmt.Errorf("%w (%w)", err, ErrUncertain)
+	}
+	return err
 }
 
 // mayHaveWritten says whether the store can't be seen to lack the batch's entries, of which it has
@@ -103,7 +108,7 @@ func (l *Log) mayHaveWritten(batch []*call) bool {
 		return false // the store failed before it ran any op, or none wrote
 	}
 	present := false
-	err := l.Store.View(context.Background(), func(r store.Reader) error {
+	err := l.store.View(context.Background(), func(r store.Reader) error {
 		meta, err := r.Meta()
 		present = meta.Size > batch[i].index
 		return err
