@@ -98,7 +98,7 @@ func (c *compiler) bindings(n *yaml.Node) {
 		if b.scopes, ok = c.policy.roles[role]; !ok && role != "" {
 			c.unknown(f.get("role"), "role", role, keys(c.policy.roles))
 		}
-		if _, taken := c.policy.bindings[b.name]; taken {
+		if _, taken := c.policy.bindings[b.name]; taken && b.name != "" {
 			c.fail(f.get("name"), "binding %q is here twice; names are unique, since tokens record them", b.name)
 		}
 		c.policy.bindings[b.name] = b

@@ -73,8 +73,9 @@ func (c *compiler) auth(n *yaml.Node) {
 }
 
 func (c *compiler) resources(n *yaml.Node) {
-	entries := c.entries(n, "resources", maxEntries)
-	for _, e := range entries {
+	aliases := map[*Resource]*yaml.Node{}
+	var inOrder []*Resource
+	for _, e := range c.entries(n, "resources", maxEntries) {
 		if !absoluteURI(e.name) {
 			c.fail(e.key, "resource %q: write an absolute URI without a fragment, at most %d bytes", e.name, maxText)
 			continue
@@ -92,7 +93,10 @@ func (c *compiler) resources(n *yaml.Node) {
 			c.policy.clients[client].serves[r.ID] = true
 		}
 		c.policy.resources[r.ID], c.policy.audiences[r.ID] = r, r
-		defer c.aliases(f.get("aliases"), r) // after all identifiers are known
+		aliases[r], inOrder = f.get("aliases"), append(inOrder, r)
+	}
+	for _, r := range inOrder { // only now are all identifiers known
+		c.aliases(aliases[r], r)
 	}
 }
 

@@ -33,8 +33,9 @@ func (c *compiler) document(root *yaml.Node) {
 		required: "format scopes",
 		optional: "roles issuers bindings clients resources rules",
 	})
-	if n := f.get("format"); n != nil && c.whole(n, "format", 1) != 1 {
-		return
+	if c.whole(f.get("format"), "format", 1_000) > 1 {
+		c.fail(f.get("format"), "this version reads format: 1 only")
+		return // whatever else looks wrong may be right in that format
 	}
 	var err error
 	if c.expressions, err = newExpressions(); err != nil {

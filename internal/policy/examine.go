@@ -15,21 +15,19 @@ import (
 // place is where an expression stands in the document.
 type place struct {
 	*compiler
-	node   *yaml.Node
-	inline int // column of the expression's first character; 0 if it isn't written as it is
+	node *yaml.Node
 }
 
-// place finds the expression's text in its line: there if it is plain, or quoted without escapes.
-func (c *compiler) place(n *yaml.Node, text string) place {
-	at := place{compiler: c, node: n}
-	line := []rune(nthLine(c.problems.source, n.Line))
-	for _, from := range []int{n.Column, n.Column + 1} {
-		if from-1 <= len(line) && strings.HasPrefix(string(line[from-1:]), text) {
-			at.inline = from
-			break
+// column is that of the expression's first character in the node's line: where the node begins,
+// or after its quote. It is 0 if the expression isn't written there as it is.
+func (at place) column() int {
+	line := []rune(nthLine(at.problems.source, at.node.Line))
+	for _, column := range []int{at.node.Column, at.node.Column + 1} {
+		if column-1 <= len(line) && strings.HasPrefix(string(line[column-1:]), at.node.Value) {
+			return column
 		}
 	}
-	return at
+	return 0
 }
 
 func nthLine(source string, n int) string {
@@ -42,11 +40,12 @@ func nthLine(source string, n int) string {
 
 // fail reports a problem at a line, from 1, and column, from 0, of the expression.
 func (at place) fail(line, column int, format string, args ...any) {
-	if at.inline == 0 || line != 1 {
+	begins := at.column()
+	if begins == 0 || line != 1 {
 		at.compiler.fail(at.node, format, args...)
 		return
 	}
-	at.problems.add(at.node.Line, at.inline+column, format, args...)
+	at.problems.add(at.node.Line, begins+column, format, args...)
 }
 
 func (at place) typed(checked *cel.Ast, what string, want []*cel.Type) bool {

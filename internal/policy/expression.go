@@ -80,7 +80,7 @@ func (c *compiler) expression(n *yaml.Node, what string, env *cel.Env, want ...*
 		c.fail(n, "%s has %d bytes; write an expression of at most %d", what, len(text), maxExpression)
 		return nil
 	}
-	at := c.place(n, text)
+	at := place{c, n}
 	checked, issues := env.Compile(text)
 	if issues.Err() != nil {
 		for _, e := range issues.Errors() {

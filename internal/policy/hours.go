@@ -63,9 +63,7 @@ func (c *compiler) hours(n *yaml.Node) *hours {
 			h.days[slices.Index(week, day)] = true
 		}
 	}
-	if h.days == [7]bool{} {
-		c.fail(f.get("days"), "name at least one day, as in [mon, tue]")
-	}
+	c.notEmpty(f.get("days"), "days")
 	if h.from >= h.to && h.to >= 0 {
 		c.fail(f.get("from"), "from must come before to; for a night write two bindings, one to \"24:00\" and one from \"00:00\"")
 	}

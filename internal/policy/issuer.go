@@ -72,15 +72,12 @@ func (c *compiler) issuers(n *yaml.Node) {
 // texts is a list of at least one text.
 func (c *compiler) texts(n *yaml.Node, what string) []string {
 	var out []string
-	nodes := c.list(n, what, maxEntries)
-	for _, e := range nodes {
+	for _, e := range c.list(n, what, maxEntries) {
 		if s := c.printable(e, what, maxText); s != "" {
 			out = append(out, s)
 		}
 	}
-	if n != nil && n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
-		c.fail(n, "%s: name at least one", what)
-	}
+	c.notEmpty(n, what)
 	return out
 }
 
@@ -97,9 +94,7 @@ func (c *compiler) algorithms(n *yaml.Node) []string {
 			out = append(out, a)
 		}
 	}
-	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
-		c.fail(n, "algorithms: name at least one, or leave the field out")
-	}
+	c.notEmpty(n, "algorithms")
 	return out
 }
 

@@ -135,6 +135,13 @@ func (r *reader) list(n *yaml.Node, what string, limit int) []*yaml.Node {
 	return n.Content
 }
 
+// notEmpty refuses a list that is there but empty: one reads it as all, and it would mean none.
+func (r *reader) notEmpty(n *yaml.Node, what string) {
+	if n != nil && n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
+		r.fail(n, "%s is empty; name at least one", what)
+	}
+}
+
 // text is a string. "" is a problem, or no node.
 func (r *reader) text(n *yaml.Node, what string) string {
 	if n == nil || !r.plain(n) {
@@ -193,16 +200,14 @@ func (r *reader) whole(n *yaml.Node, what string, most uint64) uint64 {
 
 // duration is a time span of whole seconds up to most; without a node it is otherwise.
 func (r *reader) duration(n *yaml.Node, what string, otherwise, most time.Duration) time.Duration {
-	if n == nil {
-		return otherwise
-	}
-	value := r.text(n, what)
-	if value == "" {
+	const form = "whole seconds, minutes or hours, as in 90s, 10m or 8h"
+	value, ok := r.scalar(n, what, "!!str", form)
+	if !ok {
 		return otherwise
 	}
 	d, err := time.ParseDuration(value)
 	if err != nil || d < time.Second || d%time.Second != 0 {
-		r.fail(n, "write %s in whole seconds, minutes or hours, as in 90s, 10m or 8h", what)
+		r.fail(n, "write %s as %s", what, form)
 		return otherwise
 	}
 	if d > most {

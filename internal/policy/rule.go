@@ -94,7 +94,7 @@ func (c *compiler) rule(f fields) {
 	c.targets(f, r)
 	c.notEmpty(f.get("clients"), "clients")
 	c.notEmpty(f.get("from"), "from")
-	if _, taken := c.policy.rules[r.name]; taken {
+	if _, taken := c.policy.rules[r.name]; taken && r.name != "" {
 		c.fail(f.get("name"), "rule %q is here twice; names are unique, since tokens record them", r.name)
 	}
 	c.policy.rules[r.name] = r
@@ -139,13 +139,6 @@ func (c *compiler) targets(f fields, r *rule) {
 		}
 		r.onwardAt[e.name] = c.expand(e.value, "onward")
 		r.onward = append(r.onward, narrow.Pair{Resource: e.name, Scopes: r.onwardAt[e.name]})
-	}
-}
-
-// notEmpty refuses a list that is there but empty: it reads as all, and would mean none.
-func (c *compiler) notEmpty(n *yaml.Node, what string) {
-	if n != nil && n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
-		c.fail(n, "%s is empty; name at least one", what)
 	}
 }
 

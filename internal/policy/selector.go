@@ -38,7 +38,7 @@ func (list selectors) match(p *principal.Principal) bool {
 	return false
 }
 
-// of lists all selectors that match the principal.
+// selectorsOf lists all selectors that match the principal.
 func selectorsOf(p *principal.Principal) selectors {
 	if p.IsClient() {
 		return selectors{{client: p.Subject}}
@@ -63,9 +63,7 @@ func (c *compiler) selectors(n *yaml.Node, what string) selectors {
 			list = append(list, s)
 		}
 	}
-	if len(n.Content) == 0 && n.Kind == yaml.SequenceNode {
-		c.fail(n, "%s names nobody; write a selector, as in {issuer: corp, group: platform}", what)
-	}
+	c.notEmpty(n, what)
 	return list
 }
 

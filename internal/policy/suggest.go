@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // instead ends a message about an unknown name with the nearest known one, if any is near.
@@ -19,28 +20,31 @@ func instead(name string, known []string) string {
 	return fmt.Sprintf("; did you mean %q?", best)
 }
 
-// edits is the number of single-character changes that make b of a; names beyond what any
-// grammar here allows are simply far.
+// edits is the number of characters to change, add, drop or swap with the next to make b of a,
+// whatever their case; names beyond what any grammar here allows are simply far.
 func edits(a, b string) int {
 	const far = 256
 	if len(a) > far || len(b) > far {
 		return far
 	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	a, b = strings.ToLower(a), strings.ToLower(b)
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
 		row[0] = i + 1
 		for j := range len(b) {
-			change := diagonal
+			change := last[j]
 			if a[i] != b[j] {
 				change++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
+			row[j+1] = min(change, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
+		before, last, row = last, row, before
 	}
-	return row[len(b)]
+	return last[len(b)]
 }

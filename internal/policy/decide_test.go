@@ -1,0 +1,313 @@
+package policy
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/whittle-sts/whittle/internal/narrow"
+	"github.com/whittle-sts/whittle/internal/principal"
+)
+
+// compile makes a policy of the small document that most tests vary: two people's groups, an
+// agent, a sub-agent and a server, and two resources.
+func compile(t testing.TB, rules string) *Policy {
+	t.Helper()
+	p, err := Compile([]byte(base+rules), "test.yaml", 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+const base = `
+format: 1
+scopes: { a.read: {}, a.write: { max_lifetime: 3m, max_uses: 2 }, b.read: { max_uses: 5 }, b.write: {} }
+roles: { reader: [a.read, b.read], writer: ["*"] }
+issuers:
+  corp: { url: https://id.example.com, audiences: [whittle] }
+clients:
+  agent: { auth: client_secret, ceiling: [a.read, a.write, b.read] }
+  helper: { auth: client_secret, ceiling: ["*"] }
+  server: { auth: client_secret, ceiling: ["*"] }
+bindings:
+  - { name: readers, role: reader, to: { issuer: corp, group: readers } }
+  - { name: writers, role: writer, to: { issuer: corp, group: writers } }
+  - { name: the agent, role: reader, to: { client: agent } }
+resources:
+  urn:a: { accepts: ["a.*"], aliases: [a], served_by: [server] }
+  urn:b: { accepts: ["b.*"], served_by: [server] }
+  urn:all: { accepts: ["*"] }
+  urn:none: { accepts: [] }
+rules:
+`
+
+func ana(groups ...string) principal.Principal {
+	return principal.Principal{ID: principal.ID{Issuer: "corp", Subject: "ana"}, Groups: groups}
+}
+
+func first(resources []string, scopes ...string) Request {
+	return Request{
+		Now: noon, Client: "agent", Principal: ana("readers", "writers", "others"), NotAfter: noon.Add(time.Hour),
+		Resources: resources, Scope: scopes, Depth: 1,
+	}
+}
+
+const anyRule = `  - { name: any, clients: [agent], subject: { issuer: corp }, resources: [urn:a, urn:b, urn:all, urn:none] }`
+
+func TestRefusals(t *testing.T) {
+	narrows := `  - { name: any, clients: [agent], subject: { issuer: corp }, resources: [urn:a], partly_refused: narrow, max_depth: 2 }`
+	for _, test := range []struct {
+		name, rules  string
+		change       func(*Request)
+		code, reason string
+		removed      []Removal
+	}{
+		{name: "an unknown client", change: func(r *Request) { r.Client = "nobody" }, code: "unauthorized_client", reason: "unknown_client"},
+		{name: "a client without a rule", change: func(r *Request) { r.Client = "helper" }, code: "invalid_request", reason: "no_rule"},
+		{
+			name: "a subject of another issuer", change: func(r *Request) { r.Principal.Issuer = "evil" },
+			code: "invalid_request", reason: "no_rule",
+		},
+		{
+			name: "a client that is called like the issuer's subject", change: func(r *Request) { r.Principal = principal.Principal{ID: principal.Client("agent")} },
+			code: "unauthorized_client", reason: "no_rule",
+		},
+		{
+			name:   "a token of ours that was issued to somebody else",
+			change: func(r *Request) { r.Parent = &Parent{IssuedTo: "helper", Audience: []string{"urn:a"}} },
+			code:   "invalid_request", reason: "not_presentable",
+		},
+		{
+			name: "an outside token under a rule that takes over from another client",
+			rules: `  - { name: over, clients: [agent], from: [helper], subject: { issuer: corp }, resources: [urn:a] }
+`,
+			code: "invalid_request", reason: "not_presentable",
+		},
+		{
+			name: "a resource that no rule names", change: func(r *Request) { r.Resources = []string{"urn:c"} },
+			code: "invalid_target", reason: "resource_not_allowed",
+		},
+		{
+			name: "one unknown resource among known ones", change: func(r *Request) { r.Resources = []string{"urn:a", "urn:c"} },
+			code: "invalid_target", reason: "resource_not_allowed",
+		},
+		{
+			name: "a resource that accepts nothing", change: func(r *Request) { r.Resources = []string{"urn:none"} },
+			code: "invalid_target", reason: "resource_accepts_nothing",
+		},
+		{
+			name: "two resources where the rule allows one", change: func(r *Request) { r.Resources = []string{"urn:a", "urn:all"} },
+			code: "invalid_target", reason: "several_audiences",
+		},
+		{name: "no scope and no default", change: func(r *Request) { r.Scope = nil }, code: "invalid_scope", reason: "no_scope"},
+		{
+			name: "a scope that the policy doesn't know", change: func(r *Request) { r.Scope = []string{"a.read", "a.reed"} },
+			code: "invalid_scope", reason: "unknown_scope", removed: []Removal{{Scope: "a.reed", By: "unknown"}},
+		},
+		{
+			name: "an unknown scope even where the rule narrows", rules: narrows, change: func(r *Request) { r.Scope = []string{"a.read", "*"} },
+			code: "invalid_scope", reason: "unknown_scope", removed: []Removal{{Scope: "*", By: "unknown"}},
+		},
+		{
+			name: "partly beyond the ceiling", change: func(r *Request) { r.Resources, r.Scope = []string{"urn:b"}, []string{"b.read", "b.write"} },
+			code: "invalid_scope", reason: "partly_refused",
+			removed: []Removal{{Scope: "b.write", Resource: "urn:b", By: "ceiling", Name: "agent"}},
+		},
+		{
+			name: "partly beyond the roles", change: func(r *Request) { r.Principal.Groups, r.Scope = []string{"readers"}, []string{"a.read", "a.write"} },
+			code: "invalid_scope", reason: "partly_refused", removed: []Removal{{Scope: "a.write", Resource: "urn:a", By: "role"}},
+		},
+		{
+			name: "partly beyond what the resource accepts", change: func(r *Request) { r.Scope = []string{"a.read", "b.read"} },
+			code: "invalid_scope", reason: "partly_refused",
+			removed: []Removal{{Scope: "b.read", Resource: "urn:a", By: "resource", Name: "urn:a"}},
+		},
+		{
+			name: "nothing left even where the rule narrows", rules: narrows, change: func(r *Request) { r.Scope = []string{"b.read"} },
+			code: "invalid_scope", reason: "nothing_left",
+			removed: []Removal{{Scope: "b.read", Resource: "urn:a", By: "resource", Name: "urn:a"}},
+		},
+		{
+			name: "an exchange-only token for a scope of another rule's resource", rules: narrows,
+			change: func(r *Request) { r.Resources, r.Scope = nil, []string{"b.read"} },
+			code:   "invalid_scope", reason: "nothing_left", removed: []Removal{{Scope: "b.read", By: "rule", Name: "any"}},
+		},
+		{
+			name: "a hop beyond the rule's depth", rules: narrows, change: func(r *Request) { r.Depth = 3 },
+			code: "invalid_request", reason: "depth",
+		},
+		{
+			name: "a person without roles", change: func(r *Request) { r.Principal.Groups = nil },
+			code: "invalid_scope", reason: "nothing_left", removed: []Removal{{Scope: "a.read", Resource: "urn:a", By: "role"}},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			rules := test.rules
+			if rules == "" {
+				rules = anyRule
+			}
+			req := first([]string{"urn:a"}, "a.read")
+			if test.change != nil {
+				test.change(&req)
+			}
+			d, err := compile(t, rules).Decide(req)
+			var refusal *Refusal
+			if d != nil || !errors.As(err, &refusal) {
+				t.Fatalf("got %+v, %v; want a refusal", d, err)
+			}
+			if refusal.Code != test.code || refusal.Reason != test.reason || !slices.Equal(refusal.Removed, test.removed) {
+				t.Errorf("got %s %s %+v\nwant %s %s %+v", refusal.Code, refusal.Reason, refusal.Removed, test.code, test.reason, test.removed)
+			}
+		})
+	}
+}
+
+// parentOf is a token of ours with the reach that the first request's decision gave.
+func parentOf(d *Decision, issuedTo string) *Parent {
+	return &Parent{Bounds: d.Wanted, IssuedTo: issuedTo, Audience: d.Wanted.Audience, Bindings: d.Bindings}
+}
+
+func TestChildStaysWithinItsParent(t *testing.T) {
+	p := compile(t, anyRule)
+	d := decide(t, p, first([]string{"urn:a"}, "a.read"))
+	for _, test := range []struct {
+		name         string
+		resources    []string
+		scopes       []string
+		code, reason string
+		by           string
+	}{
+		{"a scope that the parent hasn't", []string{"urn:a"}, []string{"a.write"}, "invalid_scope", "nothing_left", "parent"},
+		{"TestT26: a resource that the parent hasn't", []string{"urn:all"}, []string{"a.read"}, "invalid_target", "resource_out_of_reach", ""},
+		{"no resource, a scope that the parent hasn't", nil, []string{"b.read"}, "invalid_scope", "nothing_left", "parent"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			req := first(test.resources, test.scopes...)
+			req.Parent, req.Depth = parentOf(d, "agent"), 2
+			_, err := p.Decide(req)
+			var refusal *Refusal
+			if !errors.As(err, &refusal) || refusal.Code != test.code || refusal.Reason != test.reason {
+				t.Fatalf("got %v; want %s %s", err, test.code, test.reason)
+			}
+			if test.by != "" && refusal.Removed[0].By != test.by {
+				t.Errorf("removed by %s; want %s", refusal.Removed[0].By, test.by)
+			}
+		})
+	}
+}
+
+// TestChildUsesNoOtherBinding: a token rests on the bindings that gave it; a binding that its
+// principal has as well doesn't widen it, even within the reach.
+func TestChildUsesNoOtherBinding(t *testing.T) {
+	p := compile(t, anyRule)
+	req := first([]string{"urn:a"}, "a.write")
+	d := decide(t, p, req)
+	req.Parent, req.Depth = parentOf(d, "agent"), 2
+	req.Parent.Bindings = []string{"readers", "gone"}
+	if _, err := p.Decide(req); err == nil {
+		t.Error("a.write was given though readers don't have it")
+	}
+}
+
+func TestLifetimeUsesAndDepth(t *testing.T) {
+	rule := `  - { name: any, clients: [agent], subject: { issuer: corp }, resources: [urn:a, urn:all], max_lifetime: 20m, max_task_lifetime: 8h, max_depth: 3, multi_audience: true }`
+	for _, test := range []struct {
+		name  string
+		req   Request
+		wish  time.Duration
+		end   time.Duration
+		life  time.Duration
+		uses  narrow.Uses
+		opaq  bool
+		depth int
+	}{
+		{"the rule limits a usable token", first([]string{"urn:a"}, "a.read"), 0, time.Hour, 20 * time.Minute, narrow.Unlimited, false, 2},
+		{"a wish shortens", first([]string{"urn:a"}, "a.read"), time.Minute, time.Hour, time.Minute, narrow.Unlimited, false, 2},
+		{"a wish can't lengthen", first([]string{"urn:a"}, "a.read"), time.Hour, time.Hour, 20 * time.Minute, narrow.Unlimited, false, 2},
+		{"the subject token's end", first([]string{"urn:a"}, "a.read"), 0, 30 * time.Second, 30 * time.Second, narrow.Unlimited, false, 2},
+		{"the shortest and the fewest of the scopes", first([]string{"urn:all"}, "a.write", "b.read"), 0, time.Hour, 3 * time.Minute, 2, true, 2},
+		{"an exchange-only token has the task's", first(nil, "a.write"), 0, 9 * time.Hour, 8 * time.Hour, narrow.Unlimited, false, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			req := test.req
+			req.Lifetime, req.NotAfter = test.wish, noon.Add(test.end)
+			d := decide(t, compile(t, rule), req)
+			if life := d.Wanted.NotAfter.Sub(noon); life != test.life || d.Wanted.Uses != test.uses || d.Opaque != test.opaq || d.Wanted.Depth != test.depth {
+				t.Errorf("got %v, %d uses, opaque %v, depth %d", life, d.Wanted.Uses, d.Opaque, d.Wanted.Depth)
+			}
+		})
+	}
+}
+
+func TestDefaultsOfARule(t *testing.T) {
+	p := compile(t, `  - { name: any, clients: [agent], subject: { issuer: corp }, resources: [urn:a], default_resource: urn:a, default_scope: [a.read, b.read], partly_refused: narrow, token_format: opaque, impersonate: true }`)
+	d := decide(t, p, first(nil))
+	want := []Removal{{Scope: "b.read", Resource: "urn:a", By: "resource", Name: "urn:a"}}
+	if d.Wanted.Scopes.String() != "a.read" || !slices.Equal(d.Wanted.Audience, []string{"urn:a"}) || !slices.Equal(d.Removed, want) {
+		t.Errorf("got %v at %v, removed %+v", d.Wanted.Scopes, d.Wanted.Audience, d.Removed)
+	}
+	if !d.Opaque || !d.Impersonate {
+		t.Errorf("opaque %v, impersonate %v", d.Opaque, d.Impersonate)
+	}
+	d = decide(t, compile(t, anyRule), first(nil, "a.read"))
+	if life := d.Wanted.NotAfter.Sub(noon); life != time.Hour || d.Wanted.Depth != narrow.MaxDepth-1 {
+		t.Errorf("without limits a task has %v and depth %d", life, d.Wanted.Depth)
+	}
+}
+
+func TestFirstMatchDecides(t *testing.T) {
+	rules := `
+  - { name: not mine, clients: [helper], subject: { issuer: corp }, resources: [urn:a] }
+  - { name: not her, clients: [agent], subject: { issuer: corp, subject: eve }, resources: [urn:a] }
+  - { name: not there, clients: [agent], subject: { issuer: corp }, resources: [urn:b] }
+  - { name: this, clients: [agent], subject: [{ client: agent }, { issuer: corp, group: others }], resources: [urn:a], partly_refused: narrow }
+  - { name: more, clients: [agent], subject: { issuer: corp }, resources: [urn:a, urn:all] }
+`
+	p := compile(t, rules)
+	if d := decide(t, p, first([]string{"urn:a"}, "a.read", "b.write")); d.Rule != "this" || d.Wanted.Scopes.String() != "a.read" {
+		t.Errorf("rule %q gave %v", d.Rule, d.Wanted.Scopes)
+	}
+	if d := decide(t, p, first([]string{"urn:all"}, "a.read")); d.Rule != "more" {
+		t.Errorf("rule %q decided", d.Rule)
+	}
+}
+
+func TestSeveralAudiencesAreAProduct(t *testing.T) {
+	p := compile(t, `  - { name: any, clients: [agent], subject: { issuer: corp }, resources: [urn:a, urn:all], multi_audience: true, partly_refused: narrow }`)
+	d := decide(t, p, first([]string{"urn:all", "urn:a"}, "a.read", "b.read"))
+	if d.Wanted.Scopes.String() != "a.read" || !slices.Equal(d.Wanted.Audience, []string{"urn:all", "urn:a"}) {
+		t.Errorf("got %v at %v", d.Wanted.Scopes, d.Wanted.Audience)
+	}
+}
+
+func TestClientAsksForItself(t *testing.T) {
+	p := compile(t, `  - { name: self, clients: [agent, helper], subject: { client: agent }, resources: [urn:a] }`)
+	req := first([]string{"urn:a"}, "a.read")
+	req.Principal, req.NotAfter = principal.Principal{ID: principal.Client("agent")}, time.Time{}
+	d := decide(t, p, req)
+	if _, err := narrow.Narrow(d.Parent, d.Wanted, noon); err != nil || !slices.Equal(d.Bindings, []string{"the agent"}) {
+		t.Errorf("bindings %q, %v", d.Bindings, err)
+	}
+	req.Client = "helper"
+	if _, err := p.Decide(req); err == nil || !strings.Contains(err.Error(), "not_presentable") {
+		t.Errorf("a client asked for another: %v", err)
+	}
+}
+
+func TestPrincipalIsTrimmed(t *testing.T) {
+	p := compile(t, anyRule+`
+  - { name: later, clients: [helper], from: [agent], subject: { issuer: corp, group: others }, resources: [urn:a] }`)
+	req := first([]string{"urn:a"}, "a.read")
+	req.Principal.Groups = []string{"private", "others", "readers"}
+	req.Principal.Attributes = map[string]any{"salary": 1.0}
+	d := decide(t, p, req)
+	if !slices.Equal(d.Principal.Groups, []string{"others", "readers"}) || len(d.Principal.Attributes) != 0 {
+		t.Errorf("kept %q and %v", d.Principal.Groups, d.Principal.Attributes)
+	}
+	if len(req.Principal.Groups) != 3 {
+		t.Error("the request was changed")
+	}
+}
