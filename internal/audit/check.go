@@ -43,7 +43,7 @@ func (l *Log) Check(ctx context.Context) error {
 		case bad != nil:
 			return bad
 		case next != meta.Size:
-			return &EntryError{next, fmt.Errorf("%w: the log ends here, but had %d entries", ErrEntry, meta.Size)}
+			return &EntryError{min(next, meta.Size), fmt.Errorf("%w: the log has %d entries, but %d were written", ErrEntry, next, meta.Size)}
 		case head != meta.Head:
 			return &EntryError{next - 1, fmt.Errorf("%w: not the newest entry that was written", ErrEntry)}
 		}

@@ -43,8 +43,7 @@ func start(ctx context.Context, l *Log, op func(store.Tx) (Entry, error)) <-chan
 }
 
 func good(t *testing.T, l *Log) func(store.Tx) (Entry, error) {
-	entry := prepare(t, l, sample("00u1ana"))
-	return func(store.Tx) (Entry, error) { return entry, nil }
+	return prepare(t, l, sample("00u1ana")).op()
 }
 
 func clean(store.Tx) (Entry, error) { return Entry{}, errOwn }
@@ -281,7 +280,7 @@ func TestAcknowledgedEntriesAreTheDurableOnes(t *testing.T) {
 				if err == nil {
 					t.Error("a failing op was acknowledged")
 				}
-				index, err = l.Do(ctx, func(store.Tx) (Entry, error) { return entry, nil })
+				index, err = l.Do(ctx, entry.op())
 				cancel()
 				mu.Lock()
 				if err == nil {

@@ -1,15 +1,15 @@
 package audit
 
 import (
-	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
-
-	"github.com/go-json-experiment/json/jsontext"
+	"time"
 )
 
 func TestEventComesBackAsItWasRecorded(t *testing.T) {
@@ -36,15 +36,6 @@ func sameEvent(t interface{ Fatalf(string, ...any) }, want, got Event) {
 	}
 }
 
-func TestEntryIsCanonicalJSON(t *testing.T) {
-	l := open(t, newMemory())
-	entry := prepare(t, l, sample("00u1ana"))
-	canonical := jsontext.Value(bytes.Clone(entry.bytes))
-	if err := canonical.Canonicalize(); err != nil || !bytes.Equal(canonical, entry.bytes) {
-		t.Fatalf("%s\nis not canonical: %v", entry.bytes, err)
-	}
-}
-
 func TestLeafHashIsRFC6962(t *testing.T) {
 	want := sha256.Sum256([]byte("\x00entry"))
 	if leafHash([]byte("entry")) != want {
@@ -63,5 +54,44 @@ func TestEntryOf64KiBIsRefusedBeforeItIsWritten(t *testing.T) {
 	e.Detail += "x"
 	if _, err := l.Prepare(e); !errors.Is(err, ErrTooLarge) {
 		t.Fatalf("got %v, want ErrTooLarge", err)
+	}
+}
+
+func TestWhatCantBeAnEntryIsRefused(t *testing.T) {
+	l := open(t, newMemory())
+	other, err := NewDecision(noon.Add(time.Millisecond), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]func(*Event){
+		"no kind":                          func(e *Event) { e.Kind = "" },
+		"no outcome":                       func(e *Event) { e.Outcome = "" },
+		"a decision of another time":       func(e *Event) { e.Decision = other },
+		"a malformed decision":             func(e *Event) { e.Decision = "x" },
+		"a time before 1970":               func(e *Event) { e.Time = time.Time{}.Add(1) },
+		"a person without a subject":       func(e *Event) { e.People[0].Subject = "" },
+		"a person without a role":          func(e *Event) { e.People[0].Role = "" },
+		"a revoked subject in the clear":   func(e *Event) { e.Revoked = &Revoked{Kind: "subject", Selector: "corp:00u1ana"} },
+		"a number that JSON can't hold":    func(e *Event) { e.Rev = maxNumber + 1 },
+		"invalid UTF-8":                    func(e *Event) { e.Detail = "\xff" },
+		"invalid UTF-8 in a person":        func(e *Event) { e.People[0].Label = "\xff" },
+		"an attribute that is no number":   func(e *Event) { e.People[0].Attributes = map[string]any{"x": math.NaN()} },
+		"a time that RFC 3339 can't write": func(e *Event) { e.Granted.Expires = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) },
+	}
+	for name, change := range tests {
+		e := sample("00u1ana")
+		change(&e)
+		if _, err := l.Prepare(e); !errors.Is(err, ErrEvent) {
+			t.Errorf("%s: got %v, want ErrEvent", name, err)
+		}
+	}
+}
+
+func TestPrepareLeavesTheEventAlone(t *testing.T) {
+	l := open(t, newMemory())
+	e := sample("00u1ana")
+	prepare(t, l, e)
+	if !reflect.DeepEqual(e, sample("00u1ana")) {
+		t.Fatalf("%+v", e)
 	}
 }

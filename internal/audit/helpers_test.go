@@ -64,8 +64,7 @@ func prepare(t testing.TB, l *Log, e Event) Entry {
 // record writes an event by itself or ends the test.
 func record(t testing.TB, l *Log, e Event) uint64 {
 	t.Helper()
-	entry := prepare(t, l, e)
-	index, err := l.Do(context.Background(), func(store.Tx) (Entry, error) { return entry, nil })
+	index, err := l.Do(context.Background(), prepare(t, l, e).op())
 	if err != nil {
 		t.Fatal(err)
 	}
