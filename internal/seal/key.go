@@ -1,0 +1,48 @@
+package seal
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tink-crypto/tink-go/v2/aead/subtle"
+)
+
+// KeySize is the bytes of a key.
+const KeySize = 32
+
+// ErrOpen says that a sealed text was changed, belongs elsewhere, or was sealed under another key.
+var ErrOpen = errors.New("sealed text does not open")
+
+// Key seals with AES-256-GCM under random nonces: good for 2^32 texts (NIST SP 800-38D section
+// 8.3). It doesn't print.
+type Key struct{ aead *subtle.AESGCM }
+
+// NewKey makes a Key of 32 secret bytes.
+func NewKey(secret []byte) (*Key, error) {
+	if len(secret) != KeySize {
+		return nil, fmt.Errorf("a sealing key has %d bytes, not %d", KeySize, len(secret))
+	}
+	aead, err := subtle.NewAESGCM(secret)
+	if err != nil {
+		return nil, fmt.Errorf("sealing key: %w", err)
+	}
+	return &Key{aead}, nil
+}
+
+// Seal encrypts the text and binds it to associated, without which it doesn't open.
+func (k *Key) Seal(text, associated []byte) ([]byte, error) { return k.aead.Encrypt(text, associated) }
+
+// Open is the reverse of Seal, or [ErrOpen].
+func (k *Key) Open(sealed, associated []byte) ([]byte, error) {
+	text, err := k.aead.Decrypt(sealed, associated)
+	if err != nil {
+		return nil, ErrOpen
+	}
+	return text, nil
+}
+
+// String hides the key.
+func (*Key) String() string { return "[key]" }
+
+// GoString hides the key from %#v.
+func (*Key) GoString() string { return "[key]" }

@@ -1,0 +1,133 @@
+package token
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Limits on a compact JWS, checked before anything is decoded.
+const (
+	MaxToken = 16 << 10 // bytes
+	maxKeyID = 256      // bytes
+)
+
+// Why a token could not be verified. They are for the record: a caller is told none of them.
+var (
+	ErrMalformed = errors.New("token is malformed")
+	ErrSignature = errors.New("signature does not verify")
+	ErrAlgorithm = errors.New("algorithm is not the key's")
+	ErrType      = errors.New("token is of another type")
+	ErrKey       = errors.New("no such key")
+	ErrIssuer    = errors.New("token is of another issuer")
+	ErrClaims    = errClaims
+)
+
+// JWS is a compact JWS (RFC 7515 section 3.1) whose form is checked and whose signature isn't.
+type JWS struct {
+	alg, kid, typ string
+	signed        string // header and payload as they were signed
+	payload       []byte
+	signature     []byte
+}
+
+// strict refuses non-zero trailing bits; the alphabet is checked before, since a decoder skips
+// newlines. Otherwise one signature would have many spellings.
+var strict = base64.RawURLEncoding.Strict()
+
+// ParseJWS reads the three parts by the strict rules (RFC 8725 section 3). Header members that
+// would change what is verified, `crit` and `b64`, are refused; those that would bring a key
+// along, such as `jwk` and `jku`, have no effect.
+func ParseJWS(text string) (*JWS, error) {
+	first, second, err := dots(text)
+	if err != nil {
+		return nil, err
+	}
+	j := &JWS{signed: text[:second]}
+	header, err := strict.DecodeString(text[:first])
+	if err != nil {
+		return nil, fmt.Errorf("%w: header is not base64url", ErrMalformed)
+	}
+	if j.payload, err = strict.DecodeString(text[first+1 : second]); err != nil {
+		return nil, fmt.Errorf("%w: payload is not base64url", ErrMalformed)
+	}
+	if j.signature, err = strict.DecodeString(text[second+1:]); err != nil {
+		return nil, fmt.Errorf("%w: signature is not base64url", ErrMalformed)
+	}
+	return j, j.readHeader(header)
+}
+
+// dots finds the two dots of a compact JWS and checks that all else is of the base64url alphabet.
+// It counts instead of splitting: a token of a million dots must not cost a million strings.
+func dots(text string) (first, second int, err error) {
+	if len(text) > MaxToken {
+		return 0, 0, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, MaxToken)
+	}
+	found := 0
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+		case c == '.' && found == 0:
+			first, found = i, 1
+		case c == '.' && found == 1:
+			second, found = i, 2
+		default:
+			return 0, 0, fmt.Errorf("%w: not a compact JWS", ErrMalformed)
+		}
+	}
+	if found != 2 {
+		return 0, 0, fmt.Errorf("%w: not three parts", ErrMalformed)
+	}
+	return first, second, nil
+}
+
+func (j *JWS) readHeader(text []byte) error {
+	header, err := ParseClaims(text)
+	if err != nil {
+		return fmt.Errorf("%w: header: %w", ErrMalformed, err)
+	}
+	for _, name := range []string{"crit", "b64", "zip"} {
+		if header.Has(name) {
+			return fmt.Errorf("%w: header has %s", ErrMalformed, name)
+		}
+	}
+	for name, field := range map[string]*string{"alg": &j.alg, "kid": &j.kid, "typ": &j.typ} {
+		if *field, err = header.String(name); err != nil {
+			return fmt.Errorf("%w: header: %w", ErrMalformed, err)
+		}
+	}
+	if j.alg == "" || len(j.kid) > maxKeyID {
+		return fmt.Errorf("%w: header: alg is missing or kid is too long", ErrMalformed)
+	}
+	j.typ = strings.TrimPrefix(strings.ToLower(j.typ), "application/")
+	return nil
+}
+
+// Algorithm is the header's `alg`, which has no say: the key knows its own.
+func (j *JWS) Algorithm() string { return j.alg }
+
+// KeyID is the header's `kid`, for looking a key up and nothing else.
+func (j *JWS) KeyID() string { return j.kid }
+
+// Type is the header's `typ` in lower case, without "application/" (RFC 7515 section 4.1.9); empty if
+// there is none.
+func (j *JWS) Type() string { return j.typ }
+
+// SigningInput is what the signature covers (RFC 7515 section 2).
+func (j *JWS) SigningInput() []byte { return []byte(j.signed) }
+
+// Payload is what was signed; nothing of it may be acted on before [JWS.Verify].
+func (j *JWS) Payload() []byte { return j.payload }
+
+// Verify checks the signature. The header's algorithm must be the key's.
+func (j *JWS) Verify(key PublicKey) error {
+	if !key.takes(j.alg) {
+		return ErrAlgorithm
+	}
+	if !key.verify([]byte(j.signed), j.signature) {
+		return ErrSignature
+	}
+	return nil
+}
