@@ -116,3 +116,11 @@ type Draft struct {
 	Evidence Evidence // Reach, Depth and the last Hop's Audience are set from the grant
 	Grant    narrow.Grant
 }
+
+// String is the form as the record writes it.
+func (f Form) String() string {
+	if f == Opaque {
+		return "opaque"
+	}
+	return "jwt"
+}

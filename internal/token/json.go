@@ -85,6 +85,15 @@ var reading = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.De
 	return nil
 }))
 
+// writing keeps whole numbers and others apart: a float always has a point or an exponent.
+var writing = json.WithMarshalers(json.MarshalToFunc(func(enc *jsontext.Encoder, f float64) error {
+	text := strconv.FormatFloat(f, 'g', -1, 64)
+	if !strings.ContainsAny(text, ".e") {
+		text += ".0"
+	}
+	return enc.WriteValue(jsontext.Value(text))
+}))
+
 // Has says whether the claim is there, of whatever type.
 func (c ClaimSet) Has(name string) bool {
 	_, ok := c[name]

@@ -7,9 +7,9 @@ import (
 	"crypto/rsa"
 	"fmt"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/go-jose/go-jose/v4"
 )
 
 const (

@@ -1,0 +1,197 @@
+package token
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/whittle-sts/whittle/internal/principal"
+)
+
+// Evidence is written in a small binary form, since it must fit into a header beside the claims: a
+// table of all strings, each once, then numbers that point into it. Token ids point into the
+// lineage, scopes into the scope claim, both of which stand in the clear beside it.
+
+const (
+	evidenceFormat = 1
+	maxStrings     = 1024
+	maxList        = 4096
+)
+
+// ErrEvidence says that the evidence doesn't fit into a token.
+var ErrEvidence = errors.New("the evidence is too large for a token")
+
+var errEvidence = errors.New("malformed evidence")
+
+// beside is the claims that stand in the clear beside the evidence, which it refers to.
+type beside struct {
+	ids      []ID     // the lineage and the token itself
+	scope    []string // the scope claim
+	audience []string // the aud claim; empty for an exchange-only token
+}
+
+func besideOf(c *Claims) beside {
+	b := beside{ids: append(slices.Clone(c.Lineage), c.ID), scope: c.Scope}
+	if !c.ExchangeOnly() {
+		b.audience = c.Audience
+	}
+	return b
+}
+
+func encodeEvidence(e *Evidence, b beside) ([]byte, error) {
+	w := &evidenceWriter{beside: b, index: make(map[string]int)}
+	w.text(e.Root.Issuer)
+	w.text(e.Root.Subject)
+	w.texts(e.Root.Groups)
+	if err := w.attributes(e.Root.Attributes); err != nil {
+		return nil, err
+	}
+	w.texts(e.Bindings)
+	w.number(len(e.Actors))
+	for _, a := range e.Actors {
+		w.text(a.Issuer)
+		w.text(a.Subject)
+	}
+	w.number(len(e.Hops))
+	for _, h := range e.Hops {
+		w.id(h.Token)
+		w.text(h.Client)
+		w.text(h.Rule)
+		w.texts(h.Audience)
+		w.text(h.Key)
+	}
+	w.reach(e.Reach)
+	w.number(e.Depth)
+	w.number(len(e.Limited))
+	for _, id := range e.Limited {
+		w.id(id)
+	}
+	w.text(e.Label)
+	return w.bytes()
+}
+
+func decodeEvidence(text []byte, b beside) (Evidence, error) {
+	r := newEvidenceReader(text, b)
+	var e Evidence
+	e.Root.ID = principal.ID{Issuer: r.text(), Subject: r.text()}
+	e.Root.Groups = r.texts()
+	e.Root.Attributes = r.attributes()
+	e.Bindings = r.texts()
+	for range r.count() {
+		e.Actors = append(e.Actors, principal.ID{Issuer: r.text(), Subject: r.text()})
+	}
+	for range r.count() {
+		e.Hops = append(e.Hops, Hop{Token: r.id(), Client: r.text(), Rule: r.text(), Audience: r.texts(), Key: r.text()})
+	}
+	e.Reach = r.reach()
+	e.Depth = r.number()
+	for range r.count() {
+		e.Limited = append(e.Limited, r.id())
+	}
+	e.Label = r.text()
+	if r.err == nil && len(r.rest) > 0 {
+		r.fail("bytes behind the end")
+	}
+	return e, r.err
+}
+
+type evidenceWriter struct {
+	beside
+	table []string
+	index map[string]int
+	body  []byte
+	err   error
+}
+
+func (w *evidenceWriter) number(n int) { w.body = binary.AppendUvarint(w.body, uint64(n)) }
+
+func (w *evidenceWriter) text(s string) {
+	i, ok := w.index[s]
+	if !ok {
+		i = len(w.table)
+		w.index[s] = i
+		w.table = append(w.table, s)
+	}
+	w.number(i)
+}
+
+func (w *evidenceWriter) texts(list []string) {
+	w.number(len(list))
+	for _, s := range list {
+		w.text(s)
+	}
+}
+
+func (w *evidenceWriter) attributes(a map[string]any) error {
+	if len(a) == 0 {
+		w.text("")
+		return nil
+	}
+	text, err := json.Marshal(a, json.Deterministic(true), writing)
+	if err != nil {
+		return fmt.Errorf("attributes: %w", err)
+	}
+	w.text(string(text))
+	return nil
+}
+
+func (w *evidenceWriter) id(id ID) {
+	i := slices.Index(w.ids, id)
+	if i < 0 {
+		w.err = fmt.Errorf("%w: a token that isn't in the lineage", errEvidence)
+	}
+	w.number(max(i, 0))
+}
+
+// reach is written as a bitmap over the scope claim for each resource, and the scopes beyond it by
+// name; what is just the usable part is not written at all.
+func (w *evidenceWriter) reach(reach []ReachEntry) {
+	if w.isUsable(reach) {
+		w.number(0)
+		return
+	}
+	w.number(1 + len(reach))
+	for _, e := range reach {
+		bits := make([]byte, (len(w.scope)+7)/8)
+		var beyond []string
+		for _, name := range e.Scopes {
+			if i := slices.Index(w.scope, name); i >= 0 {
+				bits[i/8] |= 1 << (i % 8)
+			} else {
+				beyond = append(beyond, name)
+			}
+		}
+		w.text(e.Resource)
+		w.body = append(w.body, bits...)
+		w.texts(beyond)
+	}
+}
+
+// isUsable says whether the reach is exactly audience × scope.
+func (w *evidenceWriter) isUsable(reach []ReachEntry) bool {
+	if len(reach) == 0 || len(reach) != len(w.audience) {
+		return false
+	}
+	for i, e := range reach {
+		if e.Resource != w.audience[i] || !slices.Equal(e.Scopes, w.scope) {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *evidenceWriter) bytes() ([]byte, error) {
+	if w.err != nil {
+		return nil, w.err
+	}
+	out := append(make([]byte, 0, MaxEvidence), evidenceFormat)
+	out = binary.AppendUvarint(out, uint64(len(w.table)))
+	for _, s := range w.table {
+		out = binary.AppendUvarint(out, uint64(len(s)))
+		out = append(out, s...)
+	}
+	return append(out, w.body...), nil
+}

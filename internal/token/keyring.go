@@ -1,0 +1,84 @@
+package token
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-json-experiment/json"
+)
+
+// Keyring is all signing keys of this server at one moment. It never changes.
+type Keyring struct {
+	keys []*SigningKey // newest first
+	byID map[string]*SigningKey
+	jwks []byte
+}
+
+// NewKeyring makes the ring of the given keys.
+func NewKeyring(keys ...*SigningKey) (*Keyring, error) {
+	r := &Keyring{keys: slices.Clone(keys), byID: make(map[string]*SigningKey, len(keys))}
+	slices.SortFunc(r.keys, func(a, b *SigningKey) int {
+		if c := b.record.Active.Compare(a.record.Active); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID(), b.ID())
+	})
+	set := struct {
+		Keys []jose.JSONWebKey `json:"keys"`
+	}{Keys: []jose.JSONWebKey{}}
+	for _, k := range r.keys {
+		r.byID[k.ID()] = k
+		if !k.record.Revoked {
+			set.Keys = append(set.Keys, jose.JSONWebKey{
+				Key: k.signer.Public(), KeyID: k.ID(), Algorithm: k.record.Alg, Use: "sig",
+			})
+		}
+	}
+	var err error
+	if r.jwks, err = json.Marshal(set); err != nil {
+		return nil, fmt.Errorf("writing the key set: %w", err)
+	}
+	return r, nil
+}
+
+// Len is the number of keys.
+func (r *Keyring) Len() int { return len(r.keys) }
+
+// Has says whether the key is one of ours, good or not.
+func (r *Keyring) Has(kid string) bool { return r.byID[kid] != nil }
+
+// JWKS is the document of `jwks_uri` (RFC 7517 section 5): the keys that sign, that will sign, and
+// that signed what may still be live. The caller must not change it.
+func (r *Keyring) JWKS() []byte { return r.jwks }
+
+// NewestActive is when the newest key that isn't revoked begins to sign; zero if there is none.
+func (r *Keyring) NewestActive() time.Time {
+	for _, k := range r.keys {
+		if !k.record.Revoked {
+			return k.record.Active
+		}
+	}
+	return time.Time{}
+}
+
+// signer is the key that signs now: the newest that is active and not revoked.
+func (r *Keyring) signer(now time.Time) (*SigningKey, error) {
+	for _, k := range r.keys {
+		if !k.record.Revoked && !k.record.Active.After(now) {
+			return k, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: none is active", ErrKey)
+}
+
+// verifier is the key with which a token of ours is verified.
+func (r *Keyring) verifier(kid string) (*SigningKey, error) {
+	k, ok := r.byID[kid]
+	if !ok || k.record.Revoked {
+		return nil, ErrKey
+	}
+	return k, nil
+}

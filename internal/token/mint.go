@@ -1,0 +1,87 @@
+package token
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/whittle-sts/whittle/internal/narrow"
+)
+
+// ErrGrant says that a draft has no grant to mint from.
+var ErrGrant = errors.New("nothing was granted")
+
+// Minter mints tokens of one issuer. What a token may do comes from its [narrow.Grant] alone.
+type Minter struct {
+	issuer string
+	random io.Reader
+}
+
+// NewMinter makes a Minter for this server's issuer identifier.
+func NewMinter(issuer string, random io.Reader) *Minter { return &Minter{issuer, random} }
+
+// MintJWT makes an RFC 9068 access token, signed with the key that signs at the draft's IssuedAt.
+// It names that key.
+func (m *Minter) MintJWT(keys *Keyring, d Draft) (text Secret, c *Claims, kid string, err error) {
+	if c, err = m.claims(d); err != nil {
+		return Secret{}, nil, "", err
+	}
+	key, err := keys.signer(d.IssuedAt)
+	if err != nil {
+		return Secret{}, nil, "", err
+	}
+	evidence, err := encodeEvidence(&c.Evidence, besideOf(c))
+	if err != nil {
+		return Secret{}, nil, "", err
+	}
+	sealed, err := key.evidence.Seal(evidence, boundTo(c.ID))
+	if err != nil {
+		return Secret{}, nil, "", fmt.Errorf("sealing evidence: %w", err)
+	}
+	if len(sealed) > MaxEvidence {
+		return Secret{}, nil, "", ErrEvidence
+	}
+	b := make([]byte, 0, 3<<10)
+	b = append(append(b, key.header...), '.')
+	b = base64.RawURLEncoding.AppendEncode(b, appendClaims(make([]byte, 0, 2<<10), c, sealed))
+	signature, err := key.sign(b)
+	if err != nil {
+		return Secret{}, nil, "", fmt.Errorf("signing: %w", err)
+	}
+	b = base64.RawURLEncoding.AppendEncode(append(b, '.'), signature)
+	if len(b) > MaxToken {
+		return Secret{}, nil, "", ErrEvidence
+	}
+	return NewSecret(string(b)), c, key.ID(), nil
+}
+
+// boundTo is what sealed evidence is bound to: it opens in the token with this id and no other.
+func boundTo(id ID) []byte { return append([]byte("whittle evidence\x00"), id[:]...) }
+
+// claims writes out the draft with what the grant gives.
+func (m *Minter) claims(d Draft) (*Claims, error) {
+	bounds, ok := d.Grant.Bounds()
+	if !ok {
+		return nil, ErrGrant
+	}
+	c := &Claims{
+		ID: d.ID, Issuer: m.issuer, Subject: d.Subject, Audience: bounds.Audience, ClientID: d.ClientID,
+		Scope: bounds.Scopes.Names(), Actor: d.Actor, Task: d.Task,
+		IssuedAt: d.IssuedAt.UTC().Truncate(time.Second), Expires: bounds.NotAfter.UTC().Truncate(time.Second),
+		Lineage: d.Lineage, Rev: d.Rev, Evidence: d.Evidence,
+	}
+	if !c.IssuedAt.Before(c.Expires) {
+		return nil, narrow.ErrExpired
+	}
+	if len(c.Audience) == 0 {
+		c.Audience = []string{m.issuer}
+	}
+	c.Evidence.Depth = bounds.Depth
+	c.Evidence.Reach = nil
+	for _, p := range bounds.Reach.List() {
+		c.Evidence.Reach = append(c.Evidence.Reach, ReachEntry{Resource: p.Resource, Scopes: p.Scopes.Names()})
+	}
+	return c, nil
+}
