@@ -1,0 +1,295 @@
+package issuer
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/whittle-sts/whittle/internal/issuer/issuertest"
+)
+
+// quiet takes what test servers say of connections that were meant to fail.
+var quiet = log.New(io.Discard, "", 0)
+
+// tlsServer serves over TLS on this host, which the returned settings take for a public one.
+func tlsServer(t *testing.T, h http.Handler) (port string, cfg FetcherConfig) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(h)
+	server.Config.ErrorLog = quiet
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	_, port, _ = net.SplitHostPort(server.Listener.Addr().String())
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	return port, FetcherConfig{Roots: roots, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}
+}
+
+// resolver answers each lookup of an IPv4 address with the next of the addresses, the last one
+// for ever.
+func resolver(addresses ...string) *net.Resolver {
+	var asked atomic.Int32
+	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		client, server := net.Pipe()
+		go func() {
+			defer server.Close()
+			answerDNS(server, func() [4]byte {
+				i := min(int(asked.Add(1)), len(addresses)) - 1
+				return netip.MustParseAddr(addresses[i]).As4()
+			})
+		}()
+		return client, nil
+	}}
+}
+
+func answerDNS(conn net.Conn, next func() [4]byte) {
+	head := make([]byte, 2)
+	if _, err := io.ReadFull(conn, head); err != nil {
+		return
+	}
+	query := make([]byte, int(head[0])<<8|int(head[1]))
+	if _, err := io.ReadFull(conn, query); err != nil {
+		return
+	}
+	var m dnsmessage.Message
+	if m.Unpack(query) != nil || len(m.Questions) != 1 {
+		return
+	}
+	m.Response, m.Additionals = true, nil
+	if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
+		m.Answers = []dnsmessage.Resource{{
+			Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, Type: q.Type},
+			Body:   &dnsmessage.AResource{A: next()},
+		}}
+	}
+	reply, err := m.Pack()
+	if err != nil {
+		return
+	}
+	_, _ = conn.Write(append([]byte{byte(len(reply) >> 8), byte(len(reply))}, reply...))
+}
+
+func TestANameThatTurnsPrivateIsRefusedAtDial(t *testing.T) {
+	port, cfg := tlsServer(t, issuertest.Says(`{}`))
+	cfg.Resolver = resolver("127.0.0.1", "169.254.169.254")
+	f := NewFetcher(cfg)
+	if _, err := f.fetch(t.Context(), "https://idp.example.com:"+port, false); err != nil {
+		t.Fatalf("while the name is public: %v", err)
+	}
+	if _, err := f.fetch(t.Context(), "https://idp.example.com:"+port, false); !errors.Is(err, errForbidden) {
+		t.Errorf("after the name turned private: %v, want errForbidden", err)
+	}
+}
+
+func TestNoRequestLeavesFor(t *testing.T) {
+	var served atomic.Int32
+	count := func(http.ResponseWriter, *http.Request) { served.Add(1) }
+	port, cfg := tlsServer(t, http.HandlerFunc(count))
+	plain := httptest.NewServer(http.HandlerFunc(count))
+	t.Cleanup(plain.Close)
+	cfg.Allow = nil
+	cfg.Resolver = resolver("127.0.0.1")
+	f := NewFetcher(cfg)
+	for name, address := range map[string]string{
+		"loopback, from an outside issuer":       "https://127.0.0.1:" + port,
+		"localhost, from an outside issuer":      "https://localhost:" + port,
+		"plain loopback, from an outside issuer": plain.URL,
+		"a wrapped loopback address":             "https://[::ffff:127.0.0.1]:" + port,
+		"a name for loopback":                    "https://example.com:" + port,
+		"cloud metadata":                         "https://169.254.169.254/latest",
+		"plain http":                             "http://example.com:" + port,
+		"a file":                                 "file:///etc/passwd",
+		"another scheme":                         "gopher://example.com",
+		"no host":                                "https:///x",
+		"no URL":                                 "https://%zz",
+		"a user":                                 "https://a:b@example.com:" + port,
+		"a fragment":                             "https://example.com:" + port + "/#x",
+		"an opaque URL":                          "https:example.com",
+		"nothing":                                "",
+	} {
+		if _, err := f.fetch(t.Context(), address, false); !errors.Is(err, errForbidden) {
+			t.Errorf("%s: %v, want errForbidden", name, err)
+		}
+	}
+	if n := served.Load(); n != 0 {
+		t.Errorf("%d requests arrived", n)
+	}
+}
+
+func TestAnIssuerOnThisHostMayUsePlainHTTP(t *testing.T) {
+	server := httptest.NewServer(issuertest.Says(`{"a":1}`))
+	t.Cleanup(server.Close)
+	doc, err := NewFetcher(FetcherConfig{}).fetch(t.Context(), server.URL, true)
+	if err != nil || string(doc.body) != `{"a":1}` {
+		t.Errorf("%q, %v", doc.body, err)
+	}
+}
+
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	var followed atomic.Int32
+	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { followed.Add(1) }))
+	t.Cleanup(target.Close)
+	port, cfg := tlsServer(t, issuertest.Redirect(target.URL))
+	if _, err := NewFetcher(cfg).fetch(t.Context(), "https://127.0.0.1:"+port, true); err == nil {
+		t.Error("a loopback server's redirect was taken")
+	}
+	cfg.Resolver = resolver("127.0.0.1")
+	if _, err := NewFetcher(cfg).fetch(t.Context(), "https://example.com:"+port, false); err == nil {
+		t.Error("an outside server's redirect was taken")
+	}
+	if followed.Load() != 0 {
+		t.Error("the redirect was followed")
+	}
+}
+
+func TestBadAnswersFail(t *testing.T) {
+	for name, handler := range map[string]http.HandlerFunc{
+		"500":                 issuertest.Status(500),
+		"404":                 issuertest.Status(404),
+		"204":                 issuertest.Status(204),
+		"a broken connection": issuertest.Down,
+		"10 MB":               issuertest.Huge(10 << 20),
+		"100 MB":              issuertest.Huge(100 << 20),
+		"one byte too many":   issuertest.Says(strings.Repeat("x", maxBody+1)),
+		"a header of a megabyte": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Long", strings.Repeat("x", 1<<20))
+		},
+		"a body shorter than said": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "10")
+			_, _ = w.Write([]byte("12345"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewUnstartedServer(handler)
+			server.Config.ErrorLog = quiet
+			server.Start()
+			defer server.Close()
+			doc, err := NewFetcher(FetcherConfig{}).fetch(t.Context(), server.URL, true)
+			if err == nil {
+				t.Errorf("%d bytes were taken", len(doc.body))
+			}
+		})
+	}
+}
+
+func TestNothingButTheRequestIsSent(t *testing.T) {
+	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+	port, cfg := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, name := range []string{"Cookie", "Authorization", "Referer", "Accept-Encoding"} {
+			if r.Header.Get(name) != "" {
+				t.Errorf("%s: %q was sent", name, r.Header.Get(name))
+			}
+		}
+		http.SetCookie(w, &http.Cookie{Name: "a", Value: "b"})
+	}))
+	cfg.Resolver = resolver("127.0.0.1")
+	f := NewFetcher(cfg)
+	for range 2 {
+		if _, err := f.fetch(t.Context(), "https://example.com:"+port, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestUnknownCertificatesAreRefused(t *testing.T) {
+	port, cfg := tlsServer(t, issuertest.Says(`{}`))
+	cfg.Resolver = resolver("127.0.0.1")
+	if _, err := NewFetcher(cfg).fetch(t.Context(), "https://elsewhere.test:"+port, false); err == nil {
+		t.Error("a certificate of another name was taken")
+	}
+	cfg.Roots = x509.NewCertPool()
+	if _, err := NewFetcher(cfg).fetch(t.Context(), "https://example.com:"+port, false); err == nil {
+		t.Error("a certificate of nobody was taken")
+	}
+}
+
+func TestAnswersAreGoodForWhatTheySayWithinLimits(t *testing.T) {
+	for header, want := range map[string]time.Duration{
+		"":                         usualAge,
+		"public":                   usualAge,
+		"max-age=600":              10 * time.Minute,
+		"public, MAX-AGE=600":      10 * time.Minute,
+		`max-age="600"`:            10 * time.Minute,
+		"max-age=0":                minAge,
+		"max-age=59":               minAge,
+		"max-age=86401":            maxAge,
+		"max-age=2147483647":       maxAge,
+		"max-age=9999999999999999": minAge,
+		"max-age=-1":               minAge,
+		"max-age=1e9":              minAge,
+		"max-age":                  minAge,
+		"max-age=600, no-cache":    minAge,
+		"no-store":                 minAge,
+		"s-maxage=600":             usualAge,
+	} {
+		if got := goodFor(http.Header{"Cache-Control": {header}}); got != want {
+			t.Errorf("%q: %v, want %v", header, got, want)
+		}
+	}
+}
+
+// pipes is a network within a synctest bubble: what is dialled arrives at the listener.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	conn, open := <-p
+	if !open {
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+func (p pipes) Close() error   { return nil }
+func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
+	client, server := net.Pipe()
+	p <- server
+	return client, nil
+}
+
+func TestASlowAnswerIsGivenUpAfterFiveSeconds(t *testing.T) {
+	dribble := func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			_, _ = w.Write([]byte(" "))
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(time.Second)
+		}
+	}
+	for name, handler := range map[string]http.HandlerFunc{
+		"silence":              issuertest.Slow(time.Hour, issuertest.Says(`{}`)),
+		"a byte now and then":  dribble,
+		"almost in time, 5.1s": issuertest.Slow(5100*time.Millisecond, issuertest.Says(`{}`)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				network := make(pipes)
+				server := &http.Server{Handler: handler}
+				go server.Serve(network)
+				f := NewFetcher(FetcherConfig{})
+				f.loopback.Transport.(*http.Transport).DialContext = network.dial
+				began := time.Now()
+				if _, err := f.fetch(t.Context(), "http://127.0.0.1", true); err == nil {
+					t.Error("the answer was taken")
+				}
+				if took := time.Since(began); took != fetchTimeout {
+					t.Errorf("gave up after %v", took)
+				}
+				close(network)
+				server.Close()
+				time.Sleep(time.Minute) // the bubble's; lets handlers end
+			})
+		})
+	}
+}
