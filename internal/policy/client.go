@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/whittle-sts/whittle/internal/principal"
 	"github.com/whittle-sts/whittle/internal/scope"
 )
 
@@ -24,6 +25,15 @@ const (
 	KeyManage    Permission = "key.manage"
 )
 
+// Bootstrap is the id of whoever holds the bootstrap credential; no client may have it.
+const Bootstrap = "bootstrap"
+
+// Administrative lists the permissions of the bootstrap credential: enough to apply a first policy,
+// make secrets for its clients, and see and undo what was done.
+func Administrative() []Permission {
+	return []Permission{PolicyRead, PolicyApply, RevokeAny, AuditRead, ClientManage, KeyManage}
+}
+
 // Client is one registered client (RFC 6749 section 2).
 type Client struct {
 	ID      string
@@ -31,10 +41,14 @@ type Client struct {
 	May     []Permission
 
 	serves map[string]bool // by resource identifier
+	wields selectors       // whose actor tokens it may present
 }
 
 // Can says whether the policy gives the client the permission.
 func (c *Client) Can(p Permission) bool { return slices.Contains(c.May, p) }
+
+// Wields says whether the client may act by the actor tokens of the principal (RFC 8693 section 2.1).
+func (c *Client) Wields(p *principal.Principal) bool { return c.wields.match(p) }
 
 // Resource is one place where tokens are used (RFC 8707).
 type Resource struct {
@@ -46,12 +60,15 @@ type Resource struct {
 
 func (c *compiler) clients(n *yaml.Node) {
 	for _, e := range c.entries(n, "clients", maxEntries) {
-		f, ok := c.fields(e.value, shape{what: "a client", required: "auth", optional: "ceiling may"})
+		f, ok := c.fields(e.value, shape{what: "a client", required: "auth", optional: "ceiling may wields"})
 		if !c.id(e.key, e.name, "client", identifier) || !ok {
 			continue
 		}
 		if _, taken := c.policy.issuers[e.name]; taken {
 			c.fail(e.key, "client %q: an issuer has this name; take another", e.name)
+		}
+		if e.name == Bootstrap {
+			c.fail(e.key, "client %q: the bootstrap credential is called so; take another", e.name)
 		}
 		c.auth(f.get("auth"))
 		client := &Client{ID: e.name, Ceiling: c.expand(f.get("ceiling"), "ceiling"), serves: map[string]bool{}}
@@ -61,6 +78,9 @@ func (c *compiler) clients(n *yaml.Node) {
 			client.May = append(client.May, p)
 		}
 		c.policy.clients[e.name] = client
+		if wields := f.get("wields"); wields != nil {
+			defer func() { client.wields = c.selectors(wields, "wields") }() // after all clients are known
+		}
 	}
 }
 

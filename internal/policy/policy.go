@@ -57,6 +57,11 @@ func Compile(source []byte, file string, version uint64) (*Policy, error) {
 	return p, nil
 }
 
+// Empty is the policy before the first one was applied: nobody may do anything.
+func Empty() (*Policy, error) {
+	return Compile([]byte("format: 1\nscopes: {}\n"), "the empty policy", 0)
+}
+
 // Version is the number that the store gave the document; 0 if it isn't applied.
 func (p *Policy) Version() uint64 { return p.version }
 
@@ -97,6 +102,15 @@ func (p *Policy) Issuers() []Issuer {
 		out = append(out, *p.issuers[name])
 	}
 	return out
+}
+
+// Issuer is the outside issuer with the name.
+func (p *Policy) Issuer(name string) (Issuer, bool) {
+	i, ok := p.issuers[name]
+	if !ok {
+		return Issuer{}, false
+	}
+	return *i, true
 }
 
 // Resource is the resource with exactly this identifier (RFC 8707 section 2): no normalising, no

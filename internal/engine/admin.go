@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/clientauth"
+	"github.com/whittle-sts/whittle/internal/issuer"
+	"github.com/whittle-sts/whittle/internal/policy"
+	"github.com/whittle-sts/whittle/store"
+)
+
+// require is the one rule on administrative operations: the caller's policy entry says `may`, or it
+// holds the bootstrap credential. A refusal is on the record.
+func (e *Engine) require(caller clientauth.Caller, p policy.Permission) error {
+	if caller.Can(p) {
+		return nil
+	}
+	return e.refuse(caller, audit.KindAdministration,
+		Refuse(AccessDenied, "permission", "this operation needs the permission "+string(p)))
+}
+
+// Policy is one version of the policy; 0 is the current one. The caller must hold policy.read or
+// policy.apply.
+func (e *Engine) Policy(ctx context.Context, caller clientauth.Caller, version uint64) (Policy, error) {
+	if !caller.Can(policy.PolicyApply) {
+		if err := e.require(caller, policy.PolicyRead); err != nil {
+			return Policy{}, err
+		}
+	}
+	var record store.Policy
+	err := e.Store.View(ctx, func(r store.Reader) error {
+		if version == 0 {
+			meta, err := r.Meta()
+			if err != nil {
+				return err
+			}
+			version = meta.Policy
+		}
+		var err error
+		record, err = r.Policy(version)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return Policy{}, Refuse(NotFound, "no_policy", "there is no such policy version")
+	}
+	if err != nil {
+		return Policy{}, unavailable("store", err)
+	}
+	return Policy(record), nil
+}
+
+// ValidatePolicy checks a document without applying it. What is wrong with it is in the problems; the
+// error is nil unless the caller holds neither policy.read nor policy.apply.
+func (e *Engine) ValidatePolicy(_ context.Context, caller clientauth.Caller, yaml []byte) (*policy.Problems, error) {
+	if !caller.Can(policy.PolicyApply) {
+		if err := e.require(caller, policy.PolicyRead); err != nil {
+			return nil, err
+		}
+	}
+	_, problems := compile(yaml, 0)
+	return problems, nil
+}
+
+// ApplyPolicy checks a document, makes it the current policy durably, and puts it to work, as a
+// whole or not at all. It refuses one that would leave no administrator, and with [Conflict]
+// one whose editor didn't see the current version. The caller must hold policy.apply.
+// A policy with problems comes back as an [Error] that wraps *policy.Problems.
+func (e *Engine) ApplyPolicy(ctx context.Context, caller clientauth.Caller, req ApplyRequest) (Policy, error) {
+	if err := e.require(caller, policy.PolicyApply); err != nil {
+		return Policy{}, err
+	}
+	next, problems := compile(req.YAML, req.Expected+1)
+	if problems != nil {
+		return Policy{}, Refuse(InvalidRequest, "policy_problems", "the policy has problems").because(problems)
+	}
+	if len(next.Administrators()) == 0 {
+		return Policy{}, Refuse(InvalidRequest, "no_administrator", "the policy would leave nobody who may apply the next one")
+	}
+	record := store.Policy{
+		Version: next.Version(), YAML: req.YAML, Applied: e.Clock.Now(), By: caller.ID, Note: req.Note,
+	}
+	err := e.commit(ctx, func(tx store.Tx) (audit.Entry, error) { return e.putPolicy(tx, caller, record, next) })
+	if err != nil {
+		return Policy{}, err
+	}
+	e.Image.SetPolicy(next)
+	e.Outside.Configure(outsideConfigs(e.Image.View().Policy.Issuers()))
+	return Policy(record), nil
+}
+
+func (e *Engine) putPolicy(tx store.Tx, caller clientauth.Caller, record store.Policy, p *policy.Policy) (audit.Entry, error) {
+	meta, err := tx.Meta()
+	if err != nil {
+		return audit.Entry{}, err
+	}
+	if meta.Policy+1 != record.Version {
+		return audit.Entry{}, Refuse(Conflict, "version",
+			fmt.Sprintf("the current policy version is %d, not the expected %d", meta.Policy, record.Version-1))
+	}
+	entry, err := e.changed(caller, audit.KindPolicy, policyChange(p, record))
+	if err != nil {
+		return audit.Entry{}, err
+	}
+	return entry, tx.PutPolicy(record)
+}
+
+// compile is policy.Compile with the one name that callers see for what they sent.
+func compile(yaml []byte, version uint64) (*policy.Policy, *policy.Problems) {
+	p, err := policy.Compile(yaml, "policy.yaml", version)
+	problems, _ := errors.AsType[*policy.Problems](err)
+	return p, problems
+}
+
+// outsideConfigs is what the policy says of issuers, as the room that verifies their tokens takes it.
+func outsideConfigs(issuers []policy.Issuer) []issuer.Config {
+	out := make([]issuer.Config, 0, len(issuers))
+	for _, i := range issuers {
+		out = append(out, issuer.Config(i))
+	}
+	return out
+}

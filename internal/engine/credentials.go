@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"context"
+	"encoding/hex"
+	"io"
+	"time"
+
+	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/clientauth"
+	"github.com/whittle-sts/whittle/internal/policy"
+	"github.com/whittle-sts/whittle/store"
+)
+
+// BootstrapLife is how long the bootstrap credential is good after the first start.
+const BootstrapLife = 24 * time.Hour
+
+// CreateSecret makes a secret for a client of the policy, beside those that it has. The answer is
+// the only place where the secret is ever shown. The caller must hold client.manage.
+func (e *Engine) CreateSecret(ctx context.Context, caller clientauth.Caller, client string) (Credential, error) {
+	if err := e.require(caller, policy.ClientManage); err != nil {
+		return Credential{}, err
+	}
+	if _, known := e.Image.View().Policy.Client(client); !known {
+		return Credential{}, Refuse(NotFound, "no_client", "the policy has no such client")
+	}
+	return e.createSecret(ctx, caller, client, time.Time{})
+}
+
+// Bootstrap makes the bootstrap credential and the first signing key, if this is the first start.
+// The credential is zero at any later one.
+func (e *Engine) Bootstrap(ctx context.Context) (Credential, error) {
+	if e.Image.View().Keys.Len() > 0 {
+		return Credential{}, nil
+	}
+	self := clientauth.Caller{ID: policy.Bootstrap}
+	made, err := e.createSecret(ctx, self, policy.Bootstrap, e.Clock.Now().Add(BootstrapLife))
+	if err != nil {
+		return Credential{}, err
+	}
+	// The key comes last: its presence says that the first start was completed.
+	return made, e.addKey(ctx, self, e.Clock.Now(), "")
+}
+
+func (e *Engine) createSecret(ctx context.Context, caller clientauth.Caller, client string, expires time.Time) (Credential, error) {
+	secret, verifier, err := clientauth.NewSecret(e.Random)
+	if err != nil {
+		return Credential{}, err
+	}
+	var id [8]byte
+	if _, err := io.ReadFull(e.Random, id[:]); err != nil {
+		return Credential{}, err
+	}
+	record := store.Credential{
+		Client: client, ID: hex.EncodeToString(id[:]), Kind: clientauth.KindSecret, Verifier: verifier[:],
+		Created: e.Clock.Now(), Expires: expires,
+	}
+	err = e.commit(ctx, func(tx store.Tx) (audit.Entry, error) {
+		entry, err := e.changed(caller, audit.KindCredential, credentialChange(record))
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		return entry, tx.PutCredential(record)
+	})
+	if err != nil {
+		return Credential{}, err
+	}
+	return Credential{Client: client, ID: record.ID, Secret: secret, Created: record.Created}, e.Image.Reload(ctx, e.Store)
+}

@@ -1,0 +1,131 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/whittle-sts/whittle/internal/clientauth"
+	"github.com/whittle-sts/whittle/internal/live"
+	"github.com/whittle-sts/whittle/internal/narrow"
+	"github.com/whittle-sts/whittle/internal/policy"
+	"github.com/whittle-sts/whittle/internal/scope"
+	"github.com/whittle-sts/whittle/internal/token"
+)
+
+// MaxBatch is the most tokens that one batch may ask about.
+const MaxBatch = 1000
+
+// Introspect says whether a token is good for the caller right now (RFC 7662). Whatever is wrong
+// with it, the answer is the same zero Introspection; errors are faults of ours. Expiry,
+// revocations, uses and the policy are looked at anew each time.
+func (e *Engine) Introspect(ctx context.Context, caller clientauth.Caller, req IntrospectRequest) (Introspection, error) {
+	if req.Token.Reveal() == "" {
+		return Introspection{}, Refuse(InvalidRequest, "shape", "token is missing")
+	}
+	if req.Look && !caller.Can(policy.TokenLook) {
+		return Introspection{}, Refuse(AccessDenied, "permission", "looking without using needs the permission token.look")
+	}
+	l := e.look(caller)
+	in, claims, err := l.at(ctx, req.Token)
+	if err != nil || !in.Active || len(claims.Evidence.Limited) == 0 {
+		return in, err
+	}
+	if req.Look {
+		return l.withUsesLeft(ctx, in, claims)
+	}
+	return l.use(ctx, in, claims, req.UseID)
+}
+
+// IntrospectBatch answers for each token in order. A use-limited token is inactive in a batch: a
+// use is one question about one token, so that a retry can be told from a second use.
+func (e *Engine) IntrospectBatch(ctx context.Context, caller clientauth.Caller, tokens []token.Secret) ([]Introspection, error) {
+	if len(tokens) == 0 || len(tokens) > MaxBatch {
+		return nil, Refuse(InvalidRequest, "shape", "a batch holds 1 to 1000 tokens")
+	}
+	l := e.look(caller)
+	out := make([]Introspection, len(tokens))
+	for i, text := range tokens {
+		in, claims, err := l.at(ctx, text)
+		if err != nil {
+			return nil, err
+		}
+		if in.Active && len(claims.Evidence.Limited) == 0 {
+			out[i] = in
+		}
+	}
+	return out, nil
+}
+
+// look is one caller's look at one or more tokens: one policy, one set of keys.
+type look struct {
+	engine *Engine
+	caller clientauth.Caller
+	view   *live.View
+	serves []string // the caller's resources
+	all    bool     // the caller may see tokens for whomever they are
+}
+
+func (e *Engine) look(caller clientauth.Caller) look {
+	view := e.Image.View()
+	return look{
+		engine: e, caller: caller, view: view,
+		serves: view.Policy.Serves(caller.ID), all: caller.Can(policy.TokenLook),
+	}
+}
+
+// at looks at one token. Whoever isn't meant to know gets the answer of a token that never was.
+func (l look) at(ctx context.Context, text token.Secret) (Introspection, *token.Claims, error) {
+	claims, key, err := l.engine.verifyOwn(ctx, l.view, text)
+	if e, fault := errors.AsType[*Error](err); fault {
+		return Introspection{}, nil, e
+	}
+	if err != nil {
+		return Introspection{}, nil, nil
+	}
+	now := l.engine.Clock.Now()
+	if l.engine.alive(claims, key, now) != nil {
+		return Introspection{}, nil, nil
+	}
+	audience, usable := l.narrowed(claims, usableNow(l.view.Policy, claims, now))
+	if len(audience) == 0 || usable.IsEmpty() {
+		return Introspection{}, nil, nil
+	}
+	return l.active(claims, audience, usable), claims, nil
+}
+
+// narrowed is the part of a token that is usable now and is the caller's business: those of its
+// audiences that the caller serves, and the scopes that are good at every one of these, since
+// the answer's two members are read as a product.
+func (l look) narrowed(c *token.Claims, now narrow.Pairs) ([]string, scope.Set) {
+	var audience []string
+	usable, _ := l.view.Policy.Catalogue().Of(c.Scope...)
+	for _, resource := range c.Audience {
+		if !l.all && !slices.Contains(l.serves, resource) {
+			continue
+		}
+		if both := usable.And(now.At(resource)); !both.IsEmpty() {
+			audience, usable = append(audience, resource), both
+		}
+	}
+	return audience, usable
+}
+
+func (l look) active(c *token.Claims, audience []string, usable scope.Set) Introspection {
+	return Introspection{
+		Active: true, Scope: usable.Names(), ClientID: c.ClientID, TokenType: "Bearer",
+		Expires: c.Expires, IssuedAt: c.IssuedAt, Subject: c.Subject.String(), Audience: audience,
+		Issuer: c.Issuer, ID: c.ID, Actor: c.Actor, Task: c.Task,
+		Depth: len(c.Evidence.Hops), PolicyVersion: l.view.Policy.Version(),
+	}
+}
+
+func (l look) withUsesLeft(ctx context.Context, in Introspection, c *token.Claims) (Introspection, error) {
+	left, err := l.engine.usesLeft(ctx, c)
+	if err != nil || left == 0 {
+		return Introspection{}, err
+	}
+	n := uint32(left)
+	in.UsesLeft = &n
+	return in, nil
+}

@@ -1,0 +1,154 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/live"
+	"github.com/whittle-sts/whittle/internal/narrow"
+	"github.com/whittle-sts/whittle/internal/principal"
+	"github.com/whittle-sts/whittle/internal/token"
+	"github.com/whittle-sts/whittle/store"
+)
+
+// draftToken writes down all that the new token will say, but for its powers, which are the grant's.
+func (x *exchange) draftToken(context.Context) error {
+	id, err := token.NewID(x.engine.Random)
+	if err != nil {
+		return err
+	}
+	bounds, _ := x.grant.Bounds()
+	d := token.Draft{
+		ID: id, Subject: x.subject.principal.ID, ClientID: x.caller.ID, IssuedAt: x.now, Rev: x.rev, Grant: x.grant,
+		Evidence: token.Evidence{Root: x.verdict.Principal, Bindings: x.verdict.Bindings, Label: x.request.TaskLabel},
+	}
+	if x.subject.id != (token.ID{}) {
+		d.Lineage = []token.ID{x.subject.id}
+	}
+	if own := x.subject.own; own != nil {
+		d.Rev, d.Task = own.Rev, own.Task
+		d.Lineage = append(slices.Clone(own.Lineage), own.ID)
+		d.Evidence.Hops = slices.Clone(own.Evidence.Hops)
+		d.Evidence.Actors = slices.Clone(own.Evidence.Actors)
+		d.Evidence.Limited = slices.Clone(own.Evidence.Limited)
+		if d.Evidence.Label == "" {
+			d.Evidence.Label = own.Evidence.Label
+		}
+	} else if d.Task, err = token.NewID(x.engine.Random); err != nil {
+		return err
+	}
+	d.Actor = x.actChain()
+	if x.actor != nil {
+		d.Lineage = append(d.Lineage, x.actor.lineage...)
+		d.Evidence.Actors = append(d.Evidence.Actors, x.actor.who)
+	}
+	d.Evidence.Hops = append(d.Evidence.Hops, token.Hop{
+		Token: id, Client: x.caller.ID, Rule: x.verdict.Rule, Audience: bounds.Audience, Key: x.subject.key,
+	})
+	if bounds.Uses != narrow.Unlimited {
+		d.Evidence.Limited = append(d.Evidence.Limited, id)
+	}
+	x.draft = d
+	return nil
+}
+
+// actChain is the new token's `act`: who acts now wraps who acted before, and is never lost
+// (RFC 8693 section 4.1). A client that asks for itself acts for nobody.
+func (x *exchange) actChain() *principal.Actor {
+	if x.verdict.Impersonate || x.subject.principal.ID == principal.Client(x.caller.ID) && x.subject.chain == nil && x.actor == nil {
+		return x.subject.chain
+	}
+	act := &principal.Actor{Sub: x.caller.ID, Act: x.subject.chain}
+	if x.actor != nil && x.actor.who != principal.Client(x.caller.ID) {
+		act.Sub, act.ClientID = x.actor.who.String(), x.caller.ID
+	}
+	return act
+}
+
+// checkAlive refuses what would be dead on arrival: something new tokens are blocked for, or a
+// revocation that the subject token escapes and its child would not.
+func (x *exchange) checkAlive(context.Context) error {
+	revoked := x.engine.Image.Revocations
+	claims := token.Claims{
+		ID: x.draft.ID, Lineage: x.draft.Lineage, Task: x.draft.Task, Rev: x.draft.Rev, Evidence: x.draft.Evidence,
+	}
+	if s, dead := revoked.Killed(live.TraceOf(&claims)); dead {
+		return notAcceptable("subject_token", "revoked", nil).saying("the new token would be revoked: %s", s)
+	}
+	if x.draft.Actor.Depth() > principal.MaxActors {
+		return notAcceptable("subject_token", "act_depth", nil)
+	}
+	if err := x.engine.Clock.Trust(); err != nil {
+		return unavailable("clock", err)
+	}
+	return nil
+}
+
+// mintAndRecord makes the token and waits until its entry is durable. Only then is there an answer.
+func (x *exchange) mintAndRecord(ctx context.Context) error {
+	form := token.JWT
+	bounds, _ := x.grant.Bounds()
+	if x.verdict.Opaque || bounds.Uses != narrow.Unlimited {
+		form = token.Opaque
+	}
+	text, claims, made, err := x.mint(form)
+	if err != nil {
+		return mintFailed(err)
+	}
+	entry, err := x.engine.Log.Prepare(x.granted(claims, form, bounds.Uses, made.kid))
+	if err != nil {
+		return unavailable("record", err)
+	}
+	err = x.engine.commit(ctx, func(tx store.Tx) (audit.Entry, error) {
+		if form == token.Opaque {
+			if err := tx.PutOpaque(made.row); err != nil {
+				return audit.Entry{}, err
+			}
+		}
+		if bounds.Uses != narrow.Unlimited {
+			uses := store.Uses{Token: claims.ID, Left: uint32(bounds.Uses), Expires: claims.Expires}
+			if err := tx.PutUses(uses); err != nil {
+				return audit.Entry{}, err
+			}
+		}
+		return entry, nil
+	})
+	if err != nil {
+		return err
+	}
+	x.issued = x.answer(text, claims)
+	return nil
+}
+
+// minted is what goes with a new token: the key that signed a JWT, or the row of an opaque token.
+type minted struct {
+	kid string
+	row store.Opaque
+}
+
+func (x *exchange) mint(form token.Form) (token.Secret, *token.Claims, minted, error) {
+	if form == token.JWT {
+		text, claims, kid, err := x.engine.minter.MintJWT(x.view.Keys, x.draft)
+		return text, claims, minted{kid: kid}, err
+	}
+	text, claims, sealed, err := x.engine.minter.MintOpaque(x.draft)
+	if err != nil {
+		return token.Secret{}, nil, minted{}, err
+	}
+	return text, claims, minted{row: store.Opaque{Hash: sealed.Hash, Claims: sealed.Sealed, Expires: claims.Expires}}, nil
+}
+
+func (x *exchange) answer(text token.Secret, c *token.Claims) *Issued {
+	issued := &Issued{
+		AccessToken: text, IssuedTokenType: AccessTokenType, TokenType: "Bearer",
+		ExpiresIn: c.Expires.Sub(c.IssuedAt), Scope: c.Scope, Task: c.Task, Decision: x.decision,
+	}
+	if x.request.RequestedTokenType == JWTType {
+		issued.IssuedTokenType = JWTType
+	}
+	if c.ExchangeOnly() {
+		issued.TokenType = "N_A"
+	}
+	return issued
+}

@@ -1,0 +1,120 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/whittle-sts/whittle/internal/live"
+	"github.com/whittle-sts/whittle/internal/narrow"
+	"github.com/whittle-sts/whittle/internal/policy"
+	"github.com/whittle-sts/whittle/internal/token"
+	"github.com/whittle-sts/whittle/store"
+)
+
+// errUnknownToken is an opaque token that isn't in the store: never issued, or ended and dropped.
+var errUnknownToken = errors.New("no such opaque token")
+
+// verifyOwn verifies a token of ours, JWT or opaque, and says which key it was verified with (none
+// for an opaque one). It says nothing of whether the token is still good: see alive.
+func (e *Engine) verifyOwn(ctx context.Context, view *live.View, text token.Secret) (*token.Claims, string, error) {
+	if !token.IsOpaque(text.Reveal()) {
+		return e.verifier.VerifyJWT(view.Keys, text.Reveal())
+	}
+	ref, err := token.ParseOpaque(text.Reveal())
+	if err != nil {
+		return nil, "", err
+	}
+	var claims *token.Claims
+	err = e.Store.View(ctx, func(r store.Reader) error {
+		row, err := r.Opaque(ref.Hash())
+		if errors.Is(err, store.ErrNotFound) {
+			return errUnknownToken
+		}
+		if err != nil {
+			return unavailable("store", err)
+		}
+		claims, err = ref.Open(e.Issuer, row.Claims)
+		return err
+	})
+	return claims, "", err
+}
+
+// ownFailed is the caller's answer to verifyOwn's error.
+func ownFailed(which string, err error) error {
+	if errors.As(err, new(*Error)) {
+		return err // a fault of ours, not of the token
+	}
+	return notAcceptable(which, "not_verified", err)
+}
+
+// alive says why a verified token of ours is no longer good by itself: nil, or it ended, or it or
+// anything that it descends from was revoked. It is asked anew each time, never remembered.
+func (e *Engine) alive(claims *token.Claims, key string, now time.Time) error {
+	if !claims.LiveAt(now) {
+		return fmt.Errorf("ended at %s", claims.Expires.Format(time.RFC3339))
+	}
+	trace := live.TraceOf(claims)
+	if key != "" {
+		trace = trace.Also(live.OfKey(key))
+	}
+	if s, dead := e.Image.Revocations.Killed(trace); dead {
+		return fmt.Errorf("revoked: %s", s)
+	}
+	return nil
+}
+
+// usesLeft is how often a token may still be used: the least of its own and its limited ancestors'
+// counters.
+func (e *Engine) usesLeft(ctx context.Context, claims *token.Claims) (narrow.Uses, error) {
+	left := narrow.Unlimited
+	if len(claims.Evidence.Limited) == 0 {
+		return left, nil
+	}
+	err := e.Store.View(ctx, func(r store.Reader) error {
+		for _, id := range claims.Evidence.Limited {
+			uses, err := r.Uses(id)
+			if errors.Is(err, store.ErrNotFound) {
+				left = 0 // the counter ended with its token
+				return nil
+			}
+			if err != nil {
+				return unavailable("store", err)
+			}
+			left = min(left, narrow.Uses(uses.Left))
+		}
+		return nil
+	})
+	return left, err
+}
+
+// standing is what the policy is asked about when a token is looked at anew.
+func standing(c *token.Claims) policy.Standing {
+	s := policy.Standing{Principal: c.Evidence.Root, Bindings: c.Evidence.Bindings}
+	for _, hop := range c.Evidence.Hops {
+		s.Hops = append(s.Hops, policy.Hop{Client: hop.Client, Rule: hop.Rule, Audience: hop.Audience})
+	}
+	return s
+}
+
+// reachNow is what of a token's reach the policy still gives.
+func reachNow(p *policy.Policy, c *token.Claims, now time.Time) narrow.Pairs {
+	s := standing(c)
+	pairs := make([]narrow.Pair, 0, len(c.Evidence.Reach))
+	for _, e := range c.Evidence.Reach {
+		scopes, _ := p.Catalogue().Of(e.Scopes...) // a scope that is gone gives nothing
+		pairs = append(pairs, narrow.Pair{Resource: e.Resource, Scopes: scopes})
+	}
+	s.Reach = narrow.PairsOf(pairs...)
+	reach, _ := p.Again(now, s)
+	return reach
+}
+
+// usableNow is what of a token's audience × scope the policy still gives.
+func usableNow(p *policy.Policy, c *token.Claims, now time.Time) narrow.Pairs {
+	s := standing(c)
+	s.Audience, s.Scope = c.Audience, c.Scope
+	usable, _ := p.Again(now, s)
+	return usable
+}

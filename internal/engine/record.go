@@ -1,0 +1,222 @@
+package engine
+
+import (
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/clientauth"
+	"github.com/whittle-sts/whittle/internal/live"
+	"github.com/whittle-sts/whittle/internal/narrow"
+	"github.com/whittle-sts/whittle/internal/policy"
+	"github.com/whittle-sts/whittle/internal/principal"
+	"github.com/whittle-sts/whittle/internal/token"
+	"github.com/whittle-sts/whittle/store"
+)
+
+// What the audit log says of each operation. Tokens are named by their ids, people only in their
+// sealed parts.
+
+func (e *Engine) newDecision(now time.Time) (string, error) {
+	return audit.NewDecision(now, e.Random)
+}
+
+// event is the part that every entry of an exchange has.
+func (x *exchange) event(outcome audit.Outcome) audit.Event {
+	ev := audit.Event{
+		Kind: x.kind, Outcome: outcome, Decision: x.decision,
+		Client: x.caller.ID, Credential: x.caller.Credential, Wire: x.caller.Origin.Wire, From: x.caller.Origin.Remote,
+		Policy: x.view.Policy.Version(), Rev: x.rev, Asked: x.asked(),
+		SubjectToken: x.subject.fact(), People: x.people(),
+	}
+	if x.actor != nil {
+		ev.ActorToken = &audit.Token{ID: x.actor.id.String(), Issuer: x.actor.who.Issuer, Key: x.actor.key, Expires: x.actor.expires}
+	}
+	if x.verdict != nil {
+		ev.Rule, ev.Removed = x.verdict.Rule, removals(x.verdict.Removed)
+	}
+	return ev
+}
+
+func (x *exchange) asked() *audit.Asked {
+	r := &x.request
+	return &audit.Asked{
+		Resource: bounded(r.Resource, maxTargets, maxTarget), Audience: bounded(r.Audience, maxTargets, maxTarget),
+		Scope: bounded(r.Scope, maxRecordedScopes, maxTarget), Lifetime: uint32(min(r.Lifetime, narrow.MaxLifetime) / time.Second),
+		SubjectTokenType: known(r.SubjectTokenType), ActorTokenType: known(r.ActorTokenType),
+		RequestedTokenType: known(r.RequestedTokenType),
+	}
+}
+
+// maxRecordedScopes keeps an entry below its largest size whatever a caller asks for.
+const maxRecordedScopes = 200
+
+// bounded is the list as the record keeps it: what is too much is cut, and shows as such.
+func bounded(list []string, most, longest int) []string {
+	out := slices.Clone(list[:min(len(list), most)])
+	for i, s := range out {
+		if len(s) > longest {
+			out[i] = "(too long)"
+		}
+	}
+	if len(list) > most {
+		out = append(out, "(more)")
+	}
+	return out
+}
+
+// known keeps what a caller made up out of the record.
+func known(t TokenType) string {
+	if t == "" || t.taken() {
+		return string(t)
+	}
+	return "(other)"
+}
+
+func (s *subject) fact() *audit.Token {
+	if s.id == (token.ID{}) {
+		return nil
+	}
+	fact := &audit.Token{ID: s.id.String(), Issuer: s.principal.Issuer, Key: s.key, Issued: s.issued, Expires: s.expires}
+	if s.own != nil {
+		fact.Issuer, fact.Client, fact.Rev = "", s.own.ClientID, s.own.Rev
+	}
+	return fact
+}
+
+// people is whom the entry names: the subject with all that the decision read, and who acted.
+func (x *exchange) people() []audit.Person {
+	var out []audit.Person
+	if who := x.subject.principal; who.Subject != "" {
+		p := audit.Personal{
+			Issuer: who.Issuer, Subject: who.Subject, Groups: who.Groups, Attributes: who.Attributes, Label: x.request.TaskLabel,
+		}
+		if x.verdict != nil {
+			p.Bindings = x.verdict.Bindings
+		}
+		out = append(out, audit.Person{Role: audit.RoleSubject, Personal: p})
+	}
+	if x.actor != nil {
+		out = append(out, person(audit.RoleActor, x.actor.who))
+	}
+	return out
+}
+
+func person(role audit.Role, id principal.ID) audit.Person {
+	return audit.Person{Role: role, Personal: audit.Personal{Issuer: id.Issuer, Subject: id.Subject}}
+}
+
+// granted is the entry of an exchange that gave a token.
+func (x *exchange) granted(c *token.Claims, form token.Form, uses narrow.Uses, kid string) audit.Event {
+	ev := x.event(audit.OutcomeGranted)
+	g := &audit.Granted{
+		Token: c.ID.String(), Task: c.Task.String(), Form: form.String(), Scope: c.Scope, Expires: c.Expires,
+		Depth: c.Evidence.Depth, Impersonates: x.verdict.Impersonate, Key: kid,
+	}
+	if !c.ExchangeOnly() {
+		g.Audience = c.Audience
+	}
+	if uses != narrow.Unlimited {
+		g.Uses = uint32(uses)
+	}
+	for _, id := range c.Lineage {
+		g.Lineage = append(g.Lineage, id.String())
+	}
+	for _, r := range c.Evidence.Reach {
+		g.Reach = append(g.Reach, audit.Reach{Resource: r.Resource, Scope: r.Scopes})
+	}
+	ev.Granted = g
+	return ev
+}
+
+// refused puts a refusal on the record and names its decision in the answer.
+func (x *exchange) refused(err error) error {
+	fault := *Fault(err)
+	ev := x.event(audit.OutcomeRefused)
+	ev.Reason, ev.Detail = fault.reason, fault.detail
+	if fault.rule != "" {
+		ev.Rule, ev.Removed = fault.rule, removals(fault.removed)
+	}
+	x.engine.Log.Refuse(ev)
+	fault.Decision = x.decision
+	return &fault
+}
+
+// refuse is refused for operations that aren't exchanges.
+func (e *Engine) refuse(caller clientauth.Caller, kind audit.Kind, fault *Error) error {
+	ev, err := e.administered(caller, kind)
+	if err != nil {
+		return err
+	}
+	ev.Outcome, ev.Reason, ev.Detail = audit.OutcomeRefused, fault.reason, fault.detail
+	e.Log.Refuse(ev)
+	fault.Decision = ev.Decision
+	return fault
+}
+
+// administered is the part that every entry of an administrative operation has.
+func (e *Engine) administered(caller clientauth.Caller, kind audit.Kind) (audit.Event, error) {
+	decision, err := e.newDecision(e.Clock.Now())
+	return audit.Event{
+		Kind: kind, Outcome: audit.OutcomeDone, Decision: decision,
+		Client: caller.ID, Credential: caller.Credential, Wire: caller.Origin.Wire, From: caller.Origin.Remote,
+		Policy: e.Image.View().Policy.Version(), Rev: e.Image.Revocations.Newest(),
+	}, err
+}
+
+func (l look) used(c *token.Claims, useID string) (audit.Event, error) {
+	ev, err := l.engine.administered(l.caller, audit.KindUse)
+	ev.Used = &audit.Used{Token: c.ID.String(), Task: c.Task.String(), UseID: useID}
+	for _, id := range c.Evidence.Limited {
+		ev.Used.Limited = append(ev.Used.Limited, id.String())
+	}
+	ev.People = []audit.Person{person(audit.RoleSubject, c.Subject)}
+	return ev, err
+}
+
+func withRevocation(ev audit.Event, r store.Revocation) audit.Event {
+	ev.Revoked = &audit.Revoked{Seq: r.Seq, Kind: r.Kind, Selector: r.Selector, Block: r.Block, Expires: r.Expires, Reason: r.Reason}
+	if live.Kind(r.Kind) == live.Subject {
+		p := person(audit.RoleSelector, principal.ParseID(r.Selector))
+		p.Reason = r.Reason
+		ev.Revoked.Selector, ev.Revoked.Reason = "", ""
+		ev.People = []audit.Person{p}
+	}
+	return ev
+}
+
+func policyChange(p *policy.Policy, r store.Policy) *audit.Change {
+	digest := p.Digest()
+	return &audit.Change{Action: "applied", Version: r.Version, Digest: hex.EncodeToString(digest[:]), Note: r.Note}
+}
+
+func credentialChange(c store.Credential) *audit.Change {
+	return &audit.Change{Action: "added", Client: c.Client, ID: c.ID, Expires: c.Expires}
+}
+
+func keyChange(k store.Key, revoked string) *audit.Change {
+	change := &audit.Change{Action: "added", ID: k.ID, Alg: k.Alg, Active: k.Active}
+	if revoked != "" {
+		change.Note = "in place of the revoked key " + revoked
+	}
+	return change
+}
+
+func removals(list []policy.Removal) []audit.Removal {
+	out := make([]audit.Removal, 0, len(list))
+	for _, r := range list {
+		out = append(out, audit.Removal{Scope: r.Scope, Resource: r.Resource, By: r.By, Name: r.Name})
+	}
+	return out
+}
+
+// changed is the entry of a change to the server's own state.
+func (e *Engine) changed(caller clientauth.Caller, kind audit.Kind, change *audit.Change) (audit.Entry, error) {
+	ev, err := e.administered(caller, kind)
+	if err != nil {
+		return audit.Entry{}, err
+	}
+	ev.Change = change
+	return e.Log.Prepare(ev)
+}

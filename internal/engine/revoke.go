@@ -1,0 +1,217 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/clientauth"
+	"github.com/whittle-sts/whittle/internal/issuer"
+	"github.com/whittle-sts/whittle/internal/live"
+	"github.com/whittle-sts/whittle/internal/narrow"
+	"github.com/whittle-sts/whittle/internal/policy"
+	"github.com/whittle-sts/whittle/internal/token"
+	"github.com/whittle-sts/whittle/store"
+)
+
+const maxReason = 512 // bytes
+
+// RevokeToken kills a token and all its descendants (RFC 7009). The caller must be the client of
+// one of the token's hops, so that an agent may revoke what it handed down, or hold revoke.any. A
+// token that is unknown, ended or no token at all is already as dead as can be: no error.
+// A nil error means that the revocation is durable and recorded.
+func (e *Engine) RevokeToken(ctx context.Context, caller clientauth.Caller, text token.Secret) error {
+	if text.Reveal() == "" {
+		return Refuse(InvalidRequest, "shape", "token is missing")
+	}
+	claims, _, err := e.verifyOwn(ctx, e.Image.View(), text)
+	if fault, ok := errors.AsType[*Error](err); ok {
+		return fault
+	}
+	if err != nil {
+		return e.revokeOutside(ctx, caller, text)
+	}
+	if !mayRevoke(caller, claims) {
+		return e.refuse(caller, audit.KindRevocation, Refuse(UnauthorizedClient, "not_owner", "the token was not issued to this client"))
+	}
+	if !claims.LiveAt(e.Clock.Now()) {
+		return nil
+	}
+	_, err = e.revoke(ctx, caller, RevokeRequest{Selector: live.OfToken(claims.ID)}, claims.Expires)
+	return err
+}
+
+// revokeOutside revokes another issuer's token, with all that was traded for it. Only whoever may
+// revoke anything may do that: an outside token has no client of ours.
+func (e *Engine) revokeOutside(ctx context.Context, caller clientauth.Caller, text token.Secret) error {
+	if !caller.Can(policy.RevokeAny) {
+		return nil
+	}
+	out, err := e.Outside.Verify(ctx, text.Reveal(), issuer.JWT)
+	if errors.Is(err, issuer.ErrUnavailable) {
+		return unavailable("issuer_down", err)
+	}
+	if err != nil {
+		return nil
+	}
+	_, err = e.revoke(ctx, caller, RevokeRequest{Selector: live.OfToken(out.ID)}, out.Expires)
+	return err
+}
+
+func mayRevoke(caller clientauth.Caller, c *token.Claims) bool {
+	return caller.Can(policy.RevokeAny) || slices.ContainsFunc(c.Evidence.Hops, func(h token.Hop) bool { return h.Client == caller.ID })
+}
+
+// Revoke kills every token that the selector matches, and with Block refuses new ones until lifted.
+// The caller must hold revoke.any.
+func (e *Engine) Revoke(ctx context.Context, caller clientauth.Caller, req RevokeRequest) (Revocation, error) {
+	if err := e.require(caller, policy.RevokeAny); err != nil {
+		return Revocation{}, err
+	}
+	if err := checkSelector(req.Selector); err != nil {
+		return Revocation{}, err
+	}
+	if len(req.Reason) > maxReason {
+		return Revocation{}, Refuse(InvalidRequest, "shape", "the reason is too long")
+	}
+	req.Block = req.Block || req.Selector.Kind.Unconditional()
+	if req.Selector.Kind == live.Key {
+		if err := e.replaceKey(ctx, caller, req.Selector.Value); err != nil {
+			return Revocation{}, err
+		}
+	}
+	// Whatever it can kill has ended after the longest life that a token can have.
+	r, err := e.revoke(ctx, caller, req, e.Clock.Now().Add(narrow.MaxLifetime))
+	if err == nil && req.Selector.Kind == live.Issuer {
+		e.Outside.Forget(req.Selector.Value)
+	}
+	return r, err
+}
+
+func checkSelector(s live.Selector) error {
+	bad := Refuse(InvalidRequest, "shape", "the selector is malformed")
+	switch s.Kind {
+	case live.Token, live.Task:
+		if _, err := token.ParseID(s.Value); err != nil {
+			return bad
+		}
+	case live.Subject, live.Client, live.Group, live.Issuer, live.Key:
+		if s.Value == "" || len(s.Value) > maxTarget {
+			return bad
+		}
+	default:
+		return bad
+	}
+	return nil
+}
+
+// revoke acts in memory at once, then makes it durable, and only then returns without an error.
+func (e *Engine) revoke(ctx context.Context, caller clientauth.Caller, req RevokeRequest, ends time.Time) (Revocation, error) {
+	now := e.Clock.Now()
+	e.Image.Revocations.Announce(req.Selector, req.Block, now)
+	record := store.Revocation{
+		Kind: string(req.Selector.Kind), Selector: req.Selector.Value, Block: req.Block,
+		At: now, By: caller.ID, Reason: req.Reason,
+	}
+	if !req.Block {
+		record.Expires = ends.Add(live.Skew)
+	}
+	if err := e.commitRevocation(ctx, caller, audit.KindRevocation, &record, nil); err != nil {
+		return Revocation{}, err
+	}
+	e.Image.Revocations.Apply(record)
+	return revocationOf(record), nil
+}
+
+// commitRevocation numbers and records a revocation after what first does in the same step.
+func (e *Engine) commitRevocation(ctx context.Context, caller clientauth.Caller, kind audit.Kind, record *store.Revocation, first func(store.Tx) error) error {
+	return e.commit(ctx, func(tx store.Tx) (audit.Entry, error) {
+		if first != nil {
+			if err := first(tx); err != nil {
+				return audit.Entry{}, err
+			}
+		}
+		seq, err := tx.AppendRevocation(*record)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		record.Seq = seq
+		event, err := e.administered(caller, kind)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		return e.Log.Prepare(withRevocation(event, *record))
+	})
+}
+
+// Unblock lifts every block of the selector. It revives nothing: a revocation takes the blocks'
+// place, numbered above them. The caller must hold revoke.any.
+func (e *Engine) Unblock(ctx context.Context, caller clientauth.Caller, s live.Selector) (Revocation, error) {
+	if err := e.require(caller, policy.RevokeAny); err != nil {
+		return Revocation{}, err
+	}
+	now := e.Clock.Now()
+	record := store.Revocation{
+		Kind: string(s.Kind), Selector: s.Value, At: now, By: caller.ID,
+		Expires: now.Add(narrow.MaxLifetime + live.Skew),
+	}
+	if e.Image.View().Keys.Has(s.Value) && s.Kind == live.Key {
+		return Revocation{}, Refuse(InvalidRequest, "own_key", "a revoked key of this server stays revoked")
+	}
+	err := e.commitRevocation(ctx, caller, audit.KindUnblock, &record, func(tx store.Tx) error { return deleteBlocks(tx, s) })
+	if err != nil {
+		return Revocation{}, err
+	}
+	e.Image.Revocations.Lift(record)
+	return revocationOf(record), nil
+}
+
+func deleteBlocks(tx store.Tx, s live.Selector) error {
+	var blocks []uint64
+	err := tx.Revocations(0, func(r store.Revocation) bool {
+		if r.Block && r.Kind == string(s.Kind) && r.Selector == s.Value {
+			blocks = append(blocks, r.Seq)
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	if len(blocks) == 0 {
+		return Refuse(NotFound, "no_block", "nothing is blocked by that selector")
+	}
+	for _, seq := range blocks {
+		if err := tx.DeleteRevocation(seq); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Revocations lists what is revoked, in order, from after the given number on. The caller must hold
+// revoke.any.
+func (e *Engine) Revocations(ctx context.Context, caller clientauth.Caller, after uint64, limit int) ([]Revocation, error) {
+	if err := e.require(caller, policy.RevokeAny); err != nil {
+		return nil, err
+	}
+	var out []Revocation
+	err := e.Store.View(ctx, func(r store.Reader) error {
+		return r.Revocations(after, func(rev store.Revocation) bool {
+			out = append(out, revocationOf(rev))
+			return len(out) < limit
+		})
+	})
+	if err != nil {
+		return nil, unavailable("store", err)
+	}
+	return out, nil
+}
+
+func revocationOf(r store.Revocation) Revocation {
+	return Revocation{
+		Seq: r.Seq, Selector: live.Selector{Kind: live.Kind(r.Kind), Value: r.Selector}, Block: r.Block,
+		At: r.At, Expires: r.Expires, By: r.By, Reason: r.Reason,
+	}
+}

@@ -1,0 +1,203 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/whittle-sts/whittle/internal/issuer"
+	"github.com/whittle-sts/whittle/internal/live"
+	"github.com/whittle-sts/whittle/internal/narrow"
+	"github.com/whittle-sts/whittle/internal/policy"
+	"github.com/whittle-sts/whittle/internal/principal"
+	"github.com/whittle-sts/whittle/internal/token"
+)
+
+// notAcceptable is the one answer to every way in which a subject or actor token can fail, so that
+// the endpoint tells nobody what a token was worth (RFC 8693 section 2.2.2). Why is on the record.
+func notAcceptable(which, reason string, cause error) *Error {
+	e := Refuse(InvalidRequest, reason, which+" is not acceptable")
+	if cause != nil {
+		return e.because(cause).saying("%v", cause)
+	}
+	return e
+}
+
+// verifySubject finds out what the subject token is, by the type that the caller claims and by
+// what the token turns out to be: both must agree.
+func (x *exchange) verifySubject(ctx context.Context) error {
+	if x.request.SubjectTokenType == AccessTokenType {
+		return x.verifyOwnSubject(ctx)
+	}
+	out, who, err := x.verifyOutside(ctx, "subject_token", x.request.SubjectToken, x.request.SubjectTokenType)
+	if err != nil {
+		return err
+	}
+	x.subject = subject{
+		principal: who, id: out.ID, key: outsideKey(out), chain: out.Actor, mayAct: out.MayAct,
+		issued: out.IssuedAt, expires: out.Expires,
+	}
+	return nil
+}
+
+func (x *exchange) verifyOwnSubject(ctx context.Context) error {
+	claims, key, err := x.engine.verifyOwn(ctx, x.view, x.request.SubjectToken)
+	if err != nil {
+		return ownFailed("subject_token", err)
+	}
+	// What the token is goes on the record whether or not it is still good.
+	x.subject = subject{
+		principal: claims.Evidence.Root, id: claims.ID, own: claims, key: key,
+		chain: claims.Actor, issued: claims.IssuedAt, expires: claims.Expires,
+	}
+	if err := x.engine.alive(claims, key, x.now); err != nil {
+		return notAcceptable("subject_token", "not_alive", err)
+	}
+	if x.subject.uses, err = x.engine.usesLeft(ctx, claims); err != nil {
+		return err
+	}
+	if x.subject.uses == 0 {
+		return notAcceptable("subject_token", "used_up", nil)
+	}
+	x.subject.reach = reachNow(x.view.Policy, claims, x.now)
+	return nil
+}
+
+// subjectIsCaller is the subject of client_credentials.
+func (x *exchange) subjectIsCaller(context.Context) error {
+	x.subject = subject{principal: principal.Principal{ID: principal.Client(x.caller.ID)}}
+	return nil
+}
+
+// verifyActor finds out who acts. An actor token must speak for something that the caller may
+// wield: a token of ours that was issued to the caller, or an outside principal that the policy lets
+// the caller wield. Without an actor token the caller itself acts.
+func (x *exchange) verifyActor(ctx context.Context) error {
+	switch x.request.ActorTokenType {
+	case "":
+		return nil
+	case AccessTokenType:
+		return x.verifyOwnActor(ctx)
+	}
+	out, who, err := x.verifyOutside(ctx, "actor_token", x.request.ActorToken, x.request.ActorTokenType)
+	if err != nil {
+		return err
+	}
+	client, known := x.view.Policy.Client(x.caller.ID)
+	if !known || !client.Wields(&who) {
+		return notAcceptable("actor_token", "not_wielded", nil)
+	}
+	x.actor = &actor{id: out.ID, who: who.ID, key: outsideKey(out), lineage: []token.ID{out.ID}, expires: out.Expires}
+	return nil
+}
+
+func (x *exchange) verifyOwnActor(ctx context.Context) error {
+	claims, key, err := x.engine.verifyOwn(ctx, x.view, x.request.ActorToken)
+	if err != nil {
+		return ownFailed("actor_token", err)
+	}
+	if err := x.engine.alive(claims, key, x.now); err != nil {
+		return notAcceptable("actor_token", "not_alive", err)
+	}
+	if claims.ClientID != x.caller.ID {
+		return notAcceptable("actor_token", "not_wielded", nil)
+	}
+	x.actor = &actor{
+		id: claims.ID, who: claims.Subject, key: key, expires: claims.Expires,
+		lineage: append(slices.Clone(claims.Lineage), claims.ID),
+	}
+	return nil
+}
+
+// checkMayAct enforces `may_act` on every path, actor token or not (RFC 8693 section 4.4): who acts
+// must match all of its members, and a missing `iss` means the subject token's issuer.
+func (x *exchange) checkMayAct(context.Context) error {
+	if x.subject.mayAct == nil {
+		return nil
+	}
+	who := principal.Client(x.caller.ID)
+	if x.actor != nil {
+		who = x.actor.who
+	}
+	acts := map[string]string{"iss": x.issuerOf(who), "sub": who.Subject, "client_id": x.caller.ID}
+	if _, named := x.subject.mayAct["iss"]; !named && acts["iss"] != x.issuerOf(x.subject.principal.ID) {
+		return notAcceptable("subject_token", "may_act", nil)
+	}
+	for member, value := range x.subject.mayAct {
+		if acts[member] != value {
+			return notAcceptable("subject_token", "may_act", nil)
+		}
+	}
+	return nil
+}
+
+// issuerOf is the `iss` that a principal's tokens carry.
+func (x *exchange) issuerOf(id principal.ID) string {
+	if id.IsClient() {
+		return x.engine.Issuer
+	}
+	issuer, _ := x.view.Policy.Issuer(id.Issuer)
+	return issuer.URL
+}
+
+// verifyOutside verifies another issuer's token and admits its principal under today's policy.
+func (x *exchange) verifyOutside(ctx context.Context, which string, text token.Secret, typ TokenType) (*issuer.Outside, principal.Principal, error) {
+	kind := issuer.JWT
+	if typ == IDTokenType {
+		kind = issuer.IDToken
+	}
+	out, err := x.engine.Outside.Verify(ctx, text.Reveal(), kind)
+	if errors.Is(err, issuer.ErrUnavailable) {
+		return nil, principal.Principal{}, unavailable("issuer_down", err)
+	}
+	if err != nil {
+		return nil, principal.Principal{}, notAcceptable(which, "not_verified", err)
+	}
+	who, err := x.view.Policy.Admit(out.Issuer, out.Claims)
+	if err != nil {
+		return nil, principal.Principal{}, notAcceptable(which, "not_admitted", err)
+	}
+	if s, dead := x.engine.Image.Revocations.Killed(outsideTrace(out, who)); dead {
+		return nil, principal.Principal{}, notAcceptable(which, "revoked", nil).saying("revoked: %s", s)
+	}
+	return out, who, nil
+}
+
+// outsideTrace is all that can kill an outside token.
+func outsideTrace(out *issuer.Outside, who principal.Principal) live.Trace {
+	selectors := []live.Selector{
+		live.OfToken(out.ID), live.OfSubject(who.ID), live.OfIssuer(out.Issuer), live.OfKey(outsideKey(out)),
+	}
+	for _, group := range who.Groups {
+		selectors = append(selectors, live.OfGroup(out.Issuer, group))
+	}
+	return live.TraceOutside(out.IssuedAt, selectors...)
+}
+
+func outsideKey(out *issuer.Outside) string { return out.Issuer + "/" + out.KeyID }
+
+// parent is what the policy is told of a subject token of ours; nil for any other subject.
+func (s *subject) parent() *policy.Parent {
+	if s.own == nil {
+		return nil
+	}
+	parent := &policy.Parent{
+		Bounds: narrow.Bounds{
+			Reach: s.reach, NotAfter: s.own.Expires, Uses: s.uses, Depth: s.own.Evidence.Depth,
+		},
+		IssuedTo: s.own.ClientID,
+		Bindings: s.own.Evidence.Bindings,
+	}
+	if !s.own.ExchangeOnly() {
+		parent.Audience = s.own.Audience
+	}
+	return parent
+}
+
+// depth is how many exchanges led to the subject token.
+func (s *subject) depth() int {
+	if s.own == nil {
+		return 0
+	}
+	return len(s.own.Evidence.Hops)
+}

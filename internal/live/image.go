@@ -1,0 +1,161 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/whittle-sts/whittle/internal/policy"
+	"github.com/whittle-sts/whittle/internal/token"
+	"github.com/whittle-sts/whittle/store"
+)
+
+// View is what one request reads: all of it of one moment, and never changed.
+type View struct {
+	Policy      *policy.Policy
+	Keys        *token.Keyring
+	Credentials map[string][]Credential // by client
+}
+
+// Credential is how a client may prove who it is.
+type Credential struct {
+	ID       string
+	Verifier [32]byte
+	Created  time.Time
+	Expires  time.Time // zero: never
+	Disabled bool
+}
+
+// Image is the memory image of a store.
+type Image struct {
+	Revocations *Revocations
+
+	view   atomic.Pointer[View]
+	change sync.Mutex // held while a new view is made from the old one
+}
+
+// View is the state now. A request reads it once and keeps to it.
+func (i *Image) View() *View { return i.view.Load() }
+
+// Load makes the image of what the store holds. A store without a policy has the empty one, under
+// which nobody may do anything.
+func Load(ctx context.Context, s store.Store) (*Image, error) {
+	i := &Image{Revocations: newRevocations()}
+	err := s.View(ctx, func(r store.Reader) error {
+		view := &View{}
+		var err error
+		if view.Policy, err = loadPolicy(r); err != nil {
+			return err
+		}
+		if err := view.loadSecrets(r); err != nil {
+			return err
+		}
+		i.view.Store(view)
+		return i.loadRevocations(r)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the state: %w", err)
+	}
+	return i, nil
+}
+
+// Reload makes the image of the keys and credentials anew, after they changed durably. The policy
+// and the revocations have ways of their own.
+func (i *Image) Reload(ctx context.Context, s store.Store) error {
+	i.change.Lock()
+	defer i.change.Unlock()
+	return s.View(ctx, func(r store.Reader) error {
+		view := *i.View()
+		if err := view.loadSecrets(r); err != nil {
+			return err
+		}
+		i.view.Store(&view)
+		return nil
+	})
+}
+
+// SetPolicy puts a policy that is durable in the place of an older one.
+func (i *Image) SetPolicy(p *policy.Policy) {
+	i.change.Lock()
+	defer i.change.Unlock()
+	view := *i.View()
+	if p.Version() <= view.Policy.Version() {
+		return // somebody applied a newer one meanwhile
+	}
+	view.Policy = p
+	i.view.Store(&view)
+}
+
+func (v *View) loadSecrets(r store.Reader) (err error) {
+	if v.Keys, err = loadKeys(r); err != nil {
+		return err
+	}
+	v.Credentials, err = loadCredentials(r)
+	return err
+}
+
+func loadPolicy(r store.Reader) (*policy.Policy, error) {
+	meta, err := r.Meta()
+	if err != nil {
+		return nil, err
+	}
+	if meta.Policy == 0 {
+		return policy.Empty()
+	}
+	record, err := r.Policy(meta.Policy)
+	if err != nil {
+		return nil, err
+	}
+	return policy.Compile(record.YAML, fmt.Sprintf("policy version %d", record.Version), record.Version)
+}
+
+func loadKeys(r store.Reader) (*token.Keyring, error) {
+	records, err := r.Keys()
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]*token.SigningKey, 0, len(records))
+	for _, k := range records {
+		key, err := token.ParseSigningKey(token.KeyRecord(k))
+		if err != nil {
+			return nil, fmt.Errorf("signing key %s: %w", k.ID, err)
+		}
+		keys = append(keys, key)
+	}
+	return token.NewKeyring(keys...)
+}
+
+func loadCredentials(r store.Reader) (map[string][]Credential, error) {
+	records, err := r.Credentials()
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string][]Credential)
+	for _, c := range records {
+		if len(c.Verifier) != 32 {
+			return nil, fmt.Errorf("credential %s of client %s: verifier of %d bytes", c.ID, c.Client, len(c.Verifier))
+		}
+		out[c.Client] = append(out[c.Client], Credential{
+			ID: c.ID, Verifier: [32]byte(c.Verifier), Created: c.Created, Expires: c.Expires, Disabled: c.Disabled,
+		})
+	}
+	return out, nil
+}
+
+func (i *Image) loadRevocations(r store.Reader) error {
+	err := r.Revocations(0, func(rev store.Revocation) bool {
+		i.Revocations.Apply(rev)
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	meta, err := r.Meta()
+	if err != nil {
+		return err
+	}
+	i.Revocations.newest.Store(meta.Rev) // also when the newest one was forgotten
+	return nil
+}

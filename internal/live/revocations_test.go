@@ -1,0 +1,187 @@
+package live
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/whittle-sts/whittle/internal/principal"
+	"github.com/whittle-sts/whittle/internal/token"
+	"github.com/whittle-sts/whittle/store"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func id(n byte) token.ID { return token.ID{n} }
+
+// ana's token: minted at sequence 5 by the agent from an outside token, then narrowed once.
+func anasToken() *token.Claims {
+	return &token.Claims{
+		ID: id(3), Lineage: []token.ID{id(1), id(2)}, Task: id(9), Rev: 5,
+		Evidence: token.Evidence{
+			Root:   principal.Principal{ID: principal.ID{Issuer: "corp", Subject: "ana"}, Groups: []string{"research"}},
+			Actors: []principal.ID{{Issuer: "ci", Subject: "runner"}},
+			Hops: []token.Hop{
+				{Token: id(2), Client: "agent", Key: "corp/k1"},
+				{Token: id(3), Client: "summarizer", Key: "our-kid"},
+			},
+		},
+	}
+}
+
+func durable(s Selector, seq uint64, block bool) store.Revocation {
+	return store.Revocation{Seq: seq, Kind: string(s.Kind), Selector: s.Value, Block: block, At: noon}
+}
+
+func TestARevocationKillsWhatItSelects(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		selector Selector
+		seq      uint64
+		block    bool
+		dead     bool
+	}{
+		"the token itself":                 {OfToken(id(3)), 1, false, true},
+		"its parent":                       {OfToken(id(2)), 1, false, true},
+		"its outside root":                 {OfToken(id(1)), 1, false, true},
+		"a stranger's token":               {OfToken(id(4)), 9, false, false},
+		"its task, later":                  {OfTask(id(9)), 6, false, true},
+		"its task, earlier":                {OfTask(id(9)), 5, false, false},
+		"its subject, later":               {OfSubject(principal.ID{Issuer: "corp", Subject: "ana"}), 6, false, true},
+		"its subject, earlier":             {OfSubject(principal.ID{Issuer: "corp", Subject: "ana"}), 5, false, false},
+		"its subject, earlier, blocked":    {OfSubject(principal.ID{Issuer: "corp", Subject: "ana"}), 5, true, true},
+		"the same subject elsewhere":       {OfSubject(principal.ID{Issuer: "ci", Subject: "ana"}), 6, true, false},
+		"an actor on the way":              {OfSubject(principal.ID{Issuer: "ci", Subject: "runner"}), 6, false, true},
+		"the client of the first hop":      {OfClient("agent"), 6, false, true},
+		"a client of no hop":               {OfClient("gateway"), 6, true, false},
+		"the group it rests on":            {OfGroup("corp", "research"), 6, false, true},
+		"that group of another issuer":     {OfGroup("ci", "research"), 6, true, false},
+		"the issuer at its root":           {OfIssuer("corp"), 1, true, true},
+		"the issuer of an actor":           {OfIssuer("ci"), 1, true, true},
+		"the key of the outside token":     {OfKey("corp/k1"), 1, true, true},
+		"the key that signed its parent":   {OfKey("our-kid"), 1, true, true},
+		"another issuer's key of that kid": {OfKey("ci/k1"), 1, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRevocations()
+			r.Apply(durable(tc.selector, tc.seq, tc.block))
+			if _, dead := r.Killed(TraceOf(anasToken())); dead != tc.dead {
+				t.Errorf("killed = %v, want %v", dead, tc.dead)
+			}
+		})
+	}
+}
+
+func TestAnAnnouncedRevocationActsBeforeItIsDurable(t *testing.T) {
+	t.Parallel()
+	r := newRevocations()
+	r.Announce(OfClient("agent"), false, noon)
+	fresh := anasToken()
+	fresh.Rev = 1 << 40
+	if _, dead := r.Killed(TraceOf(fresh)); !dead {
+		t.Error("a token minted while the revocation was written lives")
+	}
+	if r.Newest() != 0 {
+		t.Errorf("newest = %d before anything was durable", r.Newest())
+	}
+	r.Apply(durable(OfClient("agent"), 6, false))
+	fresh.Rev = 6
+	if _, dead := r.Killed(TraceOf(fresh)); dead {
+		t.Error("a token minted after the revocation was answered is dead")
+	}
+	if r.Newest() != 6 {
+		t.Errorf("newest = %d, want 6", r.Newest())
+	}
+}
+
+func TestLiftingABlockRevivesNothing(t *testing.T) {
+	t.Parallel()
+	r := newRevocations()
+	agent := OfClient("agent")
+	r.Apply(durable(agent, 6, true))
+	r.Apply(durable(agent, 7, false)) // a plain revocation does not end the block
+	if _, blocked := r.Blocked(agent); !blocked {
+		t.Fatal("a later plain revocation ended the block")
+	}
+	r.Lift(durable(agent, 8, false))
+	if _, blocked := r.Blocked(agent); blocked {
+		t.Error("still blocked after it was lifted")
+	}
+	old, fresh := anasToken(), anasToken()
+	old.Rev, fresh.Rev = 7, 8
+	if _, dead := r.Killed(TraceOf(old)); !dead {
+		t.Error("lifting the block revived a token")
+	}
+	if _, dead := r.Killed(TraceOf(fresh)); dead {
+		t.Error("a token minted after the block was lifted is dead")
+	}
+}
+
+func TestAnOutsideTokenDiesByItsAge(t *testing.T) {
+	t.Parallel()
+	ana := OfSubject(principal.ID{Issuer: "corp", Subject: "ana"})
+	r := newRevocations()
+	r.Apply(durable(ana, 1, false))
+	for name, tc := range map[string]struct {
+		issued time.Time
+		dead   bool
+	}{
+		"issued before":              {noon.Add(-time.Hour), true},
+		"issued within the skew":     {noon.Add(Skew), true},
+		"issued after the skew":      {noon.Add(Skew + time.Second), false},
+		"doesn't say when":           {time.Time{}, true},
+		"says a time before history": {time.Unix(-5, 0), true},
+	} {
+		if _, dead := r.Killed(TraceOutside(tc.issued, ana)); dead != tc.dead {
+			t.Errorf("%s: killed = %v, want %v", name, dead, tc.dead)
+		}
+	}
+}
+
+func TestForgettingDropsOnlyWhatHasEnded(t *testing.T) {
+	t.Parallel()
+	r := newRevocations()
+	ended, blocked := durable(OfToken(id(1)), 1, false), durable(OfClient("agent"), 2, true)
+	ended.Expires = noon
+	r.Apply(ended)
+	r.Apply(blocked)
+	r.Forget(noon)
+	if r.Len() != 2 {
+		t.Fatalf("%d left at the moment of the end, want 2", r.Len())
+	}
+	r.Forget(noon.Add(time.Second))
+	if _, dead := r.Killed(TraceOf(anasToken())); r.Len() != 1 || !dead {
+		t.Errorf("%d left, killed = %v; want the block alone", r.Len(), dead)
+	}
+}
+
+// Whoever reads the sequence and then looks has seen every revocation up to it.
+func TestTheSequenceNeverRunsAheadOfTheMaps(t *testing.T) {
+	t.Parallel()
+	const last = 2000
+	r := newRevocations()
+	var writers sync.WaitGroup
+	for w := range 4 {
+		writers.Go(func() {
+			for seq := w + 1; seq <= last; seq += 4 {
+				r.Announce(OfToken(token.ID{byte(seq), byte(seq >> 8)}), false, noon)
+			}
+		})
+	}
+	writers.Go(func() {
+		for seq := 1; seq <= last; seq++ {
+			r.Apply(durable(OfToken(token.ID{byte(seq), byte(seq >> 8)}), uint64(seq), false))
+		}
+	})
+	for n := uint64(0); n < last; n = r.Newest() {
+		if n == 0 {
+			continue
+		}
+		c := &token.Claims{ID: token.ID{byte(n), byte(n >> 8)}}
+		if _, dead := r.Killed(TraceOf(c)); !dead {
+			t.Fatalf("revocation %d is not seen after the sequence said so", n)
+		}
+	}
+	writers.Wait()
+}
