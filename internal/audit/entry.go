@@ -70,6 +70,9 @@ func Decode(entry []byte) (Event, error) {
 	if e.Format != Format {
 		return Event{}, fmt.Errorf("%w: format %d, not %d", ErrEntry, e.Format, Format)
 	}
+	if err := e.check(); err != nil {
+		return Event{}, fmt.Errorf("%w: %w", ErrEntry, err)
+	}
 	for i := range e.People {
 		if err := e.People[i].checkSealed(); err != nil {
 			return Event{}, fmt.Errorf("%w: person %d: %w", ErrEntry, i, err)

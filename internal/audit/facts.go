@@ -27,7 +27,7 @@ type Token struct {
 // Granted is what the new token may do.
 type Granted struct {
 	Audience     []string  `json:"audience,omitempty"` // none: an exchange-only token
-	Depth        int       `json:"depth"`              // how many exchanges may still follow
+	Depth        uint8     `json:"depth"`              // how many exchanges may still follow
 	Expires      time.Time `json:"expires"`
 	Form         string    `json:"form"`                  // jwt or opaque
 	Impersonates bool      `json:"impersonates,omitzero"` // the token has no `act`

@@ -100,57 +100,53 @@ func (l *Log) Close() {
 }
 
 // Prepare seals and encodes an event. It is the costly part of an entry and touches neither store nor
-// sequencer, so it runs wherever the caller is, also within an op. The event's people and the
-// entry's size are final: an entry that is made can be written. Errors: [ErrEvent], [ErrTooLarge].
+// sequencer, so it runs wherever the caller is, also within an op. The entry's size is final: what was
+// prepared can be written. Errors: [ErrEvent], [ErrTooLarge].
 func (l *Log) Prepare(e Event) (Entry, error) {
 	if err := l.complete(&e); err != nil {
-		return Entry{}, err
+		return Entry{}, fmt.Errorf("%w: %w", ErrEvent, err)
 	}
-	entry := Entry{event: e, sealers: make([]sealer, len(e.People))}
+	sealers := make([]sealer, len(e.People))
 	for i := range e.People {
 		p := &e.People[i]
-		s, err := l.sealerFor(entry, i)
+		s, err := l.people.sealer(p.who(), e.Time)
 		if err != nil {
 			return Entry{}, err
 		}
 		if err := p.seal(s.record, e.Decision, i); err != nil {
 			return Entry{}, err
 		}
-		entry.sealers[i] = s
+		sealers[i] = s
 	}
-	var err error
-	entry.bytes, err = encode(&entry.event)
-	return entry, err
+	b, err := encode(&e)
+	if err != nil {
+		return Entry{}, err
+	}
+	return Entry{event: e, bytes: b, sealers: sealers}, nil
 }
 
 // complete fills in what Prepare may, and copies what it will change.
 func (l *Log) complete(e *Event) (err error) {
 	e.Format = Format
+	e.People = slices.Clone(e.People)
 	if e.Decision == "" {
 		if e.Time.IsZero() {
 			e.Time = l.now()
 		}
 		if e.Decision, err = NewDecision(e.Time, l.random); err != nil {
-			return fmt.Errorf("%w: %w", ErrEvent, err)
+			return err
 		}
 	}
 	if e.Time.IsZero() {
 		if e.Time, err = decisionTime(e.Decision); err != nil {
-			return fmt.Errorf("%w: %w", ErrEvent, err)
+			return err
 		}
 	}
 	e.Time = e.Time.UTC().Truncate(time.Millisecond)
-	e.People = slices.Clone(e.People)
-	return e.check()
-}
-
-// sealerFor finds the key of the entry's i-th person; one whom the entry names twice has one key.
-func (l *Log) sealerFor(entry Entry, i int) (sealer, error) {
-	people := entry.event.People
-	for j := range i {
-		if people[j].who() == people[i].who() {
-			return entry.sealers[j], nil
+	for i := range e.People {
+		if err := e.People[i].checkNamed(); err != nil {
+			return err
 		}
 	}
-	return l.people.sealer(people[i].who(), entry.event.Time)
+	return e.check()
 }

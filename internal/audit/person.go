@@ -112,9 +112,18 @@ func (p *Person) keyID() (id [16]byte, err error) {
 	return [16]byte(b), nil
 }
 
+// checkNamed says why the person can't be sealed, if it can't.
+func (p *Person) checkNamed() error {
+	if p.Role == "" || p.Subject == "" {
+		return errors.New("a person without a role or a subject")
+	}
+	return nil
+}
+
+// checkSealed says why the person can't have been sealed.
 func (p *Person) checkSealed() error {
 	if p.Role == "" {
-		return errors.New("no role")
+		return errors.New("a person without a role")
 	}
 	if _, err := p.keyID(); err != nil {
 		return err

@@ -39,9 +39,8 @@ func draw(t *rapid.T, v reflect.Value) {
 		v.SetString(rapid.OneOf(rapid.Just(""), rapid.StringN(0, 8, -1)).Draw(t, "string"))
 	case reflect.Bool:
 		v.SetBool(rapid.Bool().Draw(t, "bool"))
-	case reflect.Int:
-		v.SetInt(rapid.Int64Range(-100, 100).Draw(t, "int"))
-	case reflect.Uint32, reflect.Uint64:
+	case reflect.Int: // only the format, which Prepare sets
+	case reflect.Uint8, reflect.Uint32, reflect.Uint64:
 		v.SetUint(rapid.Uint64Range(0, maxNumber).Draw(t, "number") & (1<<v.Type().Bits() - 1))
 	case reflect.Pointer:
 		if rapid.Bool().Draw(t, "present") {

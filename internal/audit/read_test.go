@@ -68,6 +68,43 @@ func TestDecisionIsFoundWithoutAnIndex(t *testing.T) {
 	})
 }
 
+// The search goes as far to both sides as an entry can stand from where its time would have it.
+func TestDecisionIsFoundFarFromItsTime(t *testing.T) {
+	const step, steps = 50 * time.Millisecond, int(maxDisorder / (50 * time.Millisecond))
+	entries := func(l *Log, from time.Time, step time.Duration, n int) {
+		for i := range n {
+			record(t, l, Event{Kind: KindKey, Outcome: OutcomeDone, Time: from.Add(time.Duration(i) * step)})
+		}
+	}
+	tests := map[string]struct{ before, after func(*Log) }{
+		"recorded after those that began long after it": {
+			func(l *Log) { entries(l, noon.Add(step), step, steps) },
+			func(l *Log) { entries(l, noon.Add(maxDisorder), step, 10) },
+		},
+		"recorded before those that began long before it": {
+			func(l *Log) { entries(l, noon.Add(-3*maxDisorder), step, 3*steps) },
+			func(l *Log) { entries(l, noon.Add(-maxDisorder), 0, steps) },
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			l := open(t, newMemory())
+			entries(l, noon.Add(-time.Hour), step, 10)
+			test.before(l)
+			want := prepare(t, l, Event{Kind: KindKey, Outcome: OutcomeDone})
+			index, err := l.Do(t.Context(), want.op())
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.after(l)
+			entries(l, noon.Add(time.Hour), step, 10)
+			if got, _, err := l.Find(t.Context(), want.event.Decision); err != nil || got != index {
+				t.Fatalf("found at %d, want %d: %v", got, index, err)
+			}
+		})
+	}
+}
+
 func TestDecisionWithoutAnEntryIsNotFound(t *testing.T) {
 	l := open(t, newMemory())
 	for _, size := range []int{0, 1, 300} {
@@ -122,6 +159,8 @@ func TestCheckNamesTheBadEntry(t *testing.T) {
 		"a number of another form":      {edit(1, `"policy":7`, `"policy":7.0`), 1},
 		"a time of another form":        {edit(1, `"time":"2026-09-01T12:00:00.000Z"`, `"time":"2026-09-01T12:00:00Z"`), 1},
 		"another format":                {edit(1, `"format":1`, `"format":2`), 1},
+		"another time":                  {edit(1, `12:00:00.000Z","wire"`, `12:00:00.001Z","wire"`), 1},
+		"a number too large":            {edit(1, `"rev":12`, `"rev":9007199254740993`), 1},
 		"a person in another role":      {edit(1, `"role":"subject"`, `"role":"actor"`), 1},
 		"a sealed part that was edited": {func(t *testing.T, m *memory) { flipSealed(t, m, 1) }, 1},
 		"the newest entry edited":       {edit(2, `"policy":7`, `"policy":8`), 2},
