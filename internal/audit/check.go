@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/whittle-sts/whittle/store"
@@ -18,45 +19,52 @@ func (e *EntryError) Error() string { return fmt.Sprintf("audit entry %d: %v", e
 // Unwrap is what is wrong with it.
 func (e *EntryError) Unwrap() error { return e.Err }
 
+// checkStep is how many entries Check reads in one look at the store, which it doesn't hold up.
+const checkStep = 4096
+
 // Check reads the whole log: every entry is in its one form, what it seals opens wherever the key is
 // still there, and their number and the newest one are what the store remembers. It can't see an
 // entry replaced by another good one in the middle; that takes the tree and its checkpoints.
 func (l *Log) Check(ctx context.Context) error {
-	return l.store.View(ctx, func(r store.Reader) error {
-		meta, err := r.Meta()
+	var c checker
+	for done := false; !done; {
+		err := l.store.View(ctx, func(r store.Reader) (err error) {
+			done, err = c.step(ctx, r)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		var next uint64
-		var head [32]byte
-		bad := error(nil)
-		err = r.Entries(0, func(index uint64, entry []byte) bool {
-			if bad = checkEntry(ctx, r, next, index, entry); bad != nil {
-				return false
-			}
-			next, head = index+1, leafHash(entry)
-			return true
-		})
-		switch {
-		case err != nil:
-			return err
-		case bad != nil:
-			return bad
-		case next != meta.Size:
-			return &EntryError{min(next, meta.Size), fmt.Errorf("%w: the log has %d entries, but %d were written", ErrEntry, next, meta.Size)}
-		case head != meta.Head:
-			return &EntryError{next - 1, fmt.Errorf("%w: not the newest entry that was written", ErrEntry)}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
-func checkEntry(ctx context.Context, r store.Reader, want, index uint64, entry []byte) error {
-	if err := ctx.Err(); err != nil {
-		return err
+// checker is how far a check has come.
+type checker struct {
+	next uint64
+	head [32]byte // of the entry before next
+}
+
+// step checks the next entries and, if there are no more, the end.
+func (c *checker) step(ctx context.Context, r store.Reader) (done bool, err error) {
+	end := c.next + checkStep
+	var bad error
+	err = r.Entries(c.next, func(index uint64, entry []byte) bool {
+		if c.next == end {
+			return false
+		}
+		bad = errors.Join(ctx.Err(), c.entry(r, index, entry))
+		return bad == nil
+	})
+	if err = errors.Join(err, bad); err != nil || c.next == end {
+		return false, err
 	}
-	if index != want {
-		return &EntryError{want, fmt.Errorf("%w: it is missing", ErrEntry)}
+	return true, c.atEnd(r)
+}
+
+func (c *checker) entry(r store.Reader, index uint64, entry []byte) error {
+	if index != c.next {
+		return &EntryError{c.next, fmt.Errorf("%w: it is missing", ErrEntry)}
 	}
 	e, err := Decode(entry)
 	if err == nil {
@@ -64,6 +72,20 @@ func checkEntry(ctx context.Context, r store.Reader, want, index uint64, entry [
 	}
 	if err != nil {
 		return &EntryError{index, err}
+	}
+	c.next, c.head = index+1, leafHash(entry)
+	return nil
+}
+
+func (c *checker) atEnd(r store.Reader) error {
+	meta, err := r.Meta()
+	switch {
+	case err != nil:
+		return err
+	case c.next != meta.Size:
+		return &EntryError{min(c.next, meta.Size), fmt.Errorf("%w: the log has %d entries, but %d were written", ErrEntry, c.next, meta.Size)}
+	case c.head != meta.Head:
+		return &EntryError{max(c.next, 1) - 1, fmt.Errorf("%w: not the newest entry that was written", ErrEntry)}
 	}
 	return nil
 }

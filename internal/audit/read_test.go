@@ -205,3 +205,20 @@ func flipSealed(t *testing.T, m *memory, index int) {
 		t.Fatal(err)
 	}
 }
+
+func TestCheckGoesOnWhereItsStepEnds(t *testing.T) {
+	m := newMemory()
+	l := open(t, m)
+	for range checkStep {
+		record(t, l, Event{Kind: KindKey, Outcome: OutcomeDone})
+	}
+	if err := l.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	record(t, l, Event{Kind: KindKey, Outcome: OutcomeDone})
+	m.state.entries[checkStep] = nil
+	var bad *EntryError
+	if err := l.Check(t.Context()); !errors.As(err, &bad) || bad.Index != checkStep {
+		t.Fatalf("got %v, want entry %d", err, checkStep)
+	}
+}
