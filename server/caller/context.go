@@ -1,0 +1,24 @@
+package caller
+
+import (
+	"context"
+
+	"github.com/whittle-sts/whittle/internal/clientauth"
+)
+
+type key struct{}
+
+// NewContext is ctx with the authenticated caller. Only the guard calls it.
+func NewContext(ctx context.Context, c clientauth.Caller) context.Context {
+	return context.WithValue(ctx, key{}, c)
+}
+
+// Of is the authenticated caller of a request that came through the guard. Without one it panics:
+// that is a handler that was wired past the guard, and nothing it could do would be right.
+func Of(ctx context.Context) clientauth.Caller {
+	c, ok := ctx.Value(key{}).(clientauth.Caller)
+	if !ok {
+		panic("caller: the request did not come through the guard")
+	}
+	return c
+}

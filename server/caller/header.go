@@ -1,0 +1,74 @@
+package caller
+
+import (
+	"encoding/base64"
+	"net/url"
+	"strings"
+
+	"github.com/whittle-sts/whittle/internal/clientauth"
+	"github.com/whittle-sts/whittle/internal/engine"
+	"github.com/whittle-sts/whittle/internal/token"
+)
+
+// Limits on what a stranger may send.
+const (
+	maxHeader = 4096 // bytes of the Authorization value
+	maxID     = 256  // bytes of a client id
+	maxSecret = 1024 // bytes of a client secret
+)
+
+// FromHeaders reads a request's headers or metadata, of which values gives those of one name. Without
+// credentials, or with a scheme that this version doesn't take, the answer is
+// [clientauth.ErrInvalid]. Several values, also joined by commas, are malformed: which one counts
+// would be a guess.
+func FromHeaders(values func(name string) []string) (clientauth.Credentials, error) {
+	if len(values("dpop")) > 0 {
+		// Taking the request and leaving the proof out would give a token that is good for any thief.
+		return clientauth.Credentials{}, malformed("this server takes no DPoP proofs")
+	}
+	authorization := values("authorization")
+	switch {
+	case len(authorization) == 0:
+		return clientauth.Credentials{}, clientauth.ErrInvalid
+	case len(authorization) > 1 || strings.Contains(authorization[0], ","):
+		return clientauth.Credentials{}, malformed("more than one Authorization value")
+	case len(authorization[0]) > maxHeader:
+		return clientauth.Credentials{}, malformed("the Authorization value is too long")
+	}
+	scheme, rest, _ := strings.Cut(authorization[0], " ")
+	if !strings.EqualFold(scheme, "Basic") { // RFC 9110 section 11.1
+		return clientauth.Credentials{}, clientauth.ErrInvalid
+	}
+	return basic(strings.TrimLeft(rest, " "))
+}
+
+// basic reads the credentials of the Basic scheme. Id and secret were form-urlencoded before they
+// were joined (RFC 6749 section 2.3.1), so a colon or a percent sign in a secret is no trouble.
+func basic(text string) (clientauth.Credentials, error) {
+	raw, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil || strings.ContainsAny(text, "\r\n") {
+		return clientauth.Credentials{}, clientauth.ErrInvalid
+	}
+	id, secret, found := strings.Cut(string(raw), ":")
+	if !found {
+		return clientauth.Credentials{}, clientauth.ErrInvalid
+	}
+	if id, err = url.QueryUnescape(id); err != nil {
+		return clientauth.Credentials{}, clientauth.ErrInvalid
+	}
+	if secret, err = url.QueryUnescape(secret); err != nil {
+		return clientauth.Credentials{}, clientauth.ErrInvalid
+	}
+	return credentials(clientauth.SecretBasic, id, secret)
+}
+
+func credentials(method clientauth.Method, id, secret string) (clientauth.Credentials, error) {
+	if id == "" || secret == "" || len(id) > maxID || len(secret) > maxSecret {
+		return clientauth.Credentials{}, clientauth.ErrInvalid
+	}
+	return clientauth.Credentials{Method: method, ClientID: id, Secret: token.NewSecret(secret)}, nil
+}
+
+func malformed(description string) error {
+	return engine.Refuse(engine.InvalidRequest, "credentials", description)
+}

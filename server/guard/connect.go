@@ -1,0 +1,63 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"connectrpc.com/connect/v2"
+
+	"github.com/whittle-sts/whittle/internal/clientauth"
+	"github.com/whittle-sts/whittle/internal/engine"
+	"github.com/whittle-sts/whittle/server/caller"
+	"github.com/whittle-sts/whittle/server/fault"
+)
+
+// Interceptor is the guard for Connect and gRPC-Web.
+func (g *Guard) Interceptor() connect.ServerInterceptor {
+	return func(next connect.ServerFunc) connect.ServerFunc {
+		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+			info, ok := connect.CallInfoForServerContext(ctx)
+			if !ok {
+				return fault.Connect(errors.New("guard: a call without its metadata"))
+			}
+			err := g.Do(ctx, fromConnect(spec, info), func(ctx context.Context) error {
+				return next(ctx, spec, checked{stream, g})
+			})
+			if err == nil {
+				return nil
+			}
+			if fault.Of(err).Code == engine.InvalidClient {
+				info.ResponseHeader().Set("WWW-Authenticate", fault.Challenge)
+			}
+			return fault.Connect(err)
+		}
+	}
+}
+
+// checked is a stream whose messages are in shape.
+type checked struct {
+	connect.ServerStream
+	guard *Guard
+}
+
+// Receive decodes the next message and checks its shape.
+func (s checked) Receive(message any) error {
+	err := s.ServerStream.Receive(message)
+	if errors.Is(err, io.EOF) {
+		return err
+	}
+	if err != nil {
+		return fault.FromConnect(err)
+	}
+	return s.guard.validate(message)
+}
+
+func fromConnect(spec connect.Spec, info *connect.CallInfo) Request {
+	return Request{
+		Method: spec.Procedure, Wire: Wire(info.Protocol), Remote: info.PeerAddr,
+		Credentials: func() (clientauth.Credentials, error) {
+			return caller.FromHeaders(info.RequestHeader().Values)
+		},
+	}
+}

@@ -1,0 +1,206 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"buf.build/go/protovalidate"
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/clientauth"
+	"github.com/whittle-sts/whittle/internal/engine"
+	"github.com/whittle-sts/whittle/internal/policy"
+	"github.com/whittle-sts/whittle/server/caller"
+	"github.com/whittle-sts/whittle/server/fault"
+)
+
+// Authenticator says who brought the credentials, or [clientauth.ErrInvalid].
+type Authenticator interface {
+	Authenticate(clientauth.Credentials, clientauth.Origin) (clientauth.Caller, error)
+}
+
+// Recorder puts a refusal on the record and answers with the same refusal, its decision named.
+type Recorder interface {
+	Refused(clientauth.Caller, audit.Kind, *engine.Error) error
+}
+
+// Config is what a Guard works with. All of it is needed.
+type Config struct {
+	Authenticator Authenticator
+	Recorder      Recorder
+	Services      []protoreflect.ServiceDescriptor // all that the server will register
+	Registry      prometheus.Registerer
+	Logger        *slog.Logger
+	Now           func() time.Time
+	Timeout       time.Duration // of any one request
+}
+
+// Guard stands before every operation. It is safe for concurrent use.
+type Guard struct {
+	config    Config
+	methods   map[string]*Method
+	validator protovalidate.Validator
+	metrics   *metrics
+	clients   *buckets[clientClass]
+	strangers *buckets[network]
+}
+
+// Method is one entry of the table, with its counters.
+type Method struct {
+	name string
+	rule rule
+	ok   [len(wires)]bound
+}
+
+// New makes a Guard. It fails if a method of the services has no entry in the table.
+func New(c Config) (*Guard, error) {
+	if c.Authenticator == nil || c.Recorder == nil || c.Registry == nil || c.Logger == nil || c.Now == nil || c.Timeout <= 0 {
+		return nil, errors.New("guard: a part is missing from the configuration")
+	}
+	table := rules()
+	if err := complete(table, names(c.Services)); err != nil {
+		return nil, err
+	}
+	validator, err := newValidator(c.Services)
+	if err != nil {
+		return nil, err
+	}
+	counters, err := newMetrics(c.Registry)
+	if err != nil {
+		return nil, err
+	}
+	g := &Guard{
+		config: c, methods: make(map[string]*Method), validator: validator, metrics: counters,
+		clients: newBuckets[clientClass](maxClients), strangers: newBuckets[network](maxStrangers),
+	}
+	for name, r := range table {
+		g.methods[name] = &Method{name: name, rule: r, ok: counters.bind(name)}
+	}
+	return g, nil
+}
+
+// Request is one call as its wire sees it before the guard does.
+type Request struct {
+	Method string // full name, or the path of an OAuth endpoint
+	Wire   Wire
+	Remote string // the peer's address
+
+	// Credentials takes them off the request. It runs inside the guard and may fail.
+	Credentials func() (clientauth.Credentials, error)
+}
+
+// Do runs next if the caller may, with the caller in its context. The error is what the caller
+// may see of it once server/fault has put it into the wire's words.
+func (g *Guard) Do(ctx context.Context, r Request, next func(context.Context) error) (err error) {
+	began := g.config.Now()
+	call := call{guard: g, request: r, method: g.methods[r.Method]}
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicked{p, debug.Stack()}
+		}
+		err = call.end(ctx, began, err)
+	}()
+	ctx, cancel := context.WithTimeout(ctx, g.config.Timeout)
+	defer cancel()
+	if err := call.admit(); err != nil {
+		return err
+	}
+	return next(caller.NewContext(ctx, call.caller))
+}
+
+// call is one run through the guard.
+type call struct {
+	guard   *Guard
+	request Request
+	method  *Method // nil: not in the table
+	caller  clientauth.Caller
+	known   bool // the caller is authenticated
+}
+
+// admit authenticates the caller and says whether it may go on. The order is a security property:
+// nothing but the credentials is looked at before they were verified.
+func (c *call) admit() error {
+	if c.method == nil {
+		return engine.Refuse(engine.AccessDenied, "no_rule", "this method may not be called")
+	}
+	if err := c.authenticate(); err != nil {
+		return c.guard.stranger(c.request.Remote, err)
+	}
+	if err := c.guard.pace(c.caller.ID, c.method.rule.class); err != nil {
+		return err
+	}
+	return c.authorise()
+}
+
+func (c *call) authenticate() error {
+	credentials, err := c.request.Credentials()
+	if err != nil {
+		return err
+	}
+	origin := clientauth.Origin{Wire: string(c.request.Wire), Remote: c.request.Remote}
+	c.caller, err = c.guard.config.Authenticator.Authenticate(credentials, origin)
+	c.known = err == nil
+	return err
+}
+
+func (c *call) authorise() error {
+	may := c.method.rule.may
+	for _, p := range may {
+		if c.caller.Can(p) {
+			return nil
+		}
+	}
+	if len(may) == 0 {
+		return nil
+	}
+	return engine.Refuse(engine.AccessDenied, "permission", "this operation needs the permission "+or(may))
+}
+
+func or(may []policy.Permission) string {
+	text := ""
+	for i, p := range may {
+		if i > 0 {
+			text += " or "
+		}
+		text += string(p)
+	}
+	return text
+}
+
+// end records, counts and logs how the call went, and makes of its error the one that callers see.
+func (c *call) end(ctx context.Context, began time.Time, err error) error {
+	took := c.guard.config.Now().Sub(began)
+	if err == nil {
+		c.method.ok[c.request.Wire.index()].observe(took)
+		return nil
+	}
+	seen := c.recorded(err)
+	c.guard.metrics.failed(c, fault.Of(seen).Code, took)
+	c.log(ctx, fault.Of(seen))
+	return seen
+}
+
+// recorded puts the refusal of an authenticated caller on the record, unless the engine did.
+func (c *call) recorded(err error) error {
+	refusal := fault.Of(err)
+	if !c.known || refusal.Decision != "" || !isRefusal(refusal.Code) || errors.Is(err, fault.ErrTooLarge) {
+		return err
+	}
+	fresh := *refusal // it may be shared
+	return c.guard.config.Recorder.Refused(c.caller, c.method.rule.kind, &fresh)
+}
+
+// isRefusal tells what was judged from what couldn't be done or found.
+func isRefusal(code engine.Code) bool {
+	switch code {
+	case engine.ServerError, engine.TemporarilyUnavailable, engine.NotFound, engine.Conflict:
+		return false
+	default:
+		return true
+	}
+}

@@ -1,0 +1,122 @@
+package guard
+
+import (
+	"container/list"
+	"errors"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/whittle-sts/whittle/internal/engine"
+	"github.com/whittle-sts/whittle/server/fault"
+)
+
+// class is methods that share a rate.
+type class uint8
+
+const (
+	look   class = iota // reads of memory
+	mint                // what signs or waits for the disk
+	manage              // what people do
+)
+
+// limit is a token bucket: so many a second, and so many at once.
+type limit struct {
+	rate  rate.Limit
+	burst int
+}
+
+// The limits keep one client from taking the whole server. They are far above what a healthy client does.
+var (
+	limits        = [...]limit{look: {200_000, 200_000}, mint: {20_000, 20_000}, manage: {50, 200}}
+	strangerLimit = limit{5, 50} // failed authentications of one network
+)
+
+const (
+	maxClients   = 1 << 14 // buckets kept for clients: what the policy can hold, and more
+	maxStrangers = 1 << 13 // buckets kept for networks
+)
+
+type clientClass struct {
+	client string
+	class  class
+}
+
+// network is an IPv4 address or an IPv6 /64, which is what one stranger has.
+type network struct{ prefix netip.Prefix }
+
+// pace takes one from the client's bucket.
+func (g *Guard) pace(client string, c class) error {
+	if g.clients.allow(clientClass{client, c}, limits[c], g.config.Now()) {
+		return nil
+	}
+	return slowDown("the client sends too many requests")
+}
+
+// stranger is the answer to a request that failed before its client was known. Only failures are
+// limited, by where they come from: a client that proves itself is never locked out by others.
+func (g *Guard) stranger(remote string, err error) error {
+	if errors.Is(err, fault.ErrTooLarge) || g.strangers.allow(networkOf(remote), strangerLimit, g.config.Now()) {
+		return err
+	}
+	return slowDown("too many failed requests from this network")
+}
+
+func slowDown(description string) error {
+	refusal := engine.Refuse(engine.SlowDown, "rate", description)
+	refusal.RetryAfter = time.Second
+	return refusal
+}
+
+func networkOf(remote string) network {
+	at, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return network{} // all that have no address share a bucket
+	}
+	addr, bits := at.Addr().Unmap(), 64
+	if addr.Is4() {
+		bits = 32
+	}
+	prefix, _ := addr.WithZone("").Prefix(bits)
+	return network{prefix}
+}
+
+// buckets is a bounded number of token buckets; the one that was used longest ago makes room. Its
+// owner then starts with a full one, so a small table forgives more and never refuses more.
+type buckets[K comparable] struct {
+	most  int
+	mu    sync.Mutex
+	byKey map[K]*list.Element // of *bucket[K]
+	order *list.List          // the last used first
+}
+
+type bucket[K comparable] struct {
+	key     K
+	limiter *rate.Limiter
+}
+
+func newBuckets[K comparable](most int) *buckets[K] {
+	return &buckets[K]{most: most, byKey: make(map[K]*list.Element), order: list.New()}
+}
+
+func (b *buckets[K]) allow(key K, l limit, now time.Time) bool {
+	return b.get(key, l).AllowN(now, 1)
+}
+
+func (b *buckets[K]) get(key K, l limit) *rate.Limiter {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e, ok := b.byKey[key]; ok {
+		b.order.MoveToFront(e)
+		return e.Value.(*bucket[K]).limiter
+	}
+	if b.order.Len() >= b.most {
+		oldest := b.order.Remove(b.order.Back()).(*bucket[K])
+		delete(b.byKey, oldest.key)
+	}
+	made := &bucket[K]{key, rate.NewLimiter(l.rate, l.burst)}
+	b.byKey[key] = b.order.PushFront(made)
+	return made.limiter
+}

@@ -1,0 +1,81 @@
+package guard
+
+import (
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/whittle-sts/whittle/internal/engine"
+)
+
+// Wire names one of the ways in, as entries and metrics do.
+type Wire string
+
+// The wires.
+const (
+	GRPC    Wire = "grpc"
+	Connect Wire = "connect"
+	GRPCWeb Wire = "grpcweb"
+	OAuth   Wire = "oauth"
+)
+
+var wires = [...]Wire{GRPC, Connect, GRPCWeb, OAuth}
+
+func (w Wire) index() int {
+	for i, known := range wires {
+		if w == known {
+			return i
+		}
+	}
+	return 0
+}
+
+// metrics counts requests. Every label has a bounded number of values, and none is the caller's.
+type metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+// bound is the counters of one method's good answers on one wire, looked up once.
+type bound struct {
+	requests prometheus.Counter
+	seconds  prometheus.Observer
+}
+
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "whittle_requests_total", Help: "Requests by method, wire and OAuth error code; ok without one.",
+		}, []string{"method", "wire", "code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "whittle_request_seconds", Help: "Time from the request's headers to its answer.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1, 5},
+		}, []string{"method", "wire"}),
+	}
+	return m, errors.Join(r.Register(m.requests), r.Register(m.seconds))
+}
+
+func (m *metrics) bind(method string) (out [len(wires)]bound) {
+	for i, wire := range wires {
+		out[i] = bound{
+			requests: m.requests.WithLabelValues(method, string(wire), "ok"),
+			seconds:  m.seconds.WithLabelValues(method, string(wire)),
+		}
+	}
+	return out
+}
+
+func (b *bound) observe(took time.Duration) {
+	b.requests.Inc()
+	b.seconds.Observe(took.Seconds())
+}
+
+func (m *metrics) failed(c *call, code engine.Code, took time.Duration) {
+	method, wire := "unknown", string(wires[c.request.Wire.index()])
+	if c.method != nil {
+		method = c.method.name
+	}
+	m.requests.WithLabelValues(method, wire, string(code)).Inc()
+	m.seconds.WithLabelValues(method, wire).Observe(took.Seconds())
+}

@@ -1,0 +1,42 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/whittle-sts/whittle/internal/engine"
+)
+
+// panicked is the error of a handler that panicked.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+// Error says the panic's type only: its value may hold what the caller sent.
+func (p *panicked) Error() string { return fmt.Sprintf("a handler panicked (%T)", p.value) }
+
+// log writes one line for a fault of ours. Refusals are the callers' business: they are on the
+// record and in the metrics, and a log line for each would let strangers fill the disk.
+func (c *call) log(ctx context.Context, e *engine.Error) {
+	level := slog.LevelDebug
+	switch e.Code {
+	case engine.ServerError:
+		level = slog.LevelError
+	case engine.TemporarilyUnavailable:
+		level = slog.LevelWarn
+	}
+	if !c.guard.config.Logger.Enabled(ctx, level) {
+		return
+	}
+	attributes := []slog.Attr{
+		slog.String("method", c.request.Method), slog.String("wire", string(c.request.Wire)),
+		slog.String("client", c.caller.ID), slog.String("decision", e.Decision), slog.String("error", e.Error()),
+	}
+	if p, ok := errors.AsType[*panicked](error(e)); ok {
+		attributes = append(attributes, slog.String("stack", string(p.stack)))
+	}
+	c.guard.config.Logger.LogAttrs(ctx, level, "request failed", attributes...)
+}

@@ -1,0 +1,84 @@
+package guard
+
+import (
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/policy"
+)
+
+// rule says what the guard asks of the callers of one method.
+type rule struct {
+	may   []policy.Permission // one of them suffices; none: any authenticated client
+	class class
+	kind  audit.Kind // of the entry when the guard refuses
+}
+
+// The OAuth endpoints, by their paths.
+const (
+	TokenPath      = "/oauth2/token"
+	IntrospectPath = "/oauth2/introspect"
+	RevokePath     = "/oauth2/revoke"
+)
+
+// rules is the table. It is an allow-list by full method name: what isn't in it is refused, also a
+// path that only looks like one that is. The engine checks permissions again.
+func rules() map[string]rule {
+	type permissions = []policy.Permission
+	readers := permissions{policy.PolicyRead, policy.PolicyApply}
+	exchange := rule{class: mint, kind: audit.KindExchange}
+	introspect := rule{class: look, kind: audit.KindUse}
+	revoke := rule{class: mint, kind: audit.KindRevocation}
+	revokeAny := rule{may: permissions{policy.RevokeAny}, class: manage, kind: audit.KindAdministration}
+	return map[string]rule{
+		TokenPath:      exchange,
+		IntrospectPath: introspect,
+		RevokePath:     revoke,
+
+		"/whittle.v1.TokenService/Exchange":          exchange,
+		"/whittle.v1.TokenService/ClientCredentials": {class: mint, kind: audit.KindClientCredentials},
+
+		"/whittle.v1.IntrospectionService/Introspect":      introspect,
+		"/whittle.v1.IntrospectionService/BatchIntrospect": introspect,
+
+		"/whittle.v1.RevocationService/RevokeToken":     revoke,
+		"/whittle.v1.RevocationService/Revoke":          revokeAny,
+		"/whittle.v1.RevocationService/Unblock":         revokeAny,
+		"/whittle.v1.RevocationService/ListRevocations": revokeAny,
+
+		"/whittle.v1.PolicyService/GetPolicy":      {readers, manage, audit.KindAdministration},
+		"/whittle.v1.PolicyService/ValidatePolicy": {readers, manage, audit.KindAdministration},
+		"/whittle.v1.PolicyService/ApplyPolicy":    {permissions{policy.PolicyApply}, manage, audit.KindAdministration},
+	}
+}
+
+// names lists the full names of the services' methods, as the wires spell them.
+func names(services []protoreflect.ServiceDescriptor) []string {
+	var out []string
+	for _, s := range services {
+		for i := range s.Methods().Len() {
+			out = append(out, fmt.Sprintf("/%s/%s", s.FullName(), s.Methods().Get(i).Name()))
+		}
+	}
+	return out
+}
+
+// complete says which method has no entry, and which entry has no method.
+func complete(table map[string]rule, methods []string) error {
+	registered := make(map[string]bool)
+	for _, name := range methods {
+		registered[name] = true
+		if _, ok := table[name]; !ok {
+			return fmt.Errorf("guard: no entry in the table for %s", name)
+		}
+	}
+	for name := range table {
+		if !registered[name] && !strings.HasPrefix(name, "/oauth2/") {
+			return fmt.Errorf("guard: the table has an entry for %s, which no service has", name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package guard
+
+import (
+	"errors"
+	"fmt"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/whittle-sts/whittle/internal/engine"
+)
+
+// newValidator compiles the rules of all request messages, so that a bad one shows at the start.
+func newValidator(services []protoreflect.ServiceDescriptor) (protovalidate.Validator, error) {
+	var messages []protoreflect.MessageDescriptor
+	for _, s := range services {
+		for i := range s.Methods().Len() {
+			messages = append(messages, s.Methods().Get(i).Input())
+		}
+	}
+	return protovalidate.New(
+		protovalidate.WithMessageDescriptors(messages...),
+		protovalidate.WithDisableLazy(),
+		protovalidate.WithFailFast(),
+	)
+}
+
+// validate checks a message's shape. The description names the field and the rule that it broke,
+// and never the value.
+func (g *Guard) validate(message any) error {
+	m, ok := message.(proto.Message)
+	if !ok {
+		return fmt.Errorf("guard: a message of type %T", message)
+	}
+	err := g.validator.Validate(m)
+	if err == nil {
+		return nil
+	}
+	broken, ok := errors.AsType[*protovalidate.ValidationError](err)
+	if !ok || len(broken.Violations) == 0 {
+		return err
+	}
+	v := broken.Violations[0].Proto
+	field := protovalidate.FieldPathString(v.GetField())
+	return engine.Refuse(codeOf(v.GetField().GetElements()[0].GetFieldName()), "shape", field+" breaks the rule "+v.GetRuleId())
+}
+
+// codeOf is the OAuth code of a malformed field, the same that its form parameter gives: RFC 6749
+// section 5.2 for scope, RFC 8707 section 2 for the targets.
+func codeOf(field string) engine.Code {
+	switch field {
+	case "scope", "scopes":
+		return engine.InvalidScope
+	case "resource", "resources", "audience", "audiences":
+		return engine.InvalidTarget
+	default:
+		return engine.InvalidRequest
+	}
+}

@@ -1,0 +1,130 @@
+package oauth
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/whittle-sts/whittle/internal/engine"
+	"github.com/whittle-sts/whittle/internal/scope"
+	"github.com/whittle-sts/whittle/server/fault"
+)
+
+const (
+	maxBody       = 256 << 10 // bytes
+	maxParameters = 1000
+)
+
+// form is the parameters of one request, none of them repeated but those that may be. Names are
+// case-sensitive (RFC 6749 section 3.1).
+type form struct{ values url.Values }
+
+// Get is a parameter's value; empty if it isn't there, or is there without a value, which is the
+// same (RFC 6749 section 3.2).
+func (f form) Get(name string) string { return f.values.Get(name) }
+
+// all is the values of a parameter that may be repeated.
+func (f form) all(name string) []string {
+	var out []string
+	for _, v := range f.values[name] {
+		if v != "" {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// readForm reads the request's body. Parameters in the query string are refused: they end up in
+// logs, and two places for one parameter are one too many.
+func readForm(w http.ResponseWriter, r *http.Request) (form, error) {
+	if r.URL.RawQuery != "" {
+		return form{}, malformed("parameters belong into the body, not into the query string")
+	}
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/x-www-form-urlencoded" || len(r.Header.Values("Content-Encoding")) > 0 {
+		return form{}, malformed("the body must be application/x-www-form-urlencoded")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return form{}, fault.ErrTooLarge
+	}
+	if err != nil {
+		return form{}, malformed("the body can not be read")
+	}
+	return parseForm(string(body))
+}
+
+// parseForm reads a form-urlencoded body.
+func parseForm(body string) (form, error) {
+	if strings.Count(body, "&") >= maxParameters {
+		return form{}, malformed("too many parameters")
+	}
+	values, err := url.ParseQuery(body)
+	if err != nil {
+		return form{}, malformed("the form is malformed")
+	}
+	for name, list := range values {
+		if len(list) > 1 && !repeatable(name) {
+			return form{}, malformed("a parameter is repeated")
+		}
+		for _, v := range list {
+			if !utf8.ValidString(v) {
+				return form{}, malformed("a parameter is not UTF-8")
+			}
+		}
+	}
+	return form{values}, nil
+}
+
+// repeatable says which parameters may occur more than once: resource by RFC 8707 section 2 and
+// audience by RFC 8693 section 2.1.
+func repeatable(name string) bool { return name == "resource" || name == "audience" }
+
+// scope is the scope parameter's names; nil if there is none.
+func (f form) scope() ([]string, error) {
+	names, err := scope.Parse(f.Get("scope"))
+	if err != nil {
+		return nil, engine.Refuse(engine.InvalidScope, "shape", "the scope is malformed")
+	}
+	return names, nil
+}
+
+// lifetime is the wished-for lifetime, in whole seconds; 0 if there is none. The parameter is ours.
+func (f form) lifetime() (time.Duration, error) {
+	text := f.Get("lifetime")
+	if text == "" {
+		return 0, nil
+	}
+	seconds := time.Duration(0)
+	for _, c := range text {
+		if c < '0' || c > '9' || len(text) > 9 {
+			return 0, malformed("lifetime is not a positive number of seconds")
+		}
+		seconds = seconds*10 + time.Duration(c-'0')
+	}
+	if seconds == 0 {
+		return 0, malformed("lifetime is not a positive number of seconds")
+	}
+	return seconds * time.Second, nil
+}
+
+// flag is a parameter that is true, false or not there. The parameter is ours.
+func (f form) flag(name string) (bool, error) {
+	switch f.Get(name) {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	default:
+		return false, malformed(name + " is neither true nor false")
+	}
+}
+
+func malformed(description string) error {
+	return engine.Refuse(engine.InvalidRequest, "shape", description)
+}

@@ -1,0 +1,105 @@
+package oauth
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/whittle-sts/whittle/internal/clientauth"
+	"github.com/whittle-sts/whittle/internal/engine"
+	"github.com/whittle-sts/whittle/server/caller"
+	"github.com/whittle-sts/whittle/server/fault"
+	"github.com/whittle-sts/whittle/server/guard"
+)
+
+// Wire answers the OAuth endpoints.
+type Wire struct {
+	engine *engine.Engine
+	guard  *guard.Guard
+	grants map[string]grant
+}
+
+// New makes the wire.
+func New(e *engine.Engine, g *guard.Guard) *Wire {
+	w := &Wire{engine: e, guard: g}
+	w.grants = map[string]grant{exchangeGrant: w.exchange, clientCredentialsGrant: w.clientCredentials}
+	return w
+}
+
+// Register puts the endpoints on mux; public wraps those that scripts of other origins may read.
+func (w *Wire) Register(mux *http.ServeMux, public func(http.Handler) http.Handler) error {
+	mux.Handle(guard.TokenPath, w.endpoint(guard.TokenPath, w.token))
+	mux.Handle(guard.IntrospectPath, w.endpoint(guard.IntrospectPath, w.introspect))
+	mux.Handle(guard.RevokePath, w.endpoint(guard.RevokePath, w.revoke))
+	mux.Handle(jwksPath, public(readOnly(w.jwks)))
+	return w.registerMetadata(mux, public)
+}
+
+// serve answers one decoded request of an authenticated client; the caller is in the context. A nil
+// answer is an empty body.
+type serve func(ctx context.Context, f form) (answer any, err error)
+
+// endpoint is an OAuth endpoint: a form is posted, JSON comes back, and nobody may keep it.
+func (w *Wire) endpoint(path string, serve serve) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			notAllowed(rw, http.MethodPost)
+			return
+		}
+		var f form
+		var answer any
+		request := guard.Request{
+			Method: path, Wire: guard.OAuth, Remote: r.RemoteAddr,
+			Credentials: func() (c clientauth.Credentials, err error) {
+				if f, err = readForm(rw, r); err != nil {
+					return c, err
+				}
+				return caller.FromForm(r.Header.Values, f)
+			},
+		}
+		err := w.guard.Do(r.Context(), request, func(ctx context.Context) (err error) {
+			answer, err = serve(ctx, f)
+			return err
+		})
+		if err != nil {
+			fault.HTTP(rw, err)
+			return
+		}
+		write(rw, answer)
+	})
+}
+
+// write answers 200 (RFC 6749 section 5.1).
+func write(w http.ResponseWriter, answer any) {
+	var body []byte
+	if answer != nil {
+		var err error
+		if body, err = json.Marshal(answer); err != nil {
+			fault.HTTP(w, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Pragma", "no-cache")
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body) // whoever can't be written to is gone
+}
+
+// readOnly is a document that anybody may read.
+func readOnly(serve http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			notAllowed(w, "GET, HEAD")
+			return
+		}
+		serve(w, r)
+	})
+}
+
+func notAllowed(w http.ResponseWriter, allow string) {
+	w.Header().Set("Allow", allow)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusMethodNotAllowed)
+}
