@@ -8,7 +8,6 @@ import (
 	"crypto/rsa"
 	_ "crypto/sha256" // registers what crypto.Hash makes
 	_ "crypto/sha512"
-	"errors"
 	"fmt"
 	"math/big"
 )
@@ -48,8 +47,6 @@ const (
 	maxExp = 1<<31 - 1
 )
 
-var errKey = errors.New("unusable key")
-
 // PublicKey verifies with one algorithm and no other (RFC 8725 section 3.1).
 type PublicKey struct {
 	kid string
@@ -62,18 +59,18 @@ func NewPublicKey(kid, alg string, key crypto.PublicKey) (PublicKey, error) {
 	alg = canonicalAlg(alg)
 	a, ok := algorithms[alg]
 	if !ok {
-		return PublicKey{}, fmt.Errorf("%w: algorithm is not taken here", errKey)
+		return PublicKey{}, fmt.Errorf("%w: algorithm is not taken here", ErrKey)
 	}
 	switch k := key.(type) {
 	case *ecdsa.PublicKey:
 		ok = a.curve != nil && k.Curve == a.curve
-		if _, err := k.ECDH(); err != nil {
-			return PublicKey{}, fmt.Errorf("%w: not a point on the curve", errKey)
+		if _, err := k.Bytes(); ok && err != nil {
+			return PublicKey{}, fmt.Errorf("%w: not a point on the curve", ErrKey)
 		}
 	case *rsa.PublicKey:
 		ok = a.curve == nil && a.hash != 0
-		if bits := k.N.BitLen(); bits < minRSA || bits > maxRSA || k.E < 3 || k.E > maxExp || k.E%2 == 0 {
-			return PublicKey{}, fmt.Errorf("%w: RSA modulus or exponent out of range", errKey)
+		if !soundRSA(k) {
+			return PublicKey{}, fmt.Errorf("%w: RSA modulus or exponent out of range", ErrKey)
 		}
 	case ed25519.PublicKey:
 		ok = alg == "EdDSA" && len(k) == ed25519.PublicKeySize
@@ -81,9 +78,18 @@ func NewPublicKey(kid, alg string, key crypto.PublicKey) (PublicKey, error) {
 		ok = false
 	}
 	if !ok {
-		return PublicKey{}, fmt.Errorf("%w: doesn't fit its algorithm", errKey)
+		return PublicKey{}, fmt.Errorf("%w: doesn't fit its algorithm", ErrKey)
 	}
 	return PublicKey{kid: kid, alg: alg, key: key}, nil
+}
+
+// soundRSA refuses what is weak, and what would make one signature cost too much.
+func soundRSA(k *rsa.PublicKey) bool {
+	if k.N == nil || k.N.Sign() <= 0 || k.N.Bit(0) == 0 {
+		return false
+	}
+	bits := k.N.BitLen()
+	return minRSA <= bits && bits <= maxRSA && 3 <= k.E && k.E <= maxExp && k.E%2 == 1
 }
 
 // KeyID is the key's `kid`.

@@ -77,13 +77,19 @@ type ReachEntry struct {
 const MaxEvidence = 1024
 
 // Secret is a token's text. It doesn't print: Reveal is called only where it leaves for its holder.
-type Secret struct{ text string }
+// It points to the text, since fmt doesn't ask the String of a Secret in an unexported field.
+type Secret struct{ text *string }
 
 // NewSecret wraps a token's text.
-func NewSecret(text string) Secret { return Secret{text: text} }
+func NewSecret(text string) Secret { return Secret{text: &text} }
 
-// Reveal is the text itself.
-func (s Secret) Reveal() string { return s.text }
+// Reveal is the text itself; of the zero Secret it is empty.
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // String hides the text, also from fmt and slog.
 func (Secret) String() string { return "[secret]" }
@@ -113,7 +119,7 @@ type Draft struct {
 	IssuedAt time.Time
 	Lineage  []ID
 	Rev      uint64
-	Evidence Evidence // Reach, Depth and the last Hop's Audience are set from the grant
+	Evidence Evidence // its Reach and Depth are set from the grant
 	Grant    narrow.Grant
 }
 

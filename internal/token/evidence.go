@@ -2,7 +2,6 @@ package token
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -17,14 +16,9 @@ import (
 
 const (
 	evidenceFormat = 1
-	maxStrings     = 1024
+	maxStrings     = 4096
 	maxList        = 4096
 )
-
-// ErrEvidence says that the evidence doesn't fit into a token.
-var ErrEvidence = errors.New("the evidence is too large for a token")
-
-var errEvidence = errors.New("malformed evidence")
 
 // beside is the claims that stand in the clear beside the evidence, which it refers to.
 type beside struct {
@@ -50,12 +44,12 @@ func encodeEvidence(e *Evidence, b beside) ([]byte, error) {
 		return nil, err
 	}
 	w.texts(e.Bindings)
-	w.number(len(e.Actors))
+	w.count(len(e.Actors))
 	for _, a := range e.Actors {
 		w.text(a.Issuer)
 		w.text(a.Subject)
 	}
-	w.number(len(e.Hops))
+	w.count(len(e.Hops))
 	for _, h := range e.Hops {
 		w.id(h.Token)
 		w.text(h.Client)
@@ -65,7 +59,7 @@ func encodeEvidence(e *Evidence, b beside) ([]byte, error) {
 	}
 	w.reach(e.Reach)
 	w.number(e.Depth)
-	w.number(len(e.Limited))
+	w.count(len(e.Limited))
 	for _, id := range e.Limited {
 		w.id(id)
 	}
@@ -108,6 +102,14 @@ type evidenceWriter struct {
 
 func (w *evidenceWriter) number(n int) { w.body = binary.AppendUvarint(w.body, uint64(n)) }
 
+// count is the number of things that follow, of which a reader takes only so many.
+func (w *evidenceWriter) count(n int) {
+	if n > maxList {
+		w.err = ErrEvidence
+	}
+	w.number(n)
+}
+
 func (w *evidenceWriter) text(s string) {
 	i, ok := w.index[s]
 	if !ok {
@@ -119,7 +121,7 @@ func (w *evidenceWriter) text(s string) {
 }
 
 func (w *evidenceWriter) texts(list []string) {
-	w.number(len(list))
+	w.count(len(list))
 	for _, s := range list {
 		w.text(s)
 	}
@@ -141,7 +143,7 @@ func (w *evidenceWriter) attributes(a map[string]any) error {
 func (w *evidenceWriter) id(id ID) {
 	i := slices.Index(w.ids, id)
 	if i < 0 {
-		w.err = fmt.Errorf("%w: a token that isn't in the lineage", errEvidence)
+		w.err = fmt.Errorf("%w: evidence names a token that isn't in the lineage", ErrClaims)
 	}
 	w.number(max(i, 0))
 }
@@ -153,12 +155,12 @@ func (w *evidenceWriter) reach(reach []ReachEntry) {
 		w.number(0)
 		return
 	}
-	w.number(1 + len(reach))
+	w.count(1 + len(reach))
 	for _, e := range reach {
 		bits := make([]byte, (len(w.scope)+7)/8)
 		var beyond []string
 		for _, name := range e.Scopes {
-			if i := slices.Index(w.scope, name); i >= 0 {
+			if i, ok := slices.BinarySearch(w.scope, name); ok { // a scope claim is sorted; if not, names will do
 				bits[i/8] |= 1 << (i % 8)
 			} else {
 				beyond = append(beyond, name)
@@ -184,6 +186,9 @@ func (w *evidenceWriter) isUsable(reach []ReachEntry) bool {
 }
 
 func (w *evidenceWriter) bytes() ([]byte, error) {
+	if len(w.table) > maxStrings {
+		w.err = ErrEvidence
+	}
 	if w.err != nil {
 		return nil, w.err
 	}

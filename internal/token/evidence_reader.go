@@ -33,7 +33,7 @@ func newEvidenceReader(text []byte, b beside) *evidenceReader {
 
 func (r *evidenceReader) fail(why string) {
 	if r.err == nil {
-		r.err = fmt.Errorf("%w: %s", errEvidence, why)
+		r.err = fmt.Errorf("%w: evidence: %s", ErrClaims, why)
 	}
 	r.rest = nil
 }
@@ -107,17 +107,16 @@ func (r *evidenceReader) id() ID {
 }
 
 func (r *evidenceReader) reach() []ReachEntry {
-	n := r.number()
+	n := r.count()
+	if r.err != nil {
+		return nil
+	}
 	if n == 0 {
 		out := make([]ReachEntry, 0, len(r.audience))
 		for _, resource := range r.audience {
 			out = append(out, ReachEntry{Resource: resource, Scopes: r.scope})
 		}
 		return out
-	}
-	if n-1 > len(r.rest) {
-		r.fail("too many")
-		return nil
 	}
 	var out []ReachEntry
 	for range n - 1 {

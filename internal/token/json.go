@@ -17,25 +17,24 @@ const (
 	maxDate      = 253402300799 // the end of year 9999, beyond which dates mean nothing
 )
 
-var errClaims = errors.New("malformed claims")
-
 // ClaimSet is a JSON object, read strictly and once: no member twice at any depth, names compared
 // exactly, UTF-8 only, nothing behind it. Whole numbers are int64, others float64, so that CEL sees
-// what was written; objects are map[string]any and arrays []any. A claim of the wrong type is an
-// error, never absent.
+// what was written; one that neither can hold (1e400, or a whole number of more than 64 bits, which a
+// float would round to its neighbour) is refused. Objects are map[string]any and arrays []any. A
+// claim of the wrong type is an error, never absent.
 type ClaimSet map[string]any
 
 // ParseClaims reads a JSON object.
 func ParseClaims(text []byte) (ClaimSet, error) {
 	if !shallow(text) {
-		return nil, fmt.Errorf("%w: nested deeper than %d", errClaims, maxJSONDepth)
+		return nil, fmt.Errorf("%w: nested deeper than %d", ErrClaims, maxJSONDepth)
 	}
 	var set map[string]any
 	if err := json.Unmarshal(text, &set, reading); err != nil {
-		return nil, fmt.Errorf("%w: %s", errClaims, "not a JSON object by the strict rules") // err may quote the text
+		return nil, fmt.Errorf("%w: not a JSON object by the strict rules", ErrClaims) // err may quote the text
 	}
 	if set == nil {
-		return nil, fmt.Errorf("%w: null", errClaims)
+		return nil, fmt.Errorf("%w: null", ErrClaims)
 	}
 	return set, nil
 }
@@ -71,18 +70,12 @@ var reading = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.De
 		return err
 	}
 	text := string(raw)
-	if !strings.ContainsAny(text, ".eE") {
-		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-			*v = n
-			return nil
-		}
+	if strings.ContainsAny(text, ".eE") {
+		*v, err = strconv.ParseFloat(text, 64)
+	} else {
+		*v, err = strconv.ParseInt(text, 10, 64)
 	}
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		return err // 1e400 and the like
-	}
-	*v = f
-	return nil
+	return err
 }))
 
 // writing keeps whole numbers and others apart: a float always has a point or an exponent.
@@ -108,7 +101,7 @@ func (c ClaimSet) String(name string) (string, error) {
 	}
 	s, ok := v.(string)
 	if !ok {
-		return "", fmt.Errorf("%w: %s is not a string", errClaims, name)
+		return "", fmt.Errorf("%w: %s is not a string", ErrClaims, name)
 	}
 	return s, nil
 }
@@ -119,7 +112,7 @@ func (c ClaimSet) StringOrList(name string) ([]string, error) {
 	switch v := c[name].(type) {
 	case nil:
 		if c.Has(name) {
-			return nil, fmt.Errorf("%w: %s is null", errClaims, name)
+			return nil, fmt.Errorf("%w: %s is null", ErrClaims, name)
 		}
 		return nil, nil
 	case string:
@@ -129,13 +122,13 @@ func (c ClaimSet) StringOrList(name string) ([]string, error) {
 		for _, e := range v {
 			s, ok := e.(string)
 			if !ok {
-				return nil, fmt.Errorf("%w: %s holds something else than strings", errClaims, name)
+				return nil, fmt.Errorf("%w: %s holds something else than strings", ErrClaims, name)
 			}
 			out = append(out, s)
 		}
 		return out, nil
 	default:
-		return nil, fmt.Errorf("%w: %s is neither a string nor a list", errClaims, name)
+		return nil, fmt.Errorf("%w: %s is neither a string nor a list", ErrClaims, name)
 	}
 }
 
@@ -147,7 +140,7 @@ func (c ClaimSet) NumericDate(name string) (time.Time, error) {
 	switch v := c[name].(type) {
 	case nil:
 		if c.Has(name) {
-			return time.Time{}, fmt.Errorf("%w: %s is null", errClaims, name)
+			return time.Time{}, fmt.Errorf("%w: %s is null", ErrClaims, name)
 		}
 		return time.Time{}, nil
 	case int64:
@@ -155,10 +148,10 @@ func (c ClaimSet) NumericDate(name string) (time.Time, error) {
 	case float64:
 		seconds = v
 	default:
-		return time.Time{}, fmt.Errorf("%w: %s is not a number", errClaims, name)
+		return time.Time{}, fmt.Errorf("%w: %s is not a number", ErrClaims, name)
 	}
 	if !(seconds >= 0 && seconds <= maxDate) {
-		return time.Time{}, fmt.Errorf("%w: %s is out of range", errClaims, name)
+		return time.Time{}, fmt.Errorf("%w: %s is out of range", ErrClaims, name)
 	}
 	whole, fraction := math.Modf(seconds)
 	return time.Unix(int64(whole), int64(fraction*1e9)).UTC(), nil
@@ -172,7 +165,7 @@ func (c ClaimSet) Object(name string) (ClaimSet, error) {
 	}
 	o, ok := v.(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("%w: %s is not an object", errClaims, name)
+		return nil, fmt.Errorf("%w: %s is not an object", ErrClaims, name)
 	}
 	return o, nil
 }
@@ -185,7 +178,7 @@ func (c ClaimSet) Uint(name string) (uint64, error) {
 	}
 	n, ok := v.(int64)
 	if !ok || n < 0 {
-		return 0, fmt.Errorf("%w: %s is not a whole number", errClaims, name)
+		return 0, fmt.Errorf("%w: %s is not a whole number", ErrClaims, name)
 	}
 	return uint64(n), nil
 }

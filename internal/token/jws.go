@@ -2,7 +2,6 @@ package token
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -13,18 +12,7 @@ const (
 	maxKeyID = 256      // bytes
 )
 
-// Why a token could not be verified. They are for the record: a caller is told none of them.
-var (
-	ErrMalformed = errors.New("token is malformed")
-	ErrSignature = errors.New("signature does not verify")
-	ErrAlgorithm = errors.New("algorithm is not the key's")
-	ErrType      = errors.New("token is of another type")
-	ErrKey       = errors.New("no such key")
-	ErrIssuer    = errors.New("token is of another issuer")
-	ErrClaims    = errClaims
-)
-
-// JWS is a compact JWS (RFC 7515 section 3.1) whose form is checked and whose signature isn't.
+// JWS is a compact JWS (RFC 7515 section 7.1) whose form is checked and whose signature isn't.
 type JWS struct {
 	alg, kid, typ string
 	signed        string // header and payload as they were signed
@@ -55,7 +43,10 @@ func ParseJWS(text string) (*JWS, error) {
 	if j.signature, err = strict.DecodeString(text[second+1:]); err != nil {
 		return nil, fmt.Errorf("%w: signature is not base64url", ErrMalformed)
 	}
-	return j, j.readHeader(header)
+	if err := j.readHeader(header); err != nil {
+		return nil, err
+	}
+	return j, nil
 }
 
 // dots finds the two dots of a compact JWS and checks that all else is of the base64url alphabet.
@@ -93,8 +84,8 @@ func (j *JWS) readHeader(text []byte) error {
 			return fmt.Errorf("%w: header has %s", ErrMalformed, name)
 		}
 	}
-	for name, field := range map[string]*string{"alg": &j.alg, "kid": &j.kid, "typ": &j.typ} {
-		if *field, err = header.String(name); err != nil {
+	for i, field := range [...]*string{&j.alg, &j.kid, &j.typ} {
+		if *field, err = header.String([...]string{"alg", "kid", "typ"}[i]); err != nil {
 			return fmt.Errorf("%w: header: %w", ErrMalformed, err)
 		}
 	}

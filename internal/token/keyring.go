@@ -50,8 +50,9 @@ func (r *Keyring) Len() int { return len(r.keys) }
 // Has says whether the key is one of ours, good or not.
 func (r *Keyring) Has(kid string) bool { return r.byID[kid] != nil }
 
-// JWKS is the document of `jwks_uri` (RFC 7517 section 5): the keys that sign, that will sign, and
-// that signed what may still be live. The caller must not change it.
+// JWKS is the document of `jwks_uri` (RFC 7517 section 5): all keys but the revoked ones, so that
+// those that will sign and those whose tokens may still be live are there. The caller must not
+// change it.
 func (r *Keyring) JWKS() []byte { return r.jwks }
 
 // NewestActive is when the newest key that isn't revoked begins to sign; zero if there is none.
@@ -64,10 +65,11 @@ func (r *Keyring) NewestActive() time.Time {
 	return time.Time{}
 }
 
-// signer is the key that signs now: the newest that is active and not revoked.
+// signer is the key that signs now: the newest that is active and neither retired nor revoked.
 func (r *Keyring) signer(now time.Time) (*SigningKey, error) {
 	for _, k := range r.keys {
-		if !k.record.Revoked && !k.record.Active.After(now) {
+		retired := !k.record.Retired.IsZero() && !now.Before(k.record.Retired)
+		if !k.record.Revoked && !retired && !now.Before(k.record.Active) {
 			return k, nil
 		}
 	}

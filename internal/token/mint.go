@@ -2,16 +2,13 @@ package token
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/narrow"
+	"github.com/whittle-sts/whittle/internal/scope"
 )
-
-// ErrGrant says that a draft has no grant to mint from.
-var ErrGrant = errors.New("nothing was granted")
 
 // Minter mints tokens of one issuer. What a token may do comes from its [narrow.Grant] alone.
 type Minter struct {
@@ -43,9 +40,13 @@ func (m *Minter) MintJWT(keys *Keyring, d Draft) (text Secret, c *Claims, kid st
 	if len(sealed) > MaxEvidence {
 		return Secret{}, nil, "", ErrEvidence
 	}
+	payload, err := appendClaims(make([]byte, 0, 2<<10), c, sealed)
+	if err != nil {
+		return Secret{}, nil, "", err
+	}
 	b := make([]byte, 0, 3<<10)
 	b = append(append(b, key.header...), '.')
-	b = base64.RawURLEncoding.AppendEncode(b, appendClaims(make([]byte, 0, 2<<10), c, sealed))
+	b = base64.RawURLEncoding.AppendEncode(b, payload)
 	signature, err := key.sign(b)
 	if err != nil {
 		return Secret{}, nil, "", fmt.Errorf("signing: %w", err)
@@ -74,6 +75,9 @@ func (m *Minter) claims(d Draft) (*Claims, error) {
 	}
 	if !c.IssuedAt.Before(c.Expires) {
 		return nil, narrow.ErrExpired
+	}
+	if len(c.Scope) > scope.MaxNames {
+		return nil, ErrEvidence // nobody would read it
 	}
 	if len(c.Audience) == 0 {
 		c.Audience = []string{m.issuer}

@@ -19,7 +19,7 @@ const (
 	opaqueLength = len(opaquePrefix) + 48
 )
 
-// Reference is the text of an opaque token, well formed. It doesn't print.
+// Reference is the text of an opaque token, well formed. It doesn't print, as [Secret] doesn't.
 type Reference struct{ text Secret }
 
 // SealedOpaque is what is kept of an opaque token: nothing that tells its text, nor, without its
@@ -76,12 +76,16 @@ func (m *Minter) MintOpaque(d Draft) (Secret, *Claims, SealedOpaque, error) {
 	if err != nil {
 		return Secret{}, nil, SealedOpaque{}, err
 	}
+	payload, err := appendClaims(nil, c, evidence)
+	if err != nil {
+		return Secret{}, nil, SealedOpaque{}, err
+	}
 	key, err := ref.key()
 	if err != nil {
 		return Secret{}, nil, SealedOpaque{}, err
 	}
 	hash := ref.Hash()
-	sealed, err := key.Seal(appendClaims(nil, c, evidence), hash[:])
+	sealed, err := key.Seal(payload, hash[:])
 	if err != nil {
 		return Secret{}, nil, SealedOpaque{}, fmt.Errorf("sealing claims: %w", err)
 	}
@@ -106,6 +110,8 @@ func (r Reference) Open(issuer string, sealed []byte) (*Claims, error) {
 	if c.Issuer != issuer {
 		return nil, ErrIssuer
 	}
-	c.Evidence, err = decodeEvidence(evidence, besideOf(c))
-	return c, err
+	if c.Evidence, err = decodeEvidence(evidence, besideOf(c)); err != nil {
+		return nil, err
+	}
+	return c, nil
 }

@@ -9,12 +9,11 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/asn1"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
+	"slices"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -38,6 +37,12 @@ type KeyRecord struct {
 	Expires  time.Time
 	Revoked  bool
 }
+
+// String hides the secrets.
+func (r KeyRecord) String() string { return "[signing key " + r.ID + "]" }
+
+// GoString hides the secrets from %#v.
+func (r KeyRecord) GoString() string { return r.String() }
 
 // SigningKey signs our tokens and seals their evidence. It doesn't print.
 type SigningKey struct {
@@ -96,6 +101,9 @@ func ParseSigningKey(r KeyRecord) (*SigningKey, error) {
 	if kid != r.ID {
 		return nil, errors.New("private key is not the one that the kid names")
 	}
+	if !slices.Contains(SigningAlgorithms(), r.Alg) {
+		return nil, fmt.Errorf("signing algorithm %q is not one of %v", r.Alg, SigningAlgorithms())
+	}
 	public, err := NewPublicKey(kid, r.Alg, signer.Public())
 	if err != nil {
 		return nil, err
@@ -139,16 +147,16 @@ func (k *SigningKey) sign(input []byte) ([]byte, error) {
 		return k.signer.Sign(rand.Reader, input, crypto.Hash(0))
 	}
 	digest := sha256.Sum256(input)
-	signature, err := k.signer.Sign(rand.Reader, digest[:], crypto.SHA256)
-	if err != nil || k.record.Alg != "ES256" {
-		return signature, err
+	private, ok := k.signer.(*ecdsa.PrivateKey)
+	if !ok {
+		return k.signer.Sign(rand.Reader, digest[:], crypto.SHA256)
 	}
-	var rs struct{ R, S *big.Int }
-	if _, err := asn1.Unmarshal(signature, &rs); err != nil {
+	r, s, err := ecdsa.Sign(rand.Reader, private, digest[:])
+	if err != nil {
 		return nil, err
 	}
 	raw := make([]byte, 64)
-	rs.R.FillBytes(raw[:32])
-	rs.S.FillBytes(raw[32:])
+	r.FillBytes(raw[:32])
+	s.FillBytes(raw[32:])
 	return raw, nil
 }

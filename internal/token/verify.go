@@ -37,7 +37,7 @@ func (v *Verifier) VerifyJWT(keys *Keyring, text string) (c *Claims, kid string,
 	}
 	evidence, err := key.evidence.Open(sealed, boundTo(c.ID))
 	if err != nil {
-		return nil, "", fmt.Errorf("evidence: %w", err)
+		return nil, "", fmt.Errorf("%w: evidence: %w", ErrClaims, err)
 	}
 	if c.Evidence, err = decodeEvidence(evidence, besideOf(c)); err != nil {
 		return nil, "", err

@@ -17,79 +17,74 @@ import (
 // The claims on the wire (docs/decisions/0001). Registered names are RFC 7519's, RFC 8693's and RFC
 // 9068's; lineage, rev and evidence are ours.
 
-// appendClaims writes the claims in one fixed order, with the evidence as given.
-func appendClaims(b []byte, c *Claims, evidence []byte) []byte {
-	b = append(b, '{')
-	b = appendString(b, "iss", c.Issuer)
-	b = appendString(append(b, ','), "sub", c.Subject.String())
-	b = append(b, `,"aud":`...)
+// appendClaims writes the claims in one fixed order, with the evidence as given. A name that isn't
+// UTF-8 has no spelling in JSON and is an error.
+func appendClaims(b []byte, c *Claims, evidence []byte) ([]byte, error) {
+	w := &claimWriter{b: b}
+	w.string(`{"iss":`, c.Issuer)
+	w.string(`,"sub":`, c.Subject.String())
 	if len(c.Audience) == 1 {
-		b = quote(b, c.Audience[0])
+		w.string(`,"aud":`, c.Audience[0])
 	} else {
-		b = appendList(b, c.Audience)
+		w.list(`,"aud":`, c.Audience)
 	}
-	b = appendString(append(b, ','), "client_id", c.ClientID)
-	b = strconv.AppendInt(append(b, `,"iat":`...), c.IssuedAt.Unix(), 10)
-	b = strconv.AppendInt(append(b, `,"exp":`...), c.Expires.Unix(), 10)
-	b = appendString(append(b, ','), "jti", c.ID.String())
-	b = append(b, `,"scope":"`...) // the grammar of scopes leaves nothing to quote
-	for i, name := range c.Scope {
-		if i > 0 {
-			b = append(b, ' ')
-		}
-		b = append(b, name...)
-	}
-	b = append(b, '"')
+	w.string(`,"client_id":`, c.ClientID)
+	w.b = strconv.AppendInt(append(w.b, `,"iat":`...), c.IssuedAt.Unix(), 10)
+	w.b = strconv.AppendInt(append(w.b, `,"exp":`...), c.Expires.Unix(), 10)
+	w.id(`,"jti":`, c.ID)
+	w.string(`,"scope":`, scope.Join(c.Scope))
 	if c.Actor != nil {
-		b = appendActor(append(b, `,"act":`...), c.Actor)
+		w.actor(`,"act":`, c.Actor)
 	}
-	b = appendString(append(b, ','), "txn", c.Task.String())
-	b = append(b, `,"lineage":`...)
-	ids := make([]string, 0, len(c.Lineage))
-	for _, id := range c.Lineage {
-		ids = append(ids, id.String())
+	w.id(`,"txn":`, c.Task)
+	w.b = append(w.b, `,"lineage":[`...)
+	for i, id := range c.Lineage {
+		w.id([]string{"", ","}[min(i, 1)], id)
 	}
-	b = appendList(b, ids)
-	b = strconv.AppendUint(append(b, `,"rev":`...), c.Rev, 10)
-	b = append(b, `,"evidence":"`...)
-	b = base64.RawURLEncoding.AppendEncode(b, evidence)
-	return append(b, `"}`...)
+	w.b = strconv.AppendUint(append(w.b, `],"rev":`...), c.Rev, 10)
+	w.b = append(w.b, `,"evidence":"`...)
+	w.b = base64.RawURLEncoding.AppendEncode(w.b, evidence)
+	return append(w.b, `"}`...), w.err
 }
 
-func quote(b []byte, s string) []byte {
-	out, err := jsontext.AppendQuote(b, s)
-	if err != nil { // not UTF-8: what was read strictly can't be
-		out, _ = jsontext.AppendQuote(b, "")
+// claimWriter appends members, each after what stands before its value.
+type claimWriter struct {
+	b   []byte
+	err error
+}
+
+func (w *claimWriter) string(before, value string) {
+	b, err := jsontext.AppendQuote(append(w.b, before...), value)
+	if err != nil {
+		w.err = fmt.Errorf("%w: a name is not UTF-8", ErrClaims)
+		return
 	}
-	return out
+	w.b = b
 }
 
-func appendString(b []byte, name, value string) []byte {
-	b = append(b, '"')
-	b = append(b, name...)
-	return quote(append(b, `":`...), value)
+func (w *claimWriter) id(before string, id ID) {
+	w.b = append(append(w.b, before...), '"')
+	w.b = append(base64.RawURLEncoding.AppendEncode(w.b, id[:]), '"')
 }
 
-func appendList(b []byte, list []string) []byte {
-	b = append(b, '[')
+func (w *claimWriter) list(before string, list []string) {
+	w.b = append(append(w.b, before...), '[')
 	for i, s := range list {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = quote(b, s)
+		w.string([]string{"", ","}[min(i, 1)], s)
 	}
-	return append(b, ']')
+	w.b = append(w.b, ']')
 }
 
-func appendActor(b []byte, a *principal.Actor) []byte {
-	b = appendString(append(b, '{'), "sub", a.Sub)
+func (w *claimWriter) actor(before string, a *principal.Actor) {
+	w.b = append(w.b, before...)
+	w.string(`{"sub":`, a.Sub)
 	if a.ClientID != "" {
-		b = appendString(append(b, ','), "client_id", a.ClientID)
+		w.string(`,"client_id":`, a.ClientID)
 	}
 	if a.Act != nil {
-		b = appendActor(append(b, `,"act":`...), a.Act)
+		w.actor(`,"act":`, a.Act)
 	}
-	return append(b, '}')
+	w.b = append(w.b, '}')
 }
 
 // readClaims reads what appendClaims wrote, and gives the evidence as it stands there. Every claim
@@ -104,6 +99,11 @@ func readClaims(payload []byte) (*Claims, []byte, error) {
 		ID: r.id("jti"), Issuer: r.must("iss"), Subject: principal.ParseID(r.must("sub")),
 		Audience: r.audience(), ClientID: r.must("client_id"), Scope: r.scope(),
 		Task: r.id("txn"), IssuedAt: r.date("iat"), Expires: r.date("exp"),
+	}
+	for _, name := range []string{"lineage", "rev"} {
+		if !set.Has(name) {
+			r.note(fmt.Errorf("%s is missing", name))
+		}
 	}
 	act, err := set.Object("act")
 	r.note(err)
