@@ -118,7 +118,10 @@ func compile(yaml []byte, version uint64) (*policy.Policy, *policy.Problems) {
 func outsideConfigs(issuers []policy.Issuer) []issuer.Config {
 	out := make([]issuer.Config, 0, len(issuers))
 	for _, i := range issuers {
-		out = append(out, issuer.Config(i))
+		out = append(out, issuer.Config{
+			Name: i.Name, URL: i.URL, JWKSURI: i.JWKSURI, Audiences: i.Audiences,
+			Algorithms: i.Algorithms, MaxAge: i.MaxAge, MayAct: i.MayAct,
+		})
 	}
 	return out
 }

@@ -9,31 +9,45 @@ import (
 	"github.com/whittle-sts/whittle/internal/policy"
 )
 
+// Entry is one entry of the audit log with its people opened.
+type Entry struct {
+	audit.Item
+	Event audit.Event
+}
+
 // Explain finds the entry of a decision and opens what is sealed in it. The caller must hold
 // audit.read.
-func (e *Engine) Explain(ctx context.Context, caller clientauth.Caller, decision string) (audit.Opened, error) {
+func (e *Engine) Explain(ctx context.Context, caller clientauth.Caller, decision string) (uint64, audit.Event, error) {
 	if err := e.require(caller, policy.AuditRead); err != nil {
-		return audit.Opened{}, err
+		return 0, audit.Event{}, err
 	}
-	found, err := e.Log.Find(ctx, decision)
+	index, event, err := e.Log.Find(ctx, decision)
 	if errors.Is(err, audit.ErrNotFound) {
-		return audit.Opened{}, Refuse(NotFound, "no_decision",
+		return 0, audit.Event{}, Refuse(NotFound, "no_decision",
 			"no entry has this decision id; refusals beyond the first few of a minute are only counted")
 	}
 	if err != nil {
-		return audit.Opened{}, unavailable("store", err)
+		return 0, audit.Event{}, unavailable("store", err)
 	}
-	return found, nil
+	return index, event, nil
 }
 
 // Entries lists the audit log by index, opened. The caller must hold audit.read.
-func (e *Engine) Entries(ctx context.Context, caller clientauth.Caller, from uint64, limit int) ([]audit.Opened, error) {
+func (e *Engine) Entries(ctx context.Context, caller clientauth.Caller, from uint64, limit int) ([]Entry, error) {
 	if err := e.require(caller, policy.AuditRead); err != nil {
 		return nil, err
 	}
-	entries, err := e.Log.List(ctx, from, limit)
+	items, err := e.Log.List(ctx, from, limit)
 	if err != nil {
 		return nil, unavailable("store", err)
+	}
+	entries := make([]Entry, 0, len(items))
+	for _, item := range items {
+		event, err := e.Log.Read(ctx, item.Bytes)
+		if err != nil {
+			return nil, Fault(err)
+		}
+		entries = append(entries, Entry{item, event})
 	}
 	return entries, nil
 }

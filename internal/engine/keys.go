@@ -43,11 +43,7 @@ func (e *Engine) addKey(ctx context.Context, caller clientauth.Caller, active ti
 	if err != nil {
 		return err
 	}
-	record, err := key.Record()
-	if err != nil {
-		return err
-	}
-	next := store.Key(record)
+	next := store.Key(key.Record())
 	next.Created, next.Active = e.Clock.Now(), active
 	err = e.commit(ctx, func(tx store.Tx) (audit.Entry, error) {
 		keys, err := tx.Keys()

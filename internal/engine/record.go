@@ -80,7 +80,7 @@ func (s *subject) fact() *audit.Token {
 	}
 	fact := &audit.Token{ID: s.id.String(), Issuer: s.principal.Issuer, Key: s.key, Issued: s.issued, Expires: s.expires}
 	if s.own != nil {
-		fact.Issuer, fact.Client, fact.Rev = "", s.own.ClientID, s.own.Rev
+		fact.Issuer, fact.Client = "", s.own.ClientID
 	}
 	return fact
 }
@@ -112,7 +112,7 @@ func (x *exchange) granted(c *token.Claims, form token.Form, uses narrow.Uses, k
 	ev := x.event(audit.OutcomeGranted)
 	g := &audit.Granted{
 		Token: c.ID.String(), Task: c.Task.String(), Form: form.String(), Scope: c.Scope, Expires: c.Expires,
-		Depth: c.Evidence.Depth, Impersonates: x.verdict.Impersonate, Key: kid,
+		Depth: uint8(c.Evidence.Depth), Impersonates: x.verdict.Impersonate, Key: kid,
 	}
 	if !c.ExchangeOnly() {
 		g.Audience = c.Audience

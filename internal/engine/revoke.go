@@ -118,31 +118,43 @@ func (e *Engine) revoke(ctx context.Context, caller clientauth.Caller, req Revok
 	if !req.Block {
 		record.Expires = ends.Add(live.Skew)
 	}
-	if err := e.commitRevocation(ctx, caller, audit.KindRevocation, &record, nil); err != nil {
+	if err := e.commitRevocation(ctx, caller, audit.KindRevocation, &record); err != nil {
 		return Revocation{}, err
 	}
 	e.Image.Revocations.Apply(record)
 	return revocationOf(record), nil
 }
 
-// commitRevocation numbers and records a revocation after what first does in the same step.
-func (e *Engine) commitRevocation(ctx context.Context, caller clientauth.Caller, kind audit.Kind, record *store.Revocation, first func(store.Tx) error) error {
+// commitRevocation numbers and records a revocation. One that lifts takes the place of the blocks
+// by its selector.
+func (e *Engine) commitRevocation(ctx context.Context, caller clientauth.Caller, kind audit.Kind, record *store.Revocation) error {
+	event, err := e.administered(caller, kind)
+	if err != nil {
+		return err
+	}
 	return e.commit(ctx, func(tx store.Tx) (audit.Entry, error) {
-		if first != nil {
-			if err := first(tx); err != nil {
+		meta, err := tx.Meta()
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		record.Seq = meta.Rev + 1
+		var lifted []uint64
+		if kind == audit.KindUnblock {
+			if lifted, err = blocksLike(tx, record); err != nil {
 				return audit.Entry{}, err
 			}
 		}
-		seq, err := tx.AppendRevocation(*record)
+		entry, err := e.Log.Prepare(withRevocation(event, *record))
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		record.Seq = seq
-		event, err := e.administered(caller, kind)
-		if err != nil {
-			return audit.Entry{}, err
+		for _, seq := range lifted {
+			if err := tx.DeleteRevocation(seq); err != nil {
+				return audit.Entry{}, err
+			}
 		}
-		return e.Log.Prepare(withRevocation(event, *record))
+		_, err = tx.AppendRevocation(*record)
+		return entry, err
 	})
 }
 
@@ -157,37 +169,29 @@ func (e *Engine) Unblock(ctx context.Context, caller clientauth.Caller, s live.S
 		Kind: string(s.Kind), Selector: s.Value, At: now, By: caller.ID,
 		Expires: now.Add(narrow.MaxLifetime + live.Skew),
 	}
-	if e.Image.View().Keys.Has(s.Value) && s.Kind == live.Key {
+	if s.Kind == live.Key && e.Image.View().Keys.Has(s.Value) {
 		return Revocation{}, Refuse(InvalidRequest, "own_key", "a revoked key of this server stays revoked")
 	}
-	err := e.commitRevocation(ctx, caller, audit.KindUnblock, &record, func(tx store.Tx) error { return deleteBlocks(tx, s) })
-	if err != nil {
+	if err := e.commitRevocation(ctx, caller, audit.KindUnblock, &record); err != nil {
 		return Revocation{}, err
 	}
 	e.Image.Revocations.Lift(record)
 	return revocationOf(record), nil
 }
 
-func deleteBlocks(tx store.Tx, s live.Selector) error {
+// blocksLike lists the blocks by the record's selector; none is an error.
+func blocksLike(tx store.Tx, record *store.Revocation) ([]uint64, error) {
 	var blocks []uint64
 	err := tx.Revocations(0, func(r store.Revocation) bool {
-		if r.Block && r.Kind == string(s.Kind) && r.Selector == s.Value {
+		if r.Block && r.Kind == record.Kind && r.Selector == record.Selector {
 			blocks = append(blocks, r.Seq)
 		}
 		return true
 	})
-	if err != nil {
-		return err
+	if err == nil && len(blocks) == 0 {
+		err = Refuse(NotFound, "no_block", "nothing is blocked by that selector")
 	}
-	if len(blocks) == 0 {
-		return Refuse(NotFound, "no_block", "nothing is blocked by that selector")
-	}
-	for _, seq := range blocks {
-		if err := tx.DeleteRevocation(seq); err != nil {
-			return err
-		}
-	}
-	return nil
+	return blocks, err
 }
 
 // Revocations lists what is revoked, in order, from after the given number on. The caller must hold
