@@ -297,6 +297,34 @@ func TestClientAsksForItself(t *testing.T) {
 	}
 }
 
+// TestUserIsNeverTakenForAClient: a user whose subject is a client's id gets nothing of the client's.
+func TestUserIsNeverTakenForAClient(t *testing.T) {
+	p := compile(t, `
+  - { name: self, clients: [agent], subject: { client: agent }, resources: [urn:a] }
+  - { name: people, clients: [agent], subject: { issuer: corp }, resources: [urn:a] }`)
+	req := first([]string{"urn:a"}, "a.read")
+	req.Principal = principal.Principal{ID: principal.ID{Issuer: "corp", Subject: "agent"}}
+	d, err := p.Decide(req)
+	var refusal *Refusal
+	if !errors.As(err, &refusal) || refusal.Rule != "people" || refusal.Reason != "nothing_left" {
+		t.Errorf("got %+v, %v", d, err)
+	}
+}
+
+func TestLimitsOfTheParentStay(t *testing.T) {
+	p := compile(t, anyRule)
+	req := first([]string{"urn:a"}, "a.read")
+	req.Parent, req.Depth = parentOf(decide(t, p, req), "agent"), 2
+	req.Parent.Bounds.Uses = 3
+	if d := decide(t, p, req); !d.Opaque || d.Parent.Uses != 3 {
+		t.Errorf("the child of a limited token: opaque %v", d.Opaque)
+	}
+	req.Parent.Bounds.Depth = 0
+	if _, err := p.Decide(req); err == nil || !strings.Contains(err.Error(), "(depth)") {
+		t.Errorf("a child of a token that may have none: %v", err)
+	}
+}
+
 func TestPrincipalIsTrimmed(t *testing.T) {
 	p := compile(t, anyRule+`
   - { name: later, clients: [helper], from: [agent], subject: { issuer: corp, group: others }, resources: [urn:a] }`)
@@ -309,5 +337,15 @@ func TestPrincipalIsTrimmed(t *testing.T) {
 	}
 	if len(req.Principal.Groups) != 3 {
 		t.Error("the request was changed")
+	}
+	when := strings.Replace(base+anyRule, "group: readers }", `group: readers }, when: '"x" in principal.groups && principal.attributes.level == 1'`, 1)
+	if p, err := Compile([]byte(when), "when.yaml", 1); err != nil {
+		t.Error(err)
+	} else {
+		req.Principal.Groups, req.Principal.Attributes = []string{"readers", "x", "y"}, map[string]any{"level": 1.0, "other": 2.0}
+		d = decide(t, p, req)
+	}
+	if !slices.Equal(d.Principal.Groups, []string{"readers", "x"}) || len(d.Principal.Attributes) != 1 || d.Principal.Attributes["level"] != 1.0 {
+		t.Errorf("of what the condition reads, kept %q and %v", d.Principal.Groups, d.Principal.Attributes)
 	}
 }

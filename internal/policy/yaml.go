@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"unicode"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
@@ -24,8 +25,9 @@ func load(source []byte, problems *Problems) *yaml.Node {
 		problems.add(1, 1, "the document has %d bytes; make it at most %d", len(source), maxSource)
 		return nil
 	}
+	source = bytes.TrimPrefix(source, []byte("\ufeff"))
 	if line, column, ok := firstUnreadable(source); ok {
-		problems.add(line, column, "this byte is not text; write the document in UTF-8 without control characters")
+		problems.add(line, column, "nobody can read this character; write the document in UTF-8 without control and format characters")
 		return nil
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(source), yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthValue(maxNested))))
@@ -66,20 +68,24 @@ func syntaxProblem(err error, problems *Problems) {
 	problems.add(at.Mark.Line, at.Mark.Column, "the document is not YAML here: %s", at.Message)
 }
 
-// firstUnreadable finds the first byte that isn't UTF-8, or a control character.
+// firstUnreadable finds the first byte that isn't UTF-8 or, of the characters, the first that
+// doesn't show: such a one can hide a line from its reader. A CR alone is one, since YAML ends a
+// line there and an editor may not.
 func firstUnreadable(source []byte) (line, column int, found bool) {
 	line, column = 1, 1
 	for len(source) > 0 {
 		r, size := utf8.DecodeRune(source)
+		source = source[size:]
 		switch {
-		case r == utf8.RuneError && size <= 1, r < ' ' && r != '\n' && r != '\r' && r != '\t', r == 0x7f:
-			return line, column, true
 		case r == '\n':
 			line, column = line+1, 1
+		case r == '\r' && bytes.HasPrefix(source, []byte("\n")), r == '\t':
+			column++
+		case r == utf8.RuneError && size == 1, !unicode.IsGraphic(r):
+			return line, column, true
 		default:
 			column++
 		}
-		source = source[size:]
 	}
 	return 0, 0, false
 }
