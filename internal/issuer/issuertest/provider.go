@@ -99,6 +99,9 @@ func (p *Provider) Withdraw(kid string) {
 	}
 }
 
+// JWK is the public key as it is published; the one that signs now, if kid is empty.
+func (p *Provider) JWK(kid string) map[string]any { return p.signer(kid).jwk() }
+
 // MaxAge sets what the answers say in Cache-Control; zero says nothing.
 func (p *Provider) MaxAge(age time.Duration) {
 	p.mu.Lock()

@@ -10,20 +10,25 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// ServeHTTP answers with the keys and with the metadata, the latter in both well-known places
-// (RFC 8414 section 3.1, OpenID Connect Discovery section 4.1).
+// ServeHTTP answers as Answer said, or else with Usual.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	instead, maxAge := p.count(r)
-	if instead != nil {
+	if instead := p.count(r); instead != nil {
 		instead(w, r)
 		return
 	}
+	p.Usual(w, r)
+}
+
+// Usual answers with the keys and with the metadata, the latter in both well-known places
+// (RFC 8414 section 3.1, OpenID Connect Discovery section 4.1).
+func (p *Provider) Usual(w http.ResponseWriter, r *http.Request) {
+	keys, maxAge := p.published()
 	if maxAge > 0 {
 		w.Header().Set("Cache-Control", fmt.Sprintf("public, max-age=%d", maxAge/time.Second))
 	}
 	switch r.URL.Path {
 	case p.path + "/jwks":
-		reply(w, map[string]any{"keys": p.published()})
+		reply(w, map[string]any{"keys": keys})
 	case p.path + "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server" + p.path:
 		reply(w, map[string]any{"issuer": p.URL, "jwks_uri": p.JWKSURI(), "token_endpoint": p.URL + "/token"})
 	default:
@@ -31,7 +36,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (p *Provider) count(r *http.Request) (instead http.HandlerFunc, maxAge time.Duration) {
+func (p *Provider) count(r *http.Request) (instead http.HandlerFunc) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if strings.HasSuffix(r.URL.Path, "/jwks") {
@@ -39,19 +44,19 @@ func (p *Provider) count(r *http.Request) (instead http.HandlerFunc, maxAge time
 	} else {
 		p.others++
 	}
-	return p.instead, p.maxAge
+	return p.instead
 }
 
-func (p *Provider) published() []map[string]any {
+func (p *Provider) published() (jwks []map[string]any, maxAge time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	jwks := []map[string]any{}
+	jwks = []map[string]any{}
 	for _, k := range p.keys {
 		if !k.withdrawn {
 			jwks = append(jwks, k.jwk())
 		}
 	}
-	return jwks
+	return jwks, p.maxAge
 }
 
 func reply(w http.ResponseWriter, value any) {
