@@ -8,9 +8,9 @@ import (
 
 // instead ends a message about an unknown name with the nearest known one, if any is near.
 func instead(name string, known []string) string {
-	best, distance := "", max(1, len(name)/3)+1
+	best, distance := "", min(3, max(1, len(name)/3))+1
 	for _, k := range slices.Sorted(slices.Values(known)) {
-		if d := edits(name, k); d < distance {
+		if d := edits(name, k, distance); d < distance {
 			best, distance = k, d
 		}
 	}
@@ -21,11 +21,11 @@ func instead(name string, known []string) string {
 }
 
 // edits is the number of characters to change, add, drop or swap with the next to make b of a,
-// whatever their case; names beyond what any grammar here allows are simply far.
-func edits(a, b string) int {
-	const far = 256
-	if len(a) > far || len(b) > far {
-		return far
+// whatever their case; at least most if it isn't below that, or if a name is long.
+func edits(a, b string, most int) int {
+	const long = 64
+	if len(a) > long || len(b) > long || max(len(a), len(b))-min(len(a), len(b)) >= most {
+		return most
 	}
 	a, b = strings.ToLower(a), strings.ToLower(b)
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
@@ -43,6 +43,9 @@ func edits(a, b string) int {
 			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
 				row[j+1] = min(row[j+1], before[j-1]+1)
 			}
+		}
+		if slices.Min(row) > most {
+			return most // it never falls again, but for one swap
 		}
 		before, last, row = last, row, before
 	}
