@@ -59,7 +59,7 @@ func openPeople(r store.Reader, e *Event) error {
 		}
 		record, err := r.PersonByID(id)
 		switch {
-		case errors.Is(err, store.ErrNotFound):
+		case errors.Is(err, store.ErrNotFound), err == nil && record.ID != id:
 			p.Erased = true
 		case err != nil:
 			return err

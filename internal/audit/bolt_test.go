@@ -1,0 +1,119 @@
+package audit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/whittle-sts/whittle/store"
+	"github.com/whittle-sts/whittle/store/bolt"
+)
+
+// file opens the embedded store, which the caller closes.
+func file(t testing.TB, path string) *bolt.Store {
+	t.Helper()
+	s, err := bolt.Open(bolt.Config{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// filled makes a store's file with n entries and returns its path.
+func filled(t *testing.T, n int) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "whittle.db")
+	s := file(t, path)
+	l := open(t, s)
+	var callers sync.WaitGroup
+	for i := range n {
+		callers.Go(func() {
+			e := sample(fmt.Sprint("person ", i%7))
+			e.People[0].Personal = marked()
+			e.People[0].Subject += fmt.Sprint(i % 7)
+			record(t, l, e)
+		})
+	}
+	callers.Wait()
+	l.Close()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestNobodyIsNamedInTheStoresFile(t *testing.T) {
+	content, err := os.ReadFile(filled(t, 50))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(content, []byte("research-agent")) {
+		t.Error("the client, which is in the clear, isn't found: the test looks in the wrong place")
+	}
+	if bytes.Contains(content, []byte("MARK")) {
+		t.Error("what is said of a person is in the clear")
+	}
+}
+
+func TestLogComesBackFromItsFile(t *testing.T) {
+	s := file(t, filled(t, 50))
+	defer s.Close()
+	l := open(t, s)
+	if err := l.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	items, err := l.List(t.Context(), 0, 100)
+	if err != nil || len(items) != 50 {
+		t.Fatal(len(items), err)
+	}
+	keys := map[string]bool{}
+	for _, item := range items {
+		e, err := l.Read(t.Context(), item.Bytes)
+		if err != nil || e.People[0].Label != "MARK" {
+			t.Fatal(e, err)
+		}
+		keys[e.People[0].Key] = true
+	}
+	if len(keys) != 7 {
+		t.Errorf("%d keys for 7 people", len(keys))
+	}
+	l.Close()
+}
+
+func TestByteChangedInTheFileIsSeen(t *testing.T) {
+	path := filled(t, 3)
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Wherever it stands: pages that are free now still hold what was there.
+	content = bytes.ReplaceAll(content, []byte(`"client":"research-agent"`), []byte(`"cliant":"research-agent"`))
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := file(t, path)
+	defer s.Close()
+	l := open(t, s)
+	var bad *EntryError
+	if err := l.Check(t.Context()); !errors.As(err, &bad) || !errors.Is(err, ErrEntry) {
+		t.Fatalf("got %v", err)
+	}
+	l.Close()
+}
+
+// A closed store is a failed commit like any other, and nothing is uncertain.
+func TestClosedStoreIsUnavailable(t *testing.T) {
+	s := file(t, filepath.Join(t.TempDir(), "whittle.db"))
+	l := open(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := l.Do(t.Context(), func(store.Tx) (Entry, error) { return Entry{}, errOwn })
+	if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrUncertain) {
+		t.Fatalf("got %v", err)
+	}
+}
