@@ -139,6 +139,7 @@ func TestFewerFactsNeverHold(t *testing.T) {
 	for _, when := range []string{
 		"principal.attributes.level != 3", "!principal.attributes.guest", "true || principal.attributes.guest",
 		"'a' in principal.groups && 'b' in principal.groups", "'a' in principal.groups && principal.attributes.level < 3",
+		"principal.issuer == 'corp' && principal.subject == 'ana' && principal.attributes.level == 1",
 		"principal.attributes['level'] < 3 || principal.attributes.guest", "principal.attributes.deep.x != 'y'",
 	} {
 		source := strings.Replace(base+anyRule, "group: writers }", fmt.Sprintf("group: writers }, when: %q", when), 1)

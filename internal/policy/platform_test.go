@@ -3,6 +3,7 @@ package policy
 import (
 	"os"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -138,6 +139,22 @@ func TestPlatformDeploysOnce(t *testing.T) {
 	if d.Wanted.Scopes.String() != "ai.deploy.manage" || d.Wanted.Uses != 1 || !d.Opaque || d.Wanted.NotAfter != noon.Add(5*time.Minute) {
 		t.Errorf("got %+v", d)
 	}
+}
+
+// TestPolicyIsShared: many requests read one policy at once (run with -race).
+func TestPolicyIsShared(t *testing.T) {
+	p, want := platform(t), decide(t, platform(t), task()).Bindings
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			for range 50 {
+				if d, err := p.Decide(task()); err != nil || !slices.Equal(d.Bindings, want) {
+					t.Errorf("got %+v, %v", d, err)
+				}
+			}
+		})
+	}
+	wait.Wait()
 }
 
 func TestAccessors(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 )
 
 // Policy is one version of the document, checked and ready to decide. It is never changed once
-// compiled, and safe for concurrent use.
+// compiled, and safe for concurrent use; what its methods point at isn't to be changed either.
 type Policy struct {
 	version   uint64
 	source    []byte

@@ -44,3 +44,24 @@ func TestBadDocuments(t *testing.T) {
 		})
 	}
 }
+
+func TestDocumentHasLimits(t *testing.T) {
+	for _, test := range []struct {
+		name, source, message string
+		problems              int
+	}{
+		{"bytes", "format: 1\nscopes: {}\n#" + strings.Repeat("x", maxSource), "make it at most 1048576", 1},
+		{"scopes", "format: 1\nscopes: {" + strings.Repeat("a: {}, ", maxScopes+1) + "}", "at most 2000 entries", 1},
+		{"elements", "format: 1\nscopes: { a: {} }\nrules: [" + strings.Repeat("x, ", maxEntries+1) + "]", "at most 10000 elements", 1},
+		{"problems", "format: 1\nscopes: { a: {} }\nroles: { r: [" + strings.Repeat("b, ", 1000) + "] }", "more problems may follow", maxProblems},
+		{"an expression", "format: 1\nscopes: {}\nissuers: { corp: { url: https://a.example.com, audiences: [w], accept_when: '1 == " + strings.Repeat("1", maxExpression) + "' } }", "at most 1024", 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := Compile([]byte(test.source), "limits.yaml", 0)
+			var problems *Problems
+			if !errors.As(err, &problems) || len(problems.List()) != test.problems || !strings.Contains(err.Error(), test.message) {
+				t.Errorf("got %.300v", err)
+			}
+		})
+	}
+}

@@ -11,7 +11,7 @@ const (
 )
 
 // Refusal is why the policy doesn't allow an exchange or take a token. Only Code is for the
-// caller; the rest is for the record and for those who may ask why.
+// caller; the rest is for the record and for those who may ask why. Nothing in it names a person.
 type Refusal struct {
 	Code    string // an OAuth error code
 	Reason  string // a stable word
