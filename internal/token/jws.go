@@ -32,18 +32,15 @@ func ParseJWS(text string) (*JWS, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &JWS{signed: text[:second]}
-	header, err := strict.DecodeString(text[:first])
-	if err != nil {
-		return nil, fmt.Errorf("%w: header is not base64url", ErrMalformed)
+	var parts [3][]byte
+	for i, part := range [...]string{text[:first], text[first+1 : second], text[second+1:]} {
+		parts[i], err = strict.DecodeString(part)
+		if err != nil || len(part) == 0 { // an empty payload would be a detached one
+			return nil, fmt.Errorf("%w: part %d is empty or not base64url", ErrMalformed, i+1)
+		}
 	}
-	if j.payload, err = strict.DecodeString(text[first+1 : second]); err != nil {
-		return nil, fmt.Errorf("%w: payload is not base64url", ErrMalformed)
-	}
-	if j.signature, err = strict.DecodeString(text[second+1:]); err != nil {
-		return nil, fmt.Errorf("%w: signature is not base64url", ErrMalformed)
-	}
-	if err := j.readHeader(header); err != nil {
+	j := &JWS{signed: text[:second], payload: parts[1], signature: parts[2]}
+	if err := j.readHeader(parts[0]); err != nil {
 		return nil, err
 	}
 	return j, nil
