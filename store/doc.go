@@ -1,5 +1,5 @@
 // Package store is the contract between Whittle and what keeps its state: plain records, domain
-// verbs, and the guarantees that every engine gives. The conformance suite in store/storetest
-// holds an engine to them. Engines: store/bolt. Decorator: store/sealed, which encrypts what is
-// secret in the records before an engine sees it.
+// verbs, and the guarantees that every engine gives (docs/decisions/0003). The conformance suite in
+// store/storetest holds an engine to them. Engine: store/bolt. Decorators: store/sealed encrypts what
+// is secret before an engine sees it, store/anchored refuses a store that went back in time.
 package store

@@ -14,9 +14,14 @@ var (
 	ErrNewer    = errors.New("store has a newer schema than this version knows")
 	ErrDirty    = errors.New("the function failed after it had written")
 	ErrFull     = errors.New("no space left for the store")
+	ErrClosed   = errors.New("store is closed")
 )
 
-// Store keeps Whittle's state. It is safe for concurrent use.
+// Store keeps Whittle's state. It is safe for concurrent use. Functions given to it must not call it
+// again: a View inside an Update, or the other way round, may wait for itself. A panic of a function
+// undoes its transaction and goes on to the caller.
+//
+// A context that has ended is honoured before any function runs, and never after.
 type Store interface {
 	// View runs fn on one consistent snapshot: it sees every commit that was durable when View
 	// began, whole, and none that came after. The Reader and the bytes it returns are good only
@@ -41,7 +46,8 @@ type Store interface {
 	Close() error
 }
 
-// Reader reads one consistent state.
+// Reader reads one consistent state. It is good only until the function that it was given to returns.
+// Functions that it calls back must not write. Times are kept at least to the microsecond.
 type Reader interface {
 	// Meta is the state of the store as a whole.
 	Meta() (Meta, error)
@@ -61,7 +67,7 @@ type Reader interface {
 	Opaque(hash [32]byte) (Opaque, error)
 	// Uses is what is left of a use-limited token; ErrNotFound if it isn't counted (any more).
 	Uses(token [16]byte) (Uses, error)
-	// UseSeen says whether the use id was counted for the token, and until when it is remembered.
+	// UseSeen says whether the use id was counted for the token and is still remembered.
 	UseSeen(token [16]byte, useID string) (bool, error)
 
 	// Revocations calls fn for each live revocation numbered above after, in ascending order, until
@@ -79,11 +85,13 @@ type Reader interface {
 	Entries(from uint64, fn func(index uint64, entry []byte) bool) error
 }
 
-// Tx reads and writes within one Update. Each Put replaces what was there.
+// Tx reads and writes within one Update. Each Put replaces what was there and keeps nothing of what it
+// was given; deleting what isn't there does nothing.
 type Tx interface {
 	Reader
 
-	// PutPolicy adds a version and makes it current. Versions are consecutive from 1.
+	// PutPolicy adds a version and makes it current. Versions are consecutive from 1: any other
+	// is refused, also one that is there.
 	PutPolicy(Policy) error
 
 	PutKey(Key) error
@@ -106,13 +114,14 @@ type Tx interface {
 	PutPerson(Person) error
 
 	// AppendEntry writes the next audit entry and returns its index; indexes are consecutive from 0.
-	// Meta's Size and Head change with it. A store's time never goes back: an earlier at is ignored.
+	// leaf is the entry's leaf hash (RFC 6962 section 2.1), and Meta's Size and Head change with it.
+	// A store's time never goes back: an earlier at is ignored.
 	AppendEntry(entry []byte, leaf [32]byte, at time.Time) (index uint64, err error)
 
 	// SetGeneration begins a new generation. Only for making and restoring a store.
 	SetGeneration([16]byte) error
 
 	// DropExpired deletes up to limit records that ended before then: opaque tokens, uses, use ids and
-	// revocations. It returns how many it deleted.
+	// revocations. It returns how many it deleted, which is less than limit only if none is left.
 	DropExpired(before time.Time, limit int) (int, error)
 }

@@ -2,98 +2,136 @@ package bolt
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"hash/crc32"
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"go.etcd.io/bbolt"
 
 	"github.com/whittle-sts/whittle/store"
 )
 
-// One bucket for each kind of record. Numbers in keys are big-endian, so that they sort.
-var (
-	bucketMeta        = []byte("meta")
-	bucketPolicies    = []byte("policies")    // version
-	bucketKeys        = []byte("keys")        // kid
-	bucketSecrets     = []byte("secrets")     // name
-	bucketCredentials = []byte("credentials") // client, NUL, id
-	bucketOpaque      = []byte("opaque")      // hash of the token
-	bucketUses        = []byte("uses")        // token id
-	bucketSeen        = []byte("seen")        // token id, use id
-	bucketRevocations = []byte("revocations") // number
-	bucketPeople      = []byte("people")      // lookup
-	bucketPersonIDs   = []byte("person_ids")  // id: lookup
-	bucketEntries     = []byte("entries")     // index
-	bucketExpiry      = []byte("expiry")      // second, then one letter for the bucket, then the key
-)
+// schema is the version of the layout below.
+const schema = 1
 
-var buckets = [][]byte{
-	bucketMeta, bucketPolicies, bucketKeys, bucketSecrets, bucketCredentials, bucketOpaque, bucketUses,
-	bucketSeen, bucketRevocations, bucketPeople, bucketPersonIDs, bucketEntries, bucketExpiry,
+// table is one bucket. Every value in it but the schema's is a frame.
+type table struct {
+	name string
+	// grows says that keys only ever come at the end, so that pages can be filled to the brim.
+	grows bool
 }
 
-// expiring names the buckets of records that end, by the letter that stands for each in bucketExpiry.
-var expiring = map[byte][]byte{'o': bucketOpaque, 'u': bucketUses, 's': bucketSeen, 'r': bucketRevocations}
+// The tables, with their keys and what is in the frame. Numbers are big-endian. An expiring record
+// begins with the time at which it ends.
+var (
+	tableMeta       = table{name: "meta"}                    // "schema": uint32, bare, in every schema; "meta": JSON
+	tablePolicy     = table{name: "policy", grows: true}     // version: JSON
+	tableKey        = table{name: "key"}                     // id: JSON
+	tableSecret     = table{name: "secret"}                  // name: the secret
+	tableCredential = table{name: "credential"}              // length of the client's id, client's id, id: JSON
+	tableOpaque     = table{name: "opaque"}                  // hash: expiry, claims
+	tableUses       = table{name: "uses"}                    // token: expiry, uint32
+	tableUseSeen    = table{name: "use-seen"}                // token, use id: expiry
+	tableRevocation = table{name: "revocation", grows: true} // seq: expiry, JSON
+	tablePerson     = table{name: "person"}                  // lookup: JSON
+	tablePersonByID = table{name: "person-by-id"}            // id: lookup
+	tableEntry      = table{name: "entry", grows: true}      // index: the entry
+	tableExpiry     = table{name: "expiry"}                  // expiry, letter of the table, key in it: nothing
+	keySchema       = []byte("schema")
+	keyMeta         = []byte("meta")
+	tables          = []table{tableMeta, tablePolicy, tableKey, tableSecret, tableCredential, tableOpaque, tableUses, tableUseSeen, tableRevocation, tablePerson, tablePersonByID, tableEntry, tableExpiry}
+	expiring        = map[byte]table{'o': tableOpaque, 'u': tableUses, 's': tableUseSeen, 'r': tableRevocation}
+	castagnoli      = crc32.MakeTable(crc32.Castagnoli)
+	errFrame        = errors.New("checksum doesn't match")
+	errShort        = errors.New("record is too short")
+)
 
-var metaKey = []byte("meta")
+// maxKey is the most bytes of a name or id that is part of a key.
+const maxKey = 4096
+
+// A frame is a CRC-32C and the payload. The checksum covers table and key too, so that neither a
+// flipped bit nor a page in the wrong place is taken for a record. It is no defence against people.
+const frameHeader = 4
+
+func checksum(t table, key, payload []byte) uint32 {
+	sum := crc32.Checksum([]byte(t.name), castagnoli)
+	sum = crc32.Update(sum, castagnoli, key)
+	return crc32.Update(sum, castagnoli, payload)
+}
+
+func frame(t table, key []byte, parts ...[]byte) []byte {
+	size := frameHeader
+	for _, p := range parts {
+		size += len(p)
+	}
+	value := make([]byte, frameHeader, size)
+	for _, p := range parts {
+		value = append(value, p...)
+	}
+	binary.BigEndian.PutUint32(value, checksum(t, key, value[frameHeader:]))
+	return value
+}
+
+// unframe returns the payload, which is part of value.
+func unframe(t table, key, value []byte) ([]byte, error) {
+	if len(value) < frameHeader {
+		return nil, corrupt(t, key, errShort)
+	}
+	payload := value[frameHeader:]
+	if binary.BigEndian.Uint32(value) != checksum(t, key, payload) {
+		return nil, corrupt(t, key, errFrame)
+	}
+	return payload, nil
+}
+
+func corrupt(t table, key []byte, cause error) error {
+	return fmt.Errorf("%w: table %s, key %.64x: %w", store.ErrCorrupt, t.name, key, cause)
+}
 
 func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-func credentialKey(client, id string) []byte { return []byte(client + "\x00" + id) }
+// timeSize is the bytes of an instant: seconds since 1970 with the sign turned, so that bytes sort as
+// instants do, and nanoseconds. The zero time is a time like others.
+const timeSize = 12
 
-func seenKey(token [16]byte, useID string) []byte { return append(token[:], useID...) }
-
-func expiryKey(at time.Time, letter byte, key []byte) []byte {
-	return append(append(number(uint64(max(at.Unix(), 0))), letter), key...)
+func instant(t time.Time) []byte {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, timeSize), uint64(t.Unix())^1<<63)
+	return binary.BigEndian.AppendUint32(b, uint32(t.Nanosecond()))
 }
 
-func readMeta(tx *bbolt.Tx) (store.Meta, error) {
-	var m store.Meta
-	err := decode(tx.Bucket(bucketMeta).Get(metaKey), &m)
-	return m, err
-}
-
-func writeMeta(tx *bbolt.Tx, m store.Meta) error { return put(tx, bucketMeta, metaKey, m) }
-
-func put(tx *bbolt.Tx, bucket, key []byte, record any) error {
-	value, err := json.Marshal(record)
-	if err != nil {
-		return fmt.Errorf("%s: %w", bucket, err)
+// cutInstant reads what instant wrote, and returns what follows it.
+func cutInstant(t table, key, payload []byte) (time.Time, []byte, error) {
+	if len(payload) < timeSize {
+		return time.Time{}, nil, corrupt(t, key, errShort)
 	}
-	return tx.Bucket(bucket).Put(key, value)
+	seconds := int64(binary.BigEndian.Uint64(payload) ^ 1<<63)
+	nanos := int64(binary.BigEndian.Uint32(payload[8:]))
+	return time.Unix(seconds, nanos).UTC(), payload[timeSize:], nil
 }
 
-// get reads one record; what is missing is [store.ErrNotFound].
-func get[T any](tx *bbolt.Tx, bucket, key []byte) (T, error) {
-	var record T
-	err := decode(tx.Bucket(bucket).Get(key), &record)
-	if err != nil {
-		return record, fmt.Errorf("%s: %w", bucket, err)
-	}
-	return record, nil
+func credentialKey(client, id string) []byte {
+	key := binary.BigEndian.AppendUint16(nil, uint16(len(client)))
+	return append(append(key, client...), id...)
 }
 
-// all reads every record of a bucket.
-func all[T any](tx *bbolt.Tx, bucket []byte) ([]T, error) {
-	var records []T
-	err := tx.Bucket(bucket).ForEach(func(_, value []byte) error {
-		var record T
-		if err := decode(value, &record); err != nil {
-			return fmt.Errorf("%s: %w", bucket, err)
-		}
-		records = append(records, record)
-		return nil
-	})
-	return records, err
+func useKey(token [16]byte, useID string) []byte {
+	return append(token[:len(token):len(token)], useID...)
 }
 
-func decode(value []byte, record any) error {
-	if value == nil {
-		return store.ErrNotFound
-	}
-	if err := json.Unmarshal(value, record); err != nil {
-		return fmt.Errorf("%w: a record can't be read", store.ErrCorrupt)
+// decode reads a record. Members that this version doesn't know come with a new schema, so here they
+// are damage.
+func decode(t table, key, payload []byte, record any) error {
+	if err := json.Unmarshal(payload, record, json.RejectUnknownMembers(true)); err != nil {
+		return corrupt(t, key, err)
 	}
 	return nil
+}
+
+func encode(t table, record any) ([]byte, error) {
+	payload, err := json.Marshal(record)
+	if err != nil {
+		return nil, fmt.Errorf("encode for table %s: %w", t.name, err)
+	}
+	return payload, nil
 }

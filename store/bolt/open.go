@@ -1,156 +1,220 @@
 package bolt
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"time"
+	"runtime"
 
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/whittle-sts/whittle/store"
 )
 
-// Schema is the layout that this version writes. A file with a higher one is left untouched.
-const Schema = 1
+var errNewest = errors.New("the newest record isn't the one that the store counts")
 
-const lockTimeout = time.Second
-
-// Config says where the file is.
-type Config struct {
-	Path string // its folder must exist
-	// LockTimeout is how long to wait for another process to let go of the file; zero: one second.
-	LockTimeout time.Duration
-}
-
-// Open opens the store, making an empty one where there is no file. Errors: [store.ErrLocked],
-// [store.ErrCorrupt], [store.ErrNewer].
-func Open(c Config) (*Store, error) {
-	if c.LockTimeout == 0 {
-		c.LockTimeout = lockTimeout
-	}
-	if err := os.MkdirAll(filepath.Dir(c.Path), 0o700); err != nil {
-		return nil, fmt.Errorf("store folder: %w", err)
-	}
-	s := &Store{config: c}
-	db, err := s.open()
-	if err != nil {
-		return nil, err
-	}
-	s.db = db
-	return s, nil
-}
-
-func (s *Store) open() (*bbolt.DB, error) {
-	db, err := openFile(s.config)
-	if err != nil {
-		return nil, err
-	}
-	if err := prepare(db); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
-}
-
-// openFile opens the file. A damaged one makes bbolt panic, or touch memory that the file no longer
-// backs; both become errors here.
-func openFile(c Config) (db *bbolt.DB, err error) {
-	defer recovered(&err)
-	if err := checkLength(c.Path); err != nil {
-		return nil, err
-	}
-	db, err = bbolt.Open(c.Path, 0o600, &bbolt.Options{
-		Timeout: c.LockTimeout,
-		// The list of free pages is worked out at start instead of being written at every commit.
-		NoFreelistSync: true,
-		FreelistType:   bbolt.FreelistMapType,
-	})
+// open opens the file and sets s.file. The caller has mu, or nobody else has s.
+func (s *Store) open() error {
+	_, err := os.Stat(s.config.Path)
+	isNew := errors.Is(err, fs.ErrNotExist)
 	switch {
-	case errors.Is(err, bbolt.ErrTimeout):
-		return nil, fmt.Errorf("%w: another process has %s open; stop it first", store.ErrLocked, c.Path)
-	case err != nil && !errors.As(err, new(*os.PathError)):
-		return nil, fmt.Errorf("%w: %s: %w", store.ErrCorrupt, c.Path, err)
+	case isNew && s.durable.Load() > 0:
+		return fmt.Errorf("%w: %s is gone", store.ErrCorrupt, s.config.Path)
+	case isNew:
+		if err := os.MkdirAll(filepath.Dir(s.config.Path), 0o700); err != nil {
+			return s.explain(err)
+		}
 	case err != nil:
-		return nil, fmt.Errorf("opening the store: %w", err)
+		return s.explain(err)
+	default:
+		if err := s.inspect(); err != nil {
+			return err
+		}
 	}
-	return db, nil
+	f, err := s.openWritable(isNew)
+	if err != nil {
+		return s.explain(err)
+	}
+	if err := s.ready(f); err != nil {
+		_ = f.close()
+		return s.explain(err)
+	}
+	s.file = f
+	return nil
 }
 
-// recovered turns a panic of bbolt, or a fault in the memory-mapped file, into ErrCorrupt.
-func recovered(err *error) {
-	if r := recover(); r != nil {
-		*err = fmt.Errorf("%w: reading it failed: %v", store.ErrCorrupt, r)
+// openWritable opens the file for good, or makes it. One that was made in part is taken away again.
+func (s *Store) openWritable(isNew bool) (*file, error) {
+	if !isNew {
+		return openFile(s.config.Path, os.O_RDWR, s.config.LockTimeout)
 	}
+	f, err := openFile(s.config.Path, os.O_RDWR|os.O_CREATE|os.O_EXCL, s.config.LockTimeout)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("%w: another process is making %s at this moment", store.ErrLocked, s.config.Path)
+	}
+	if err != nil && f.os != nil {
+		_ = os.Remove(s.config.Path)
+	}
+	return f, err
 }
 
-// prepare checks what is in the file before anything is written to it, and lays an empty one out.
-func prepare(db *bbolt.DB) error {
-	empty, err := inspect(db)
-	if err != nil || !empty {
+// inspect looks at a file without changing a byte of it: is it whole, and may this version open it?
+func (s *Store) inspect() (err error) {
+	f, err := openFile(s.config.Path, os.O_RDONLY, s.config.LockTimeout)
+	if err != nil {
+		return s.explainDamage(err)
+	}
+	defer f.close()
+	defer trap(&err)()
+	tx, err := f.db.Begin(false)
+	if err != nil {
+		return s.explain(err)
+	}
+	defer rollback(tx)
+	info, err := f.os.Stat()
+	if err != nil {
+		return s.explain(err)
+	}
+	// bbolt maps the file and looks no further; what isn't there would be a fault on first use.
+	if info.Size() < tx.Size() {
+		return fmt.Errorf("%w: %s was cut short: it has %d bytes of %d; put a backup in its place",
+			store.ErrCorrupt, s.config.Path, info.Size(), tx.Size())
+	}
+	_, err = s.readSchema(tx)
+	return err
+}
+
+// explainDamage is explain for a file that bbolt can't open at all.
+func (s *Store) explainDamage(err error) error {
+	info, statErr := os.Stat(s.config.Path)
+	if statErr == nil && info.Size() == 0 {
+		return fmt.Errorf("%w: %s is empty; put a backup in its place, or remove it if it never was a store", store.ErrCorrupt, s.config.Path)
+	}
+	if errors.Is(err, berrors.ErrTimeout) || errors.As(err, new(*fs.PathError)) {
+		return s.explain(err)
+	}
+	return fmt.Errorf("%w: %s: %w; put a backup in its place", store.ErrCorrupt, s.config.Path, err)
+}
+
+// readSchema says whether the file is laid out; store.ErrNewer if by a later version.
+func (s *Store) readSchema(tx *bbolt.Tx) (laidOut bool, err error) {
+	b := tx.Bucket([]byte(tableMeta.name))
+	if b == nil {
+		if first, _ := tx.Cursor().First(); first != nil {
+			return false, fmt.Errorf("%w: %s is a bbolt file, but not a store", store.ErrCorrupt, s.config.Path)
+		}
+		return false, nil
+	}
+	value := b.Get(keySchema)
+	if len(value) != 4 {
+		return false, fmt.Errorf("%w: %s doesn't say its schema", store.ErrCorrupt, s.config.Path)
+	}
+	if found := binary.BigEndian.Uint32(value); found != schema {
+		return false, fmt.Errorf("%w: %s has schema %d, this version knows %d; start the newer version, nothing was changed",
+			store.ErrNewer, s.config.Path, found, schema)
+	}
+	return true, nil
+}
+
+// ready lays out a new file, makes what is in an old one durable, and checks it.
+func (s *Store) ready(f *file) (err error) {
+	defer trap(&err)()
+	if err := s.prepare(f); err != nil {
 		return err
 	}
-	return db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range buckets {
-			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-				return err
-			}
-		}
-		return writeMeta(tx, store.Meta{Schema: Schema})
-	})
-}
-
-func inspect(db *bbolt.DB) (empty bool, err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer recovered(&err)
-	return empty, db.View(func(tx *bbolt.Tx) error {
-		info, err := os.Stat(db.Path())
-		if err != nil {
-			return err
-		}
-		if info.Size() < tx.Size() {
-			return fmt.Errorf("%w: %s has %d bytes of %d; it was cut short: restore a backup",
-				store.ErrCorrupt, db.Path(), info.Size(), tx.Size())
-		}
-		if tx.Bucket(bucketMeta) == nil {
-			empty = true
-			if first, _ := tx.Cursor().First(); first != nil {
-				return fmt.Errorf("%w: %s is not a Whittle store", store.ErrCorrupt, db.Path())
-			}
-			return nil
-		}
-		meta, err := readMeta(tx)
-		if err != nil {
-			return err
-		}
-		if meta.Schema > Schema {
-			return fmt.Errorf("%w: schema %d, this version knows up to %d", store.ErrNewer, meta.Schema, Schema)
-		}
-		return checkBuckets(tx)
-	})
-}
-
-func checkBuckets(tx *bbolt.Tx) error {
-	for _, name := range buckets {
-		if tx.Bucket(name) == nil {
-			return fmt.Errorf("%w: the part %q is missing", store.ErrCorrupt, name)
-		}
+	tx, err := f.db.Begin(false)
+	if err != nil {
+		return err
 	}
+	defer rollback(tx)
+	if err := check(&reader{tx}); err != nil {
+		return err
+	}
+	s.durable.Store(uint64(tx.ID()))
 	return nil
 }
 
-// checkLength refuses a file too short for bbolt's two meta pages: mapping it would fault.
-func checkLength(path string) error {
-	info, err := os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) {
+// prepare makes sure that there is a layout, and that all that can be seen is on the disk. Nothing may
+// be written to an old file before: bbolt would use pages again that the state on the disk still needs.
+func (s *Store) prepare(f *file) error {
+	var laidOut bool
+	var id uint64
+	err := f.db.View(func(tx *bbolt.Tx) (err error) {
+		id = uint64(tx.ID())
+		laidOut, err = s.readSchema(tx)
+		return err
+	})
+	switch durable := s.durable.Load(); {
+	case err != nil:
+		return err
+	case id < durable:
+		return fmt.Errorf("%w: %s has lost commits that were durable", store.ErrCorrupt, s.config.Path)
+	case laidOut && id > durable:
+		return f.settle()
+	case laidOut:
 		return nil
 	}
+	if err := f.db.Update(layOut); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(s.config.Path))
+}
+
+func layOut(tx *bbolt.Tx) error {
+	for _, t := range tables {
+		if _, err := tx.CreateBucket([]byte(t.name)); err != nil {
+			return err
+		}
+	}
+	if err := tx.Bucket([]byte(tableMeta.name)).Put(keySchema, binary.BigEndian.AppendUint32(nil, schema)); err != nil {
+		return err
+	}
+	return (&batch{tx: tx, meta: store.Meta{Schema: schema}}).flush()
+}
+
+// check holds what Meta says against the newest records.
+func check(r *reader) error {
+	meta, err := r.Meta()
 	if err != nil {
-		return fmt.Errorf("opening the store: %w", err)
+		return err
 	}
-	if size := info.Size(); size > 0 && size < int64(4*os.Getpagesize()) {
-		return fmt.Errorf("%w: %s has only %d bytes; it was cut short: restore a backup", store.ErrCorrupt, path, size)
+	for _, t := range tables {
+		if _, err := r.bucket(t); err != nil {
+			return err
+		}
 	}
-	return nil
+	if err := checkNewest(r.tx, tableEntry, meta.Size, meta.Size-1); err != nil {
+		return err
+	}
+	return checkNewest(r.tx, tablePolicy, meta.Policy, meta.Policy)
+}
+
+// checkNewest says whether the last of count records has the right number and is whole.
+func checkNewest(tx *bbolt.Tx, t table, count, newest uint64) error {
+	key, value := tx.Bucket([]byte(t.name)).Cursor().Last()
+	if key == nil && count == 0 {
+		return nil
+	}
+	if count == 0 || !bytes.Equal(key, number(newest)) {
+		return corrupt(t, key, errNewest)
+	}
+	_, err := unframe(t, key, value)
+	return err
+}
+
+// syncFolder makes the file's name durable. Windows does that by itself and knows no such call.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }

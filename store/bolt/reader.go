@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"go.etcd.io/bbolt"
@@ -10,82 +11,198 @@ import (
 	"github.com/whittle-sts/whittle/store"
 )
 
-// reader implements [store.Reader] on one transaction.
+var (
+	errEnded   = errors.New("bolt: used after its function returned")
+	errNoTable = errors.New("table is missing")
+	errGap     = errors.New("numbers are not consecutive")
+)
+
+// reader is a store.Reader on one bbolt transaction. All that it reads goes through get and scan.
 type reader struct {
-	tx *bbolt.Tx
-	// meta is what a write transaction has made of the meta record; nil in a view.
-	meta *store.Meta
+	tx *bbolt.Tx // nil when the function that it was given to has returned
 }
 
-func (r reader) Meta() (store.Meta, error) {
-	if r.meta != nil {
-		return *r.meta, nil
+var _ store.Reader = (*reader)(nil)
+
+func (r *reader) bucket(t table) (*bbolt.Bucket, error) {
+	if r.tx == nil {
+		return nil, errEnded
 	}
-	return readMeta(r.tx)
+	b := r.tx.Bucket([]byte(t.name))
+	if b == nil {
+		return nil, corrupt(t, nil, errNoTable)
+	}
+	if t.grows {
+		b.FillPercent = 1
+	}
+	return b, nil
 }
 
-func (r reader) Policy(version uint64) (store.Policy, error) {
-	return get[store.Policy](r.tx, bucketPolicies, number(version))
-}
-
-func (r reader) Keys() ([]store.Key, error) { return all[store.Key](r.tx, bucketKeys) }
-
-func (r reader) Secret(name string) ([]byte, error) {
-	value := r.tx.Bucket(bucketSecrets).Get([]byte(name))
+// get returns what is under the key, or store.ErrNotFound. It is good only until the transaction ends.
+func (r *reader) get(t table, key []byte) (payload []byte, err error) {
+	defer trap(&err)()
+	b, err := r.bucket(t)
+	if err != nil {
+		return nil, err
+	}
+	value := b.Get(key)
 	if value == nil {
-		return nil, fmt.Errorf("secret %s: %w", name, store.ErrNotFound)
+		return nil, fmt.Errorf("%s: %w", t.name, store.ErrNotFound)
 	}
-	return bytes.Clone(value), nil
+	return unframe(t, key, value)
 }
 
-func (r reader) Credentials() ([]store.Credential, error) {
-	return all[store.Credential](r.tx, bucketCredentials)
-}
-
-func (r reader) Opaque(hash [32]byte) (store.Opaque, error) {
-	return get[store.Opaque](r.tx, bucketOpaque, hash[:])
-}
-
-func (r reader) Uses(token [16]byte) (store.Uses, error) {
-	return get[store.Uses](r.tx, bucketUses, token[:])
-}
-
-func (r reader) UseSeen(token [16]byte, useID string) (bool, error) {
-	return r.tx.Bucket(bucketSeen).Get(seenKey(token, useID)) != nil, nil
-}
-
-func (r reader) Revocations(after uint64, fn func(store.Revocation) bool) error {
-	c := r.tx.Bucket(bucketRevocations).Cursor()
-	for key, value := c.Seek(number(after + 1)); key != nil; key, value = c.Next() {
-		var record store.Revocation
-		if err := decode(value, &record); err != nil {
-			return fmt.Errorf("revocation: %w", err)
+// scan calls fn with the records from the key on, in order of their keys, until fn returns false.
+func (r *reader) scan(t table, from []byte, fn func(key, payload []byte) (bool, error)) error {
+	b, err := r.bucket(t)
+	if err != nil {
+		return err
+	}
+	c := b.Cursor()
+	key, payload, err := move(t, func() ([]byte, []byte) { return c.Seek(from) })
+	for err == nil && key != nil {
+		more, err := fn(key, payload)
+		if err != nil || !more {
+			return err
 		}
-		if !fn(record) {
-			return nil
+		if key, payload, err = move(t, c.Next); err != nil {
+			return err
 		}
 	}
-	return nil
+	return err
 }
 
-func (r reader) Person(lookup [32]byte) (store.Person, error) {
-	return get[store.Person](r.tx, bucketPeople, lookup[:])
-}
-
-func (r reader) PersonByID(id [16]byte) (store.Person, error) {
-	lookup := r.tx.Bucket(bucketPersonIDs).Get(id[:])
-	if lookup == nil {
-		return store.Person{}, fmt.Errorf("person: %w", store.ErrNotFound)
+// move moves a cursor. Only that is trapped: what fn does is its own.
+func move(t table, step func() ([]byte, []byte)) (key, payload []byte, err error) {
+	defer trap(&err)()
+	key, value := step()
+	if key == nil {
+		return nil, nil, nil
 	}
-	return get[store.Person](r.tx, bucketPeople, lookup)
+	payload, err = unframe(t, key, value)
+	return key, payload, err
 }
 
-func (r reader) Entries(from uint64, fn func(index uint64, entry []byte) bool) error {
-	c := r.tx.Bucket(bucketEntries).Cursor()
-	for key, value := c.Seek(number(from)); key != nil; key, value = c.Next() {
-		if !fn(binary.BigEndian.Uint64(key), value) {
-			return nil
+// load reads one JSON record.
+func (r *reader) load(t table, key []byte, record any) error {
+	payload, err := r.get(t, key)
+	if err != nil {
+		return err
+	}
+	return decode(t, key, payload, record)
+}
+
+func (r *reader) Meta() (m store.Meta, err error) {
+	err = r.load(tableMeta, keyMeta, &m)
+	if errors.Is(err, store.ErrNotFound) {
+		err = corrupt(tableMeta, keyMeta, errNoTable)
+	}
+	return m, err
+}
+
+func (r *reader) Policy(version uint64) (p store.Policy, err error) {
+	err = r.load(tablePolicy, number(version), &p)
+	return p, err
+}
+
+func (r *reader) Keys() (keys []store.Key, err error) {
+	err = r.scan(tableKey, nil, func(key, payload []byte) (bool, error) {
+		var k store.Key
+		err := decode(tableKey, key, payload, &k)
+		keys = append(keys, k)
+		return true, err
+	})
+	return keys, err
+}
+
+func (r *reader) Secret(name string) ([]byte, error) {
+	payload, err := r.get(tableSecret, []byte(name))
+	return bytes.Clone(payload), err
+}
+
+func (r *reader) Credentials() (credentials []store.Credential, err error) {
+	err = r.scan(tableCredential, nil, func(key, payload []byte) (bool, error) {
+		var c store.Credential
+		err := decode(tableCredential, key, payload, &c)
+		credentials = append(credentials, c)
+		return true, err
+	})
+	return credentials, err
+}
+
+func (r *reader) Opaque(hash [32]byte) (store.Opaque, error) {
+	payload, err := r.get(tableOpaque, hash[:])
+	if err != nil {
+		return store.Opaque{}, err
+	}
+	expires, claims, err := cutInstant(tableOpaque, hash[:], payload)
+	return store.Opaque{Hash: hash, Claims: claims, Expires: expires}, err
+}
+
+func (r *reader) Uses(token [16]byte) (store.Uses, error) {
+	payload, err := r.get(tableUses, token[:])
+	if err != nil {
+		return store.Uses{}, err
+	}
+	expires, left, err := cutInstant(tableUses, token[:], payload)
+	if err == nil && len(left) != 4 {
+		err = corrupt(tableUses, token[:], errShort)
+	}
+	if err != nil {
+		return store.Uses{}, err
+	}
+	return store.Uses{Token: token, Left: binary.BigEndian.Uint32(left), Expires: expires}, nil
+}
+
+func (r *reader) UseSeen(token [16]byte, useID string) (bool, error) {
+	_, err := r.get(tableUseSeen, useKey(token, useID))
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (r *reader) Revocations(after uint64, fn func(store.Revocation) bool) error {
+	if after+1 == 0 {
+		return nil
+	}
+	return r.scan(tableRevocation, number(after+1), func(key, payload []byte) (bool, error) {
+		_, text, err := cutInstant(tableRevocation, key, payload)
+		if err != nil {
+			return false, err
 		}
+		var rev store.Revocation
+		if err := decode(tableRevocation, key, text, &rev); err != nil {
+			return false, err
+		}
+		return fn(rev), nil
+	})
+}
+
+func (r *reader) Person(lookup [32]byte) (p store.Person, err error) {
+	err = r.load(tablePerson, lookup[:], &p)
+	return p, err
+}
+
+func (r *reader) PersonByID(id [16]byte) (store.Person, error) {
+	lookup, err := r.get(tablePersonByID, id[:])
+	if err != nil {
+		return store.Person{}, err
 	}
-	return nil
+	if len(lookup) != 32 {
+		return store.Person{}, corrupt(tablePersonByID, id[:], errShort)
+	}
+	return r.Person([32]byte(lookup))
+}
+
+func (r *reader) Entries(from uint64, fn func(index uint64, entry []byte) bool) error {
+	index := from
+	return r.scan(tableEntry, number(from), func(key, payload []byte) (bool, error) {
+		if !bytes.Equal(key, number(index)) {
+			return false, corrupt(tableEntry, key, errGap)
+		}
+		more := fn(index, payload)
+		index++
+		return more, nil
+	})
 }

@@ -2,150 +2,210 @@ package bolt
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
-	"syscall"
+	"sync/atomic"
+	"time"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/whittle-sts/whittle/store"
 )
 
-var errClosed = errors.New("the store is closed")
-
-// Store is an open store.
-type Store struct {
-	config Config
-
-	update sync.Mutex // one Update at a time
-
-	// mu guards db, which is replaced after a failed commit. Views hold it for reading.
-	mu     sync.RWMutex
-	db     *bbolt.DB // nil once closed, or while it can't be opened again
-	closed bool
-
-	fault func(stage) error // tests make commits fail; nil otherwise
+// Config says where the store is.
+type Config struct {
+	Path string // of the file; a folder that isn't there is made
+	// LockTimeout is how long to wait for another process to let go of the file; zero: one second.
+	LockTimeout time.Duration
 }
 
-// stage is a moment of a commit at which a test may make it fail.
-type stage int
+// Store is a store in one file.
+type Store struct {
+	config Config
+	commit func(*bbolt.Tx) error // (*bbolt.Tx).Commit; tests make it fail
 
-const (
-	beforeCommit stage = iota // nothing is in the file
-	afterCommit               // all is in the file
-)
+	updating chan struct{} // holds one value while an Update runs
 
-// View implements [store.Store].
+	// mu is held for reading by every call for as long as it uses file, and for writing to replace it.
+	mu     sync.RWMutex
+	file   *file // nil if it could not be opened again after a failed commit
+	closed bool
+
+	// suspect is set by a commit that failed, until the file was opened anew.
+	suspect atomic.Bool
+	// durable is the number of the newest bbolt transaction that is on the disk for sure.
+	durable atomic.Uint64
+	// syncing is held while a commit runs. bbolt shows a commit before its last fsync has returned: a
+	// View that meets one waits.
+	syncing sync.RWMutex
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the store, and makes an empty one if there is no file. Errors: store.ErrLocked,
+// store.ErrCorrupt, store.ErrNewer, store.ErrFull.
+func Open(c Config) (*Store, error) {
+	if c.LockTimeout == 0 {
+		c.LockTimeout = time.Second
+	}
+	s := &Store{config: c, commit: (*bbolt.Tx).Commit, updating: make(chan struct{}, 1)}
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// View implements store.Store.
 func (s *Store) View(ctx context.Context, fn func(store.Reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.db == nil {
-		return errClosed
+	tx, err := s.snapshot()
+	if err != nil {
+		return err
 	}
-	return s.db.View(func(tx *bbolt.Tx) error { return fn(reader{tx: tx}) })
+	defer s.mu.RUnlock()
+	defer rollback(tx)
+	r := &reader{tx}
+	defer func() { r.tx = nil }()
+	return fn(r)
 }
 
-// Update implements [store.Store].
+// snapshot begins to read what is durable. The caller has mu for reading, if there is no error.
+func (s *Store) snapshot() (*bbolt.Tx, error) {
+	for {
+		f, err := s.acquire()
+		if err != nil {
+			return nil, err
+		}
+		tx, err := begin(f, false)
+		if err == nil && uint64(tx.ID()) <= s.durable.Load() {
+			return tx, nil
+		}
+		if err == nil {
+			rollback(tx)
+		}
+		s.mu.RUnlock()
+		if err != nil {
+			return nil, s.explain(err)
+		}
+		s.syncing.RLock() // until the commit in flight is decided
+		s.syncing.RUnlock()
+	}
+}
+
+// Update implements store.Store.
 func (s *Store) Update(ctx context.Context, fns ...func(store.Tx) error) ([]error, error) {
-	s.update.Lock()
-	defer s.update.Unlock()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := s.ensureOpen(); err != nil {
-		return nil, err
+	select {
+	case s.updating <- struct{}{}:
+		defer func() { <-s.updating }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	outcomes, err := s.commit(fns)
-	if err == nil || errors.Is(err, store.ErrDirty) {
-		return outcomes, err
-	}
-	// What bbolt holds in memory may differ from the file now, and an fsync that failed once may
-	// lie the next time. The file is opened anew and read, before anybody reads this store.
-	s.reopen()
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EFBIG) || errors.Is(err, syscall.EDQUOT) {
-		err = fmt.Errorf("%w: %w", store.ErrFull, err)
-	}
-	return nil, fmt.Errorf("commit: %w", err)
-}
-
-// commit runs the functions in one transaction. A panic of theirs undoes it and goes on.
-func (s *Store) commit(fns []func(store.Tx) error) ([]error, error) {
-	tx, err := s.db.Begin(true)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	meta, err := readMeta(tx)
-	if err != nil {
-		return nil, err
-	}
-	before := meta
-	outcomes := make([]error, len(fns))
-	for i, fn := range fns {
-		w := &writer{reader: reader{tx, &meta}}
-		outcomes[i] = fn(w)
-		if outcomes[i] != nil && w.wrote {
-			return outcomes, fmt.Errorf("%w: %w", store.ErrDirty, outcomes[i])
+	outcomes, err := s.transact(fns)
+	if s.suspect.Load() {
+		if again := s.reopen(); again != nil {
+			err = fmt.Errorf("%w; then: %w", err, again)
 		}
 	}
-	if meta != before { // written once for all functions
-		if err := writeMeta(tx, meta); err != nil {
+	return outcomes, err
+}
+
+// transact runs the functions in one transaction, which it leaves committed or undone.
+func (s *Store) transact(fns []func(store.Tx) error) ([]error, error) {
+	f, err := s.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer s.mu.RUnlock()
+	tx, err := begin(f, true)
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	defer rollback(tx)
+	b, err := newBatch(tx)
+	if err != nil {
+		return nil, err
+	}
+	outcomes, err := b.run(fns)
+	if err != nil || !b.wrote {
+		return outcomes, err
+	}
+	if err := b.flush(); err != nil {
+		return outcomes, s.explain(err)
+	}
+	return outcomes, s.persist(tx)
+}
+
+// persist commits. After an error nobody can say what is in the file: the store is suspect.
+func (s *Store) persist(tx *bbolt.Tx) error {
+	s.syncing.Lock()
+	defer s.syncing.Unlock()
+	id := uint64(tx.ID())
+	if err := s.tryCommit(tx); err != nil {
+		s.suspect.Store(true)
+		return s.explain(err)
+	}
+	s.durable.Store(id)
+	return nil
+}
+
+func (s *Store) tryCommit(tx *bbolt.Tx) (err error) {
+	defer trap(&err)()
+	return s.commit(tx)
+}
+
+// acquire returns the open file with mu held for reading. It opens the file first where a commit failed.
+func (s *Store) acquire() (*file, error) {
+	for {
+		s.mu.RLock()
+		if s.closed {
+			s.mu.RUnlock()
+			return nil, store.ErrClosed
+		}
+		if !s.suspect.Load() {
+			return s.file, nil
+		}
+		s.mu.RUnlock()
+		if err := s.reopen(); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.failAt(beforeCommit); err != nil {
-		return nil, err
-	}
-	if err := tx.Commit(); err != nil {
-		return nil, err
-	}
-	return outcomes, s.failAt(afterCommit)
 }
 
-func (s *Store) failAt(at stage) error {
-	if s.fault == nil {
-		return nil
-	}
-	return s.fault(at)
-}
-
-// ensureOpen opens the file again if that failed after an earlier failure.
-func (s *Store) ensureOpen() error {
+// reopen replaces the file after a failed commit: what bbolt has in memory need not be what is in it.
+func (s *Store) reopen() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return errClosed
+		return store.ErrClosed
 	}
-	if s.db != nil {
+	if !s.suspect.Load() {
 		return nil
 	}
-	db, err := s.open()
-	s.db = db
-	return err
+	if s.file != nil {
+		s.file.close()
+		s.file = nil
+	}
+	if err := s.open(); err != nil {
+		return err
+	}
+	s.suspect.Store(false)
+	return nil
 }
 
-func (s *Store) reopen() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_ = s.db.Close() // it failed already; the file says what became of it
-	s.db, _ = s.open()
-}
-
-// Close implements [store.Store].
+// Close implements store.Store.
 func (s *Store) Close() error {
-	s.update.Lock()
-	defer s.update.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	if s.db == nil {
+	if s.file == nil {
 		return nil
 	}
-	db := s.db
-	s.db = nil
-	return db.Close()
+	f := s.file
+	s.file = nil
+	return f.close()
 }

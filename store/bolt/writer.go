@@ -2,171 +2,167 @@ package bolt
 
 import (
 	"bytes"
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/whittle-sts/whittle/store"
 )
 
-// fullPages is how full a page of sequential keys gets before it is split: nothing is ever put
-// between them.
-const fullPages = 0.95
+var (
+	errKey     = fmt.Errorf("bolt: a name or id has to have 1 to %d bytes", maxKey)
+	errVersion = errors.New("bolt: policy versions are consecutive")
+	errPerson  = errors.New("bolt: another person has this id")
+)
 
-// writer implements [store.Tx] for one function of an Update.
+// writer is the store.Tx of one function. What it writes goes through put and remove.
 type writer struct {
 	reader
-	wrote bool
+	batch  *batch
+	wrote  bool
+	broken error // of a write that may have been done in part
 }
 
-func (w *writer) put(bucket, key []byte, record any) error {
-	w.wrote = true
-	return put(w.tx, bucket, key, record)
-}
+var _ store.Tx = (*writer)(nil)
 
-func (w *writer) delete(bucket, key []byte) error {
-	w.wrote = true
-	return w.tx.Bucket(bucket).Delete(key)
-}
-
-// expires notes when a record ends; a zero time never does.
-func (w *writer) expires(at time.Time, letter byte, key []byte) error {
-	if at.IsZero() {
-		return nil
+// put writes one record. A key that is refused counts as no write.
+func (w *writer) put(t table, key []byte, parts ...[]byte) (err error) {
+	if len(key) == 0 || len(key) > maxKey {
+		return errKey
+	}
+	b, err := w.bucket(t)
+	if err != nil {
+		return err
 	}
 	w.wrote = true
-	return w.tx.Bucket(bucketExpiry).Put(expiryKey(at, letter, key), []byte{})
+	defer func() { w.note(err) }()
+	defer trap(&err)()
+	return b.Put(key, frame(t, key, parts...))
+}
+
+func (w *writer) remove(t table, key []byte) (err error) {
+	b, err := w.bucket(t)
+	if err != nil {
+		return err
+	}
+	w.wrote = true
+	defer func() { w.note(err) }()
+	defer trap(&err)()
+	return b.Delete(key)
+}
+
+func (w *writer) note(err error) {
+	if w.broken == nil {
+		w.broken = err
+	}
+}
+
+// has says whether there is a record under the key.
+func (w *writer) has(t table, key []byte) (bool, error) {
+	_, err := w.get(t, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// removeIfThere counts as no write if nothing is there.
+func (w *writer) removeIfThere(t table, key []byte) error {
+	there, err := w.has(t, key)
+	if err != nil || !there {
+		return err
+	}
+	return w.remove(t, key)
+}
+
+// save writes one JSON record.
+func (w *writer) save(t table, key []byte, record any) error {
+	payload, err := encode(t, record)
+	if err != nil {
+		return err
+	}
+	return w.put(t, key, payload)
+}
+
+func (w *writer) Meta() (store.Meta, error) {
+	if w.tx == nil {
+		return store.Meta{}, errEnded
+	}
+	return w.batch.meta, nil
 }
 
 func (w *writer) PutPolicy(p store.Policy) error {
-	if p.Version != w.meta.Policy+1 {
-		return fmt.Errorf("policy version %d after %d", p.Version, w.meta.Policy)
+	if p.Version != w.batch.meta.Policy+1 {
+		return fmt.Errorf("%w: %d after %d", errVersion, p.Version, w.batch.meta.Policy)
 	}
-	if err := w.put(bucketPolicies, number(p.Version), p); err != nil {
+	if err := w.save(tablePolicy, number(p.Version), &p); err != nil {
 		return err
 	}
-	w.meta.Policy = p.Version
+	w.batch.meta.Policy = p.Version
 	return nil
 }
 
-func (w *writer) PutKey(k store.Key) error  { return w.put(bucketKeys, []byte(k.ID), k) }
-func (w *writer) DeleteKey(id string) error { return w.delete(bucketKeys, []byte(id)) }
+func (w *writer) PutKey(k store.Key) error  { return w.save(tableKey, []byte(k.ID), &k) }
+func (w *writer) DeleteKey(id string) error { return w.removeIfThere(tableKey, []byte(id)) }
 
 func (w *writer) PutSecret(name string, value []byte) error {
-	w.wrote = true
-	return w.tx.Bucket(bucketSecrets).Put([]byte(name), value)
+	return w.put(tableSecret, []byte(name), value)
 }
 
 func (w *writer) PutCredential(c store.Credential) error {
-	return w.put(bucketCredentials, credentialKey(c.Client, c.ID), c)
+	if len(c.Client) == 0 || len(c.Client) > maxKey || c.ID == "" {
+		return errKey
+	}
+	return w.save(tableCredential, credentialKey(c.Client, c.ID), &c)
 }
 
 func (w *writer) DeleteCredential(client, id string) error {
-	return w.delete(bucketCredentials, credentialKey(client, id))
+	return w.removeIfThere(tableCredential, credentialKey(client, id))
 }
 
-func (w *writer) PutOpaque(o store.Opaque) error {
-	if err := w.put(bucketOpaque, o.Hash[:], o); err != nil {
-		return err
-	}
-	return w.expires(o.Expires, 'o', o.Hash[:])
-}
-
-func (w *writer) PutUses(u store.Uses) error {
-	if err := w.put(bucketUses, u.Token[:], u); err != nil {
-		return err
-	}
-	return w.expires(u.Expires, 'u', u.Token[:])
-}
-
-func (w *writer) PutUseSeen(token [16]byte, useID string, until time.Time) error {
-	key := seenKey(token, useID)
-	if err := w.put(bucketSeen, key, struct{}{}); err != nil {
-		return err
-	}
-	return w.expires(until, 's', key)
-}
-
-func (w *writer) AppendRevocation(r store.Revocation) (uint64, error) {
-	r.Seq = w.meta.Rev + 1
-	key := number(r.Seq)
-	if err := w.put(bucketRevocations, key, r); err != nil {
-		return 0, err
-	}
-	w.meta.Rev = r.Seq
-	return r.Seq, w.expires(r.Expires, 'r', key)
-}
-
-func (w *writer) DeleteRevocation(seq uint64) error { return w.delete(bucketRevocations, number(seq)) }
-
+// PutPerson keeps the index by id in step.
 func (w *writer) PutPerson(p store.Person) error {
-	if err := w.put(bucketPeople, p.Lookup[:], p); err != nil {
+	other, err := w.get(tablePersonByID, p.ID[:])
+	if err == nil && !bytes.Equal(other, p.Lookup[:]) {
+		return errPerson
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	return w.tx.Bucket(bucketPersonIDs).Put(p.ID[:], p.Lookup[:])
+	old, err := w.Person(p.Lookup)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	renamed := err == nil && old.ID != p.ID
+	if err := w.save(tablePerson, p.Lookup[:], &p); err != nil {
+		return err
+	}
+	if renamed {
+		if err := w.remove(tablePersonByID, old.ID[:]); err != nil {
+			return err
+		}
+	}
+	return w.put(tablePersonByID, p.ID[:], p.Lookup[:])
 }
 
 func (w *writer) AppendEntry(entry []byte, leaf [32]byte, at time.Time) (uint64, error) {
-	w.wrote = true
-	index := w.meta.Size
-	bucket := w.tx.Bucket(bucketEntries)
-	bucket.FillPercent = fullPages
-	if err := bucket.Put(number(index), entry); err != nil {
-		return 0, fmt.Errorf("entry %d: %w", index, err)
+	m := &w.batch.meta
+	index := m.Size
+	if err := w.put(tableEntry, number(index), entry); err != nil {
+		return 0, err
 	}
-	w.meta.Size, w.meta.Head = index+1, leaf
-	if at.After(w.meta.Time) {
-		w.meta.Time = at
+	m.Size, m.Head = index+1, leaf
+	if at.After(m.Time) {
+		m.Time = at
 	}
 	return index, nil
 }
 
-func (w *writer) SetGeneration(id [16]byte) error {
+func (w *writer) SetGeneration(g [16]byte) error {
+	if w.tx == nil {
+		return errEnded
+	}
 	w.wrote = true
-	w.meta.Generation = id
+	w.batch.meta.Generation = g
 	return nil
-}
-
-func (w *writer) DropExpired(before time.Time, limit int) (int, error) {
-	ended := number(uint64(max(before.Unix(), 0)))
-	c := w.tx.Bucket(bucketExpiry).Cursor()
-	var keys [][]byte
-	for key, _ := c.First(); key != nil && len(keys) < limit && bytes.Compare(key[:8], ended) < 0; key, _ = c.Next() {
-		keys = append(keys, bytes.Clone(key))
-	}
-	for _, key := range keys {
-		if err := w.drop(key); err != nil {
-			return 0, err
-		}
-	}
-	return len(keys), nil
-}
-
-// drop deletes what an expiry key names, unless it was put anew with a later end.
-func (w *writer) drop(key []byte) error {
-	if err := w.delete(bucketExpiry, key); err != nil {
-		return err
-	}
-	record := key[9:]
-	bucket, known := expiring[key[8]]
-	if !known {
-		return fmt.Errorf("%w: an expiry of an unknown kind", store.ErrCorrupt)
-	}
-	if w.outlives(key[8], record, binary.BigEndian.Uint64(key)) {
-		return nil
-	}
-	return w.delete(bucket, record)
-}
-
-func (w *writer) outlives(letter byte, record []byte, ended uint64) bool {
-	var ends time.Time
-	switch letter {
-	case 'o':
-		o, _ := get[store.Opaque](w.tx, bucketOpaque, record)
-		ends = o.Expires
-	case 'u':
-		u, _ := get[store.Uses](w.tx, bucketUses, record)
-		ends = u.Expires
-	}
-	return ends.Unix() > int64(ended)
 }

@@ -1,0 +1,80 @@
+package bolt
+
+import (
+	"errors"
+	"io"
+	"os"
+	"runtime"
+	"strconv"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// file is an open bbolt database with the file that it works on.
+type file struct {
+	db *bbolt.DB
+	os *os.File
+}
+
+// openFile opens the file with further flags of os.OpenFile. bbolt's panics become errors, and leave
+// neither file nor lock behind.
+func openFile(path string, flags int, wait time.Duration) (f *file, err error) {
+	f = new(file)
+	options := &bbolt.Options{
+		Timeout:         wait,
+		ReadOnly:        flags&os.O_RDWR == 0,
+		InitialMmapSize: mapped(flags),
+		// Free pages are few, since nearly all that is written stays. Writing their list costs less than
+		// reading the whole file at every start, and after every failed commit, to find them.
+		FreelistType: bbolt.FreelistMapType,
+		NoStatistics: true,
+		OpenFile: func(name string, given int, mode os.FileMode) (_ *os.File, err error) {
+			f.os, err = os.OpenFile(name, given&^os.O_CREATE|flags, mode)
+			return f.os, err
+		},
+	}
+	defer func() {
+		if err != nil && f.os != nil {
+			_ = f.os.Close() // a second time, unless bbolt panicked
+		}
+	}()
+	defer trap(&err)()
+	f.db, err = bbolt.Open(path, 0o600, options)
+	return f, err
+}
+
+// mapped is how much of the address space a file gets at once. Growing the map waits for all readers,
+// so it begins large where that costs nothing: Windows makes the file itself that large.
+func mapped(flags int) int {
+	if flags&os.O_RDWR == 0 || runtime.GOOS == "windows" || strconv.IntSize < 64 {
+		return 0
+	}
+	return 1 << 30
+}
+
+func begin(f *file, writable bool) (tx *bbolt.Tx, err error) {
+	defer trap(&err)()
+	return f.db.Begin(writable)
+}
+
+func (f *file) close() (err error) {
+	defer func() { _ = f.os.Close() }()
+	defer trap(&err)()
+	return f.db.Close()
+}
+
+// settle makes durable what the file shows now. After a failed fsync the system may show a page that
+// isn't on the disk, and no longer try to write it. A commit's last fsync is for one of the two meta
+// pages, so these are written once more as they are; all that they point to was on the disk before.
+func (f *file) settle() error {
+	pages := make([]byte, 2*f.db.Info().PageSize)
+	n, err := f.os.ReadAt(pages, 0)
+	if err != nil && !(errors.Is(err, io.EOF) && n == len(pages)) {
+		return err
+	}
+	if _, err := f.os.WriteAt(pages, 0); err != nil {
+		return err
+	}
+	return f.os.Sync()
+}
