@@ -136,10 +136,10 @@ func (k *SigningKey) ID() string { return k.record.ID }
 func (k *SigningKey) Record() KeyRecord { return k.record }
 
 // String hides the key.
-func (*SigningKey) String() string { return "[signing key]" }
+func (SigningKey) String() string { return "[signing key]" }
 
 // GoString hides the key from %#v.
-func (*SigningKey) GoString() string { return "[signing key]" }
+func (SigningKey) GoString() string { return "[signing key]" }
 
 // sign is the signature of a signing input as a JWS carries it (RFC 7518 section 3.4).
 func (k *SigningKey) sign(input []byte) ([]byte, error) {
