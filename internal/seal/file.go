@@ -11,17 +11,12 @@ import (
 	"strings"
 )
 
+const maxFile = 1 << 10 // bytes; more can't be a key
+
 // LoadFile reads a key-encryption key: 64 hexadecimal digits in a file that nobody but its owner may
 // read. Where there is none, the error matches [os.ErrNotExist].
 func LoadFile(path string) (*Key, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("key-encryption key: %w", err)
-	}
-	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
-		return nil, fmt.Errorf("key-encryption key: others may read %s (mode %04o); run: chmod 600 %s", path, mode, path)
-	}
-	text, err := os.ReadFile(path)
+	text, err := readOwn(path)
 	if err != nil {
 		return nil, fmt.Errorf("key-encryption key: %w", err)
 	}
@@ -30,6 +25,24 @@ func LoadFile(path string) (*Key, error) {
 		return nil, fmt.Errorf("key-encryption key: %s does not hold %d hexadecimal digits; restore it from a backup", path, 2*KeySize)
 	}
 	return NewKey(secret)
+}
+
+// readOwn reads a small file that nobody but its owner may read or write. What is checked is the
+// file that is read, whatever the path leads to a moment later.
+func readOwn(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
+		return nil, fmt.Errorf("others may use %s (mode %04o); run: chmod 600 %s", path, mode, path)
+	}
+	return io.ReadAll(io.LimitReader(f, maxFile))
 }
 
 // CreateFile makes a key-encryption key where there is none yet; it never replaces one, since what
@@ -47,8 +60,20 @@ func CreateFile(path string, random io.Reader) (*Key, error) {
 		return nil, fmt.Errorf("key-encryption key: %w", err)
 	}
 	_, err = io.WriteString(f, hex.EncodeToString(secret)+"\n")
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return nil, fmt.Errorf("key-encryption key: %w", err)
+	if err := errors.Join(err, f.Sync(), f.Close(), syncFolder(filepath.Dir(path))); err != nil {
+		return nil, fmt.Errorf("key-encryption key: %w", errors.Join(err, os.Remove(path)))
 	}
 	return NewKey(secret)
+}
+
+// syncFolder makes a new file's name as durable as its content: a store must not outlive its key.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil // it has no such call
+	}
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
