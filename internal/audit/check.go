@@ -56,8 +56,13 @@ func (c *checker) step(ctx context.Context, r store.Reader) (done bool, err erro
 		bad = errors.Join(ctx.Err(), c.entry(r, index, entry))
 		return bad == nil
 	})
-	if err = errors.Join(err, bad); err != nil || c.next == end {
-		return false, err
+	switch {
+	case bad != nil:
+		return false, bad
+	case err != nil:
+		return false, &EntryError{c.next, err}
+	case c.next == end:
+		return false, nil
 	}
 	return true, c.atEnd(r)
 }

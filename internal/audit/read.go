@@ -69,6 +69,9 @@ func openPeople(r store.Reader, e *Event) error {
 			}
 		}
 	}
+	if e.Detail == "" && len(e.People) > 0 {
+		e.Detail, e.People[0].Detail = e.People[0].Detail, ""
+	}
 	return nil
 }
 

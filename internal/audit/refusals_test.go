@@ -27,7 +27,7 @@ func refusal(client, reason string) Event {
 func tallies(t *testing.T, m *memory) (full int, counted map[string]uint64) {
 	t.Helper()
 	counted = map[string]uint64{}
-	for _, b := range m.state.entries {
+	for _, b := range m.entries() {
 		e, err := Decode(b)
 		switch {
 		case err != nil:
@@ -97,7 +97,7 @@ func TestRefusalsAreCountedWhenTheirMinuteIsOver(t *testing.T) {
 		if full != fullRefusals || counted["agent"] != 3 {
 			t.Fatalf("after it: %d in full, %v counted", full, counted)
 		}
-		last, err := Decode(m.state.entries[len(m.state.entries)-1])
+		last, err := Decode(m.entries()[full])
 		if err != nil || last.Reason != "invalid_scope" || !last.Counted.Since.Equal(begin.Truncate(time.Minute)) {
 			t.Fatalf("%+v, %v", last, err)
 		}
@@ -126,8 +126,9 @@ func TestRefusalsDontWaitForTheStore(t *testing.T) {
 
 func TestRefusalsThatCantBeWrittenAreCountedAsLost(t *testing.T) {
 	m := newMemory()
-	l := open(t, m)
-	m.fault = func() (error, bool) { return errDisk, false }
+	f := &faulty{Store: m}
+	l := open(t, f)
+	f.fault = func() (error, bool) { return errDisk, false }
 	for range 100 {
 		l.Refuse(refusal("agent", "invalid_scope"))
 	}
