@@ -29,24 +29,10 @@ func (m *Minter) MintJWT(keys *Keyring, d Draft) (text Secret, c *Claims, kid st
 	if err != nil {
 		return Secret{}, nil, "", err
 	}
-	evidence, err := encodeEvidence(&c.Evidence, besideOf(c))
+	b, err := key.signingInput(c)
 	if err != nil {
 		return Secret{}, nil, "", err
 	}
-	sealed, err := key.evidence.Seal(evidence, boundTo(c.ID))
-	if err != nil {
-		return Secret{}, nil, "", fmt.Errorf("sealing evidence: %w", err)
-	}
-	if len(sealed) > MaxEvidence {
-		return Secret{}, nil, "", ErrEvidence
-	}
-	payload, err := appendClaims(make([]byte, 0, 2<<10), c, sealed)
-	if err != nil {
-		return Secret{}, nil, "", err
-	}
-	b := make([]byte, 0, 3<<10)
-	b = append(append(b, key.header...), '.')
-	b = base64.RawURLEncoding.AppendEncode(b, payload)
 	signature, err := key.sign(b)
 	if err != nil {
 		return Secret{}, nil, "", fmt.Errorf("signing: %w", err)
@@ -56,6 +42,36 @@ func (m *Minter) MintJWT(keys *Keyring, d Draft) (text Secret, c *Claims, kid st
 		return Secret{}, nil, "", ErrEvidence
 	}
 	return NewSecret(string(b)), c, key.ID(), nil
+}
+
+// signingInput is the encoded header and payload (RFC 7515 section 2), with room for a signature.
+func (k *SigningKey) signingInput(c *Claims) ([]byte, error) {
+	evidence, err := encodeEvidence(&c.Evidence, besideOf(c))
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := k.evidence.Seal(evidence, boundTo(c.ID))
+	if err != nil {
+		return nil, fmt.Errorf("sealing evidence: %w", err)
+	}
+	if len(sealed) > MaxEvidence {
+		return nil, ErrEvidence
+	}
+	payload, err := appendClaims(make([]byte, 0, 2<<10), c, sealed)
+	if err != nil {
+		return nil, err
+	}
+	b := append(append(make([]byte, 0, 3<<10), k.header...), '.')
+	return base64.RawURLEncoding.AppendEncode(b, payload), nil
+}
+
+// openEvidence reads the evidence of a token that the key signed.
+func (k *SigningKey) openEvidence(c *Claims, sealed []byte) (Evidence, error) {
+	text, err := k.evidence.Open(sealed, boundTo(c.ID))
+	if err != nil {
+		return Evidence{}, fmt.Errorf("%w: evidence: %w", ErrClaims, err)
+	}
+	return decodeEvidence(text, besideOf(c))
 }
 
 // boundTo is what sealed evidence is bound to: it opens in the token with this id and no other.

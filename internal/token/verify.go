@@ -1,9 +1,6 @@
 package token
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Verifier verifies JWT access tokens of one issuer: this server.
 type Verifier struct{ issuer string }
@@ -35,11 +32,7 @@ func (v *Verifier) VerifyJWT(keys *Keyring, text string) (c *Claims, kid string,
 	if c.Issuer != v.issuer {
 		return nil, "", ErrIssuer
 	}
-	evidence, err := key.evidence.Open(sealed, boundTo(c.ID))
-	if err != nil {
-		return nil, "", fmt.Errorf("%w: evidence: %w", ErrClaims, err)
-	}
-	if c.Evidence, err = decodeEvidence(evidence, besideOf(c)); err != nil {
+	if c.Evidence, err = key.openEvidence(c, sealed); err != nil {
 		return nil, "", err
 	}
 	return c, key.ID(), nil
