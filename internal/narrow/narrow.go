@@ -23,7 +23,9 @@ func (g Grant) Bounds() (b Bounds, ok bool) {
 	if g.bounds == nil {
 		return Bounds{}, false
 	}
-	return *g.bounds, true
+	b = *g.bounds
+	b.Audience = slices.Clone(b.Audience) // all else in it is a value
+	return b, true
 }
 
 // Narrow grants what is wanted as far as the parent's bounds hold it, at the moment now.

@@ -1,0 +1,50 @@
+package principal_test
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/whittle-sts/whittle/internal/principal"
+)
+
+func TestAnIDReadsBackAsWritten(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		id := principal.ID{
+			Issuer:  rapid.StringMatching(`[a-z0-9][a-z0-9-]{0,31}|`).Draw(t, "issuer"),
+			Subject: rapid.String().Draw(t, "subject"),
+		}
+		if id.IsClient() {
+			id.Subject = rapid.StringMatching(`[a-z0-9][a-z0-9._-]{0,62}`).Draw(t, "client")
+		}
+		if got := principal.ParseID(id.String()); got != id {
+			t.Fatalf("%+v reads back as %+v", id, got)
+		}
+	})
+}
+
+func TestNobodyIsTakenForAnother(t *testing.T) {
+	t.Parallel()
+	seen := make(map[string]principal.ID)
+	for _, id := range []principal.ID{
+		principal.Client("agent"), {Issuer: "corp", Subject: "agent"}, {Issuer: "ci", Subject: "agent"},
+		{Issuer: "corp", Subject: "ci:agent"}, {Issuer: "ci", Subject: "corp:agent"}, {Issuer: "corp", Subject: ":agent"},
+	} {
+		if other, taken := seen[id.String()]; taken {
+			t.Errorf("%+v and %+v have one name", id, other)
+		}
+		seen[id.String()] = id
+	}
+}
+
+func TestDepthCountsActors(t *testing.T) {
+	t.Parallel()
+	var chain *principal.Actor
+	for n := range 3 {
+		if chain.Depth() != n {
+			t.Errorf("depth %d of %d actors", chain.Depth(), n)
+		}
+		chain = &principal.Actor{Sub: "x", Act: chain}
+	}
+}

@@ -1,0 +1,141 @@
+// Package architecture holds the rooms of the house to the code: imports point one way.
+package architecture
+
+import (
+	"encoding/json"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/whittle-sts/whittle/"
+
+// rooms says what each room may import of ours. A room that isn't listed may import nothing, so a
+// new one has to be thought about.
+var rooms = map[string][]string{
+	"internal/scope":             {},
+	"internal/seal":              {},
+	"internal/principal":         {"internal/scope"},
+	"internal/narrow":            {"internal/scope"},
+	"internal/token":             {"internal/scope", "internal/principal", "internal/narrow", "internal/seal"},
+	"internal/issuer":            {"internal/token", "internal/principal"},
+	"internal/issuer/issuertest": {}, // plays an outsider: knows nothing of ours
+	"internal/policy":            {"internal/scope", "internal/principal", "internal/narrow"},
+	"store":                      {},
+	"store/storetest":            {"store"},
+	"store/bolt":                 {"store"},
+	"store/sealed":               {"store"},
+	"store/anchored":             {"store"},
+	"internal/audit":             {"store", "internal/seal"},
+	"internal/live":              {"internal/policy", "internal/token", "internal/scope", "internal/principal", "store"},
+	"internal/clientauth":        {"internal/principal", "internal/policy", "internal/token", "internal/issuer", "internal/live"},
+	"internal/engine": {
+		"internal/audit", "internal/clientauth", "internal/issuer", "internal/live", "internal/narrow", "internal/policy",
+		"internal/principal", "internal/scope", "internal/token", "store",
+	},
+	"gen/whittle/v1":                  {},
+	"gen/whittle/v1/whittlev1connect": {"gen/whittle/v1"},
+	"server/caller":                   {"internal/engine", "internal/clientauth", "internal/token"},
+	"server/fault":                    {"gen/whittle/v1", "internal/engine", "internal/clientauth", "internal/policy"},
+	"server/guard":                    {"server/caller", "server/fault", "internal/audit", "internal/engine", "internal/clientauth", "internal/policy"},
+	"server/rpc": {
+		"gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/engine", "internal/audit", "internal/live", "internal/policy",
+		"internal/principal", "internal/token", "server/caller", "server/fault", "server/guard",
+	},
+	"server/oauth": {
+		"internal/engine", "internal/clientauth", "internal/token", "internal/scope", "internal/principal", "server/caller", "server/fault", "server/guard",
+	},
+	"server/servertest": {"*"}, // a whole server for tests
+	"server":            {"*"}, // joins it all
+	"cmd/whittle":       {"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/policy", "internal/audit", "store", "cmd/whittle/internal/demo"},
+	"cmd/whittle/internal/demo": {
+		"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/issuer/issuertest",
+	},
+	"test/architecture": {},
+}
+
+// bans are imports of others that only some rooms may make.
+var bans = []struct {
+	path string
+	only []string
+	why  string
+}{
+	{"go.etcd.io/bbolt", []string{"store/bolt"}, "an engine's types stay in the engine"},
+	{"google.golang.org/grpc/codes", []string{"server/fault", "gen/whittle/v1"}, "errors are mapped once, in one table"},
+	{"google.golang.org/grpc/status", []string{"server/fault", "gen/whittle/v1"}, "errors are mapped once, in one table"},
+	{"connectrpc.com/connect", nil, "this is Connect v2's house; v1 would be a second runtime with other rules"},
+	{"log", nil, "rooms below the server don't log; the server logs with slog"},
+	{"log/slog", []string{"server", "server/guard", "server/servertest", "cmd/whittle", "internal/token", "internal/clientauth"}, "rooms below the server don't log"},
+	{"cel.dev/cel-go/cel", []string{"internal/policy"}, "expressions are the policy's"},
+	{"encoding/json", []string{"cmd/whittle/internal/demo", "test/architecture"}, "version 1 takes the last of two members and folds their case; use go-json-experiment"},
+	{"math/rand", nil, "randomness is cryptographic and passed in"},
+	{"math/rand/v2", nil, "randomness is cryptographic and passed in"},
+}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := dec.Decode(&p); err == io.EOF {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	for _, p := range packages(t) {
+		room := strings.TrimPrefix(p.ImportPath, module)
+		allowed, known := rooms[room]
+		if !known {
+			t.Errorf("%s is no room of the house: say in the table what it may import", room)
+			continue
+		}
+		for _, imported := range p.Imports {
+			of, ours := strings.CutPrefix(imported, module)
+			if ours && !slices.Contains(allowed, of) && !slices.Contains(allowed, "*") {
+				t.Errorf("%s imports %s, which the table doesn't allow", room, of)
+			}
+		}
+	}
+}
+
+func TestNobodyImportsWhatIsBanned(t *testing.T) {
+	for _, p := range packages(t) {
+		room := strings.TrimPrefix(p.ImportPath, module)
+		for _, ban := range bans {
+			if slices.Contains(p.Imports, ban.path) && !slices.Contains(ban.only, room) {
+				t.Errorf("%s imports %s: %s", room, ban.path, ban.why)
+			}
+		}
+		for _, vague := range []string{"util", "utils", "common", "helpers", "misc"} {
+			if slices.Contains(strings.Split(room, "/"), vague) {
+				t.Errorf("%s: a room has a noun for a name, not %q", room, vague)
+			}
+		}
+	}
+}
+
+func TestConnectV1IsNotBuiltIn(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", module+"cmd/whittle").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	if slices.Contains(strings.Fields(string(out)), "connectrpc.com/connect") {
+		t.Error("something brings Connect v1 in")
+	}
+}
