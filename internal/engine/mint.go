@@ -60,6 +60,9 @@ func (x *exchange) actChain() *principal.Actor {
 		return x.subject.chain
 	}
 	act := &principal.Actor{Sub: x.caller.ID, Act: x.subject.chain}
+	if last := x.subject.chain; x.actor == nil && last != nil && last.Sub == x.caller.ID && last.ClientID == "" {
+		return last // it narrows its own token: nobody new acts
+	}
 	if x.actor != nil && x.actor.who != principal.Client(x.caller.ID) {
 		act.Sub, act.ClientID = x.actor.who.String(), x.caller.ID
 	}
