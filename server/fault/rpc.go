@@ -12,7 +12,9 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
 	"github.com/whittle-sts/whittle/internal/engine"
+	"github.com/whittle-sts/whittle/internal/policy"
 )
 
 // Domain is the domain of the ErrorInfo in each error; its reason is the OAuth code.
@@ -52,6 +54,23 @@ func details(fault *engine.Error) []proto.Message {
 	out := []proto.Message{info}
 	if fault.RetryAfter > 0 {
 		out = append(out, &errdetails.RetryInfo{RetryDelay: durationpb.New(fault.RetryAfter)})
+	}
+	if problems, ok := errors.AsType[*policy.Problems](error(fault)); ok {
+		for _, p := range Problems(problems)[:min(maxProblems, len(problems.List()))] {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// maxProblems is how many problems of a policy an error carries: details travel in headers.
+const maxProblems = 20
+
+// Problems is what is wrong with a policy document, for its editor.
+func Problems(problems *policy.Problems) []*whittlev1.PolicyProblem {
+	var out []*whittlev1.PolicyProblem
+	for _, p := range problems.List() {
+		out = append(out, &whittlev1.PolicyProblem{Line: int32(p.Line), Column: int32(p.Column), Message: p.Message})
 	}
 	return out
 }

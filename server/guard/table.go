@@ -52,6 +52,11 @@ func rules() map[string]rule {
 		"/whittle.v1.PolicyService/GetPolicy":      {readers, manage, audit.KindAdministration},
 		"/whittle.v1.PolicyService/ValidatePolicy": {readers, manage, audit.KindAdministration},
 		"/whittle.v1.PolicyService/ApplyPolicy":    {permissions{policy.PolicyApply}, manage, audit.KindAdministration},
+
+		"/whittle.v1.ClientService/CreateSecret": {permissions{policy.ClientManage}, manage, audit.KindAdministration},
+
+		"/whittle.v1.AuditService/ListEntries": {permissions{policy.AuditRead}, manage, audit.KindAdministration},
+		"/whittle.v1.AuditService/Explain":     {permissions{policy.AuditRead}, manage, audit.KindAdministration},
 	}
 }
 

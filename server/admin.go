@@ -1,0 +1,63 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// serveAdmin makes the listener for those who run the server: it holds no secrets, but is nobody
+// else's business.
+func (s *Server) serveAdmin(context.Context) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { said(w, nil) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { said(w, s.ready()) })
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	s.admin = s.newHTTPServer(mux)
+	return nil
+}
+
+// said answers ok, or 503 with why not.
+func said(w http.ResponseWriter, problem error) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	text := "ok\n"
+	if problem != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		text = problem.Error() + "\n"
+	}
+	_, _ = w.Write([]byte(text)) // whoever can't be written to is gone
+}
+
+// ready says why the server can't do its work right now.
+func (s *Server) ready() error {
+	if s.draining.Load() {
+		return errors.New("the server is stopping")
+	}
+	if err := s.engine.Clock.Trust(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// instrument makes the registry, which is the server's own, so that two servers fit into one process.
+func (s *Server) instrument(context.Context) error {
+	s.registry = prometheus.NewRegistry()
+	gauge := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
+	}
+	return errors.Join(
+		s.registry.Register(collectors.NewGoCollector()),
+		s.registry.Register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})),
+		s.registry.Register(gauge("whittle_policy_version", "The policy version in force.", func() float64 {
+			return float64(s.engine.Image.View().Policy.Version())
+		})),
+		s.registry.Register(gauge("whittle_revocations", "Selectors that are revoked.", func() float64 {
+			return float64(s.engine.Image.Revocations.Len())
+		})),
+	)
+}

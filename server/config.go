@@ -1,0 +1,125 @@
+package server
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Config is the static settings. What is empty gets the default named beside it.
+type Config struct {
+	// Issuer is this server's identifier (RFC 8414 section 2): https, or http on a loopback address.
+	// Default: the URL of the HTTP listener, if that is on a loopback address.
+	Issuer string
+
+	DataDir string // the state lives here; needed
+	// KEKFile is the key that seals the state's secrets, made at the first start. The anchor stands
+	// beside it. Keep them on another medium than the database. Default: DataDir/keys/kek.
+	KEKFile string
+
+	GRPCAddr  string // native gRPC. Default: 127.0.0.1:9090
+	HTTPAddr  string // Connect, gRPC-Web and OAuth. Default: 127.0.0.1:8080
+	AdminAddr string // health and metrics, no secrets, never for the public. Default: 127.0.0.1:9091
+
+	// CertFile and KeyFile (PEM) turn on TLS 1.3. Without them the first two listeners must be on
+	// loopback addresses: secrets and tokens don't travel in the clear.
+	CertFile, KeyFile string
+
+	CORSOrigins   []string       // whose scripts may call Connect and read keys and metadata; none: nobody's
+	Reflection    bool           // gRPC server reflection
+	AllowNetworks []netip.Prefix // networks beyond the public Internet in which outside issuers may live
+	SigningAlg    string         // of new signing keys: ES256 (default), RS256 or EdDSA
+	AcceptClock   bool           // trust the wall clock although it jumped
+
+	Logger  *slog.Logger         // default: discards
+	Now     func() time.Time     // the wall clock. Default: time.Now
+	Elapsed func() time.Duration // only ever runs on. Default: since New
+	Random  io.Reader            // cryptographic. Default: crypto/rand
+}
+
+// complete fills in defaults and says what can't work.
+func (c Config) complete() (Config, error) {
+	if c.DataDir == "" {
+		return c, errors.New("no data folder")
+	}
+	if (c.CertFile == "") != (c.KeyFile == "") {
+		return c, errors.New("TLS needs both a certificate file and a key file")
+	}
+	for _, origin := range c.CORSOrigins {
+		if err := checkOrigin(origin); err != nil {
+			return c, err
+		}
+	}
+	c.fill()
+	if c.Issuer != "" {
+		return c, checkIssuer(c.Issuer)
+	}
+	return c, nil
+}
+
+func (c *Config) fill() {
+	c.KEKFile = or(c.KEKFile, filepath.Join(c.DataDir, "keys", "kek"))
+	c.GRPCAddr = or(c.GRPCAddr, "127.0.0.1:9090")
+	c.HTTPAddr = or(c.HTTPAddr, "127.0.0.1:8080")
+	c.AdminAddr = or(c.AdminAddr, "127.0.0.1:9091")
+	c.SigningAlg = or(c.SigningAlg, "ES256")
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Elapsed == nil {
+		began := time.Now()
+		c.Elapsed = func() time.Duration { return time.Since(began) }
+	}
+	if c.Random == nil {
+		c.Random = rand.Reader
+	}
+}
+
+func or(value, standard string) string {
+	if value == "" {
+		return standard
+	}
+	return value
+}
+
+func checkIssuer(issuer string) error {
+	u, err := url.Parse(issuer)
+	switch {
+	case err != nil, u.Host == "" || u.User != nil, strings.ContainsAny(issuer, "?#"):
+		return fmt.Errorf("issuer %q: needs a host, and neither user, query nor fragment", issuer)
+	case u.Scheme == "https", u.Scheme == "http" && isLoopbackHost(u.Hostname()):
+		return nil
+	default:
+		return fmt.Errorf("issuer %q: must be https, or http on a loopback address", issuer)
+	}
+}
+
+// checkOrigin takes exact origins only (RFC 6454 section 7): a pattern trusts who isn't there yet.
+func checkOrigin(origin string) error {
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin || strings.Contains(origin, "*") {
+		return fmt.Errorf("CORS origin %q: must be scheme://host[:port] and nothing else", origin)
+	}
+	return nil
+}
+
+func isLoopbackHost(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+func isLoopback(addr net.Addr) bool {
+	at, ok := addr.(*net.TCPAddr)
+	return ok && at.IP.IsLoopback()
+}

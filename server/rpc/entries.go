@@ -1,0 +1,61 @@
+package rpc
+
+import (
+	"context"
+
+	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
+	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/engine"
+	"github.com/whittle-sts/whittle/server/caller"
+)
+
+// entries is AuditService.
+type entries struct {
+	whittlev1.UnsafeAuditServiceServer
+
+	engine *engine.Engine
+}
+
+// ListEntries implements the rpc.
+func (s *entries) ListEntries(ctx context.Context, m *whittlev1.ListEntriesRequest) (*whittlev1.ListEntriesResponse, error) {
+	found, err := s.engine.Entries(ctx, caller.Of(ctx), m.GetFrom(), page(m.GetPageSize()))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*whittlev1.AuditEntry, len(found))
+	for i, e := range found {
+		out[i] = &whittlev1.AuditEntry{
+			Index: e.Index, Sealed: e.Bytes, LeafHash: e.Leaf[:], People: toPeople(e.Event.People),
+		}
+	}
+	return &whittlev1.ListEntriesResponse{Entries: out}, nil
+}
+
+// Explain implements the rpc.
+func (s *entries) Explain(ctx context.Context, m *whittlev1.ExplainRequest) (*whittlev1.ExplainResponse, error) {
+	index, e, err := s.engine.Explain(ctx, caller.Of(ctx), m.GetDecision())
+	if err != nil {
+		return nil, err
+	}
+	return &whittlev1.ExplainResponse{
+		Decision: e.Decision, Index: index, Time: toTime(e.Time), Kind: string(e.Kind), Outcome: string(e.Outcome),
+		Reason: e.Reason, Detail: e.Detail, Removed: toRemovals(e.Removed), Client: e.Client, Rule: e.Rule,
+		PolicyVersion: e.Policy, People: toPeople(e.People),
+	}, nil
+}
+
+func toPeople(people []audit.Person) []*whittlev1.AuditPerson {
+	out := make([]*whittlev1.AuditPerson, len(people))
+	for i, p := range people {
+		out[i] = &whittlev1.AuditPerson{Role: string(p.Role), Issuer: p.Issuer, Subject: p.Subject, Erased: p.Erased}
+	}
+	return out
+}
+
+func toRemovals(removed []audit.Removal) []*whittlev1.Removal {
+	out := make([]*whittlev1.Removal, len(removed))
+	for i, r := range removed {
+		out[i] = &whittlev1.Removal{Scope: r.Scope, Resource: r.Resource, By: r.By, Name: r.Name}
+	}
+	return out
+}

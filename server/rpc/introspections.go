@@ -1,0 +1,67 @@
+package rpc
+
+import (
+	"context"
+
+	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
+	"github.com/whittle-sts/whittle/internal/engine"
+	"github.com/whittle-sts/whittle/internal/principal"
+	"github.com/whittle-sts/whittle/internal/token"
+	"github.com/whittle-sts/whittle/server/caller"
+)
+
+// introspections is IntrospectionService.
+type introspections struct {
+	whittlev1.UnsafeIntrospectionServiceServer
+
+	engine *engine.Engine
+}
+
+// Introspect implements the rpc.
+func (s *introspections) Introspect(ctx context.Context, m *whittlev1.IntrospectRequest) (*whittlev1.IntrospectResponse, error) {
+	in, err := s.engine.Introspect(ctx, caller.Of(ctx), engine.IntrospectRequest{
+		Token: token.NewSecret(m.GetToken()), UseID: m.GetUseId(), Look: m.GetLook(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &whittlev1.IntrospectResponse{Introspection: toIntrospection(&in)}, nil
+}
+
+// BatchIntrospect implements the rpc.
+func (s *introspections) BatchIntrospect(ctx context.Context, m *whittlev1.BatchIntrospectRequest) (*whittlev1.BatchIntrospectResponse, error) {
+	texts := make([]token.Secret, len(m.GetTokens()))
+	for i, text := range m.GetTokens() {
+		texts[i] = token.NewSecret(text)
+	}
+	found, err := s.engine.IntrospectBatch(ctx, caller.Of(ctx), texts)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]*whittlev1.Introspection, len(found))
+	for i := range found {
+		results[i] = toIntrospection(&found[i])
+	}
+	return &whittlev1.BatchIntrospectResponse{Results: results}, nil
+}
+
+// toIntrospection is the answer about one token. That of an inactive one has no other member
+// (RFC 7662 section 2.2).
+func toIntrospection(in *engine.Introspection) *whittlev1.Introspection {
+	if !in.Active {
+		return &whittlev1.Introspection{}
+	}
+	return &whittlev1.Introspection{
+		Active: true, Scope: in.Scope, ClientId: in.ClientID, TokenType: in.TokenType,
+		Exp: in.Expires.Unix(), Iat: in.IssuedAt.Unix(), Sub: in.Subject, Aud: in.Audience, Iss: in.Issuer,
+		Jti: in.ID.String(), Act: toActor(in.Actor), Txn: in.Task.String(), Depth: uint32(in.Depth),
+		PolicyVersion: in.PolicyVersion, UsesLeft: in.UsesLeft,
+	}
+}
+
+func toActor(a *principal.Actor) *whittlev1.Actor {
+	if a == nil {
+		return nil
+	}
+	return &whittlev1.Actor{Sub: a.Sub, ClientId: a.ClientID, Act: toActor(a.Act)}
+}

@@ -1,0 +1,72 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/health/grpc_health_v1"
+)
+
+// drainTime is how long requests in flight have when the server stops.
+const drainTime = 15 * time.Second
+
+// Run serves until ctx is done or a listener fails, and then drains: what is in flight is finished,
+// nothing new is taken. The error is nil after an orderly end. Close is still to be called.
+func (s *Server) Run(ctx context.Context) error {
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.grpc.Serve(s.grpcListener) })
+	group.Go(func() error { return serve(s.http, s.httpListener) })
+	group.Go(func() error { return serve(s.admin, s.adminListener) })
+	group.Go(func() error {
+		s.engine.Keep(running, func(err error) {
+			s.config.Logger.Error("housekeeping failed", slog.String("error", err.Error()))
+		})
+		return nil
+	})
+	group.Go(func() error {
+		<-running.Done()
+		s.drain(context.WithoutCancel(ctx))
+		return nil
+	})
+	s.health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_SERVING)
+	return group.Wait()
+}
+
+func serve(server *http.Server, listener net.Listener) error {
+	serve := func() error { return server.Serve(listener) }
+	if server.TLSConfig != nil {
+		serve = func() error { return server.ServeTLS(listener, "", "") }
+	}
+	if err := serve(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// drain ends the listeners in good order. Whoever asks for health is told first.
+func (s *Server) drain(ctx context.Context) {
+	s.draining.Store(true)
+	s.health.Shutdown()
+	ctx, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		s.grpc.GracefulStop()
+	}()
+	if err := s.http.Shutdown(ctx); err != nil {
+		s.http.Close()
+	}
+	select {
+	case <-stopped:
+	case <-ctx.Done():
+		s.grpc.Stop()
+		<-stopped
+	}
+	s.admin.Close()
+}

@@ -1,0 +1,48 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+)
+
+// Limits of both rpc listeners.
+const (
+	maxMessage = 4 << 20 // bytes, decompressed: a full batch of tokens of the usual size
+	maxStreams = 1000    // in flight on one connection
+	maxHeaders = 16 << 10
+)
+
+// serveGRPC makes the native gRPC server with every service behind the guard.
+func (s *Server) serveGRPC(context.Context) error {
+	options := []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxHeaderListSize(maxHeaders),
+		grpc.ConnectionTimeout(10 * time.Second),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionIdle: 15 * time.Minute, Time: 2 * time.Minute, Timeout: 20 * time.Second,
+		}),
+	}
+	if s.tls != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(s.tls)))
+	}
+	s.grpc = grpc.NewServer(options...)
+	s.onClose(func() error { s.grpc.Stop(); return nil })
+	if err := s.services.RegisterGRPC(s.grpc, s.guard); err != nil {
+		return err
+	}
+	s.health = health.NewServer()
+	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
+	if s.config.Reflection {
+		reflection.Register(s.grpc)
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+	connectcors "connectrpc.com/cors"
+	"github.com/rs/cors"
+
+	"github.com/whittle-sts/whittle/server/oauth"
+)
+
+// serveHTTP makes the HTTP server: Connect, gRPC-Web and OAuth on one listener, over HTTP/1.1 and
+// HTTP/2, the latter also without TLS on loopback addresses.
+func (s *Server) serveHTTP(context.Context) error {
+	public := s.crossOrigin()
+	mux := http.NewServeMux()
+	if err := oauth.New(s.engine, s.guard).Register(mux, public); err != nil {
+		return err
+	}
+	rpc := connect.NewServer(s.guard.Interceptor())
+	s.services.RegisterConnect(rpc)
+	connecthttp.Mount(wrapped{mux, public}, rpc, connecthttp.WithReadMaxBytes(maxMessage))
+	s.http = s.newHTTPServer(mux)
+	if s.tls != nil {
+		s.http.TLSConfig = s.tls.Clone()
+	}
+	return nil
+}
+
+func (s *Server) newHTTPServer(handler http.Handler) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(s.tls != nil)
+	protocols.SetUnencryptedHTTP2(s.tls == nil)
+	server := &http.Server{
+		Handler:           handler,
+		Protocols:         protocols,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    maxHeaders,
+		ErrorLog:          slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelDebug),
+	}
+	s.onClose(server.Close)
+	return server
+}
+
+// crossOrigin lets the scripts of the configured origins call what it wraps (Fetch standard, CORS).
+// Browsers never add credentials of their own: whoever calls brings its own Authorization header.
+func (s *Server) crossOrigin() func(http.Handler) http.Handler {
+	if len(s.config.CORSOrigins) == 0 {
+		return func(h http.Handler) http.Handler { return h }
+	}
+	return cors.New(cors.Options{
+		AllowedOrigins:   s.config.CORSOrigins,
+		AllowedMethods:   connectcors.AllowedMethods(),
+		AllowedHeaders:   append(connectcors.AllowedHeaders(), "Authorization"),
+		ExposedHeaders:   append(connectcors.ExposedHeaders(), "WWW-Authenticate"),
+		AllowCredentials: false,
+		MaxAge:           7200,
+	}).Handler
+}
+
+// wrapped is a mux whose handlers are wrapped.
+type wrapped struct {
+	mux  *http.ServeMux
+	wrap func(http.Handler) http.Handler
+}
+
+// Handle registers the wrapped handler.
+func (w wrapped) Handle(pattern string, handler http.Handler) { w.mux.Handle(pattern, w.wrap(handler)) }

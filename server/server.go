@@ -1,0 +1,105 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+
+	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/engine"
+	"github.com/whittle-sts/whittle/internal/issuer"
+	"github.com/whittle-sts/whittle/internal/live"
+	"github.com/whittle-sts/whittle/internal/seal"
+	"github.com/whittle-sts/whittle/server/guard"
+	"github.com/whittle-sts/whittle/server/rpc"
+	"github.com/whittle-sts/whittle/store"
+)
+
+// Server is one running Whittle.
+type Server struct {
+	config Config
+
+	// The state, as the steps of New open it.
+	kek       *seal.Key
+	store     store.Store
+	log       *audit.Log
+	clock     *live.Clock
+	image     *live.Image
+	outside   *issuer.Set
+	engine    *engine.Engine
+	bootstrap engine.Credential
+
+	// The wires.
+	tls                                       *tls.Config // nil: plaintext
+	grpcListener, httpListener, adminListener net.Listener
+	registry                                  *prometheus.Registry
+	guard                                     *guard.Guard
+	services                                  *rpc.Services
+	grpc                                      *grpc.Server
+	health                                    *health.Server
+	http, admin                               *http.Server
+
+	draining atomic.Bool
+	closers  []func() error
+}
+
+// New opens the state and binds the listeners. Nothing is served before [Server.Run].
+func New(ctx context.Context, c Config) (*Server, error) {
+	c, err := c.complete()
+	if err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	s := &Server{config: c}
+	for _, step := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"store", s.openStore},
+		{"listeners", s.listen},
+		{"clock", s.startClock},
+		{"audit log", s.openLog},
+		{"memory image", s.loadImage},
+		{"outside issuers", s.followIssuers},
+		{"engine", s.startEngine},
+		{"first start", s.firstStart},
+		{"metrics", s.instrument},
+		{"guard", s.setGuard},
+		{"gRPC", s.serveGRPC},
+		{"HTTP", s.serveHTTP},
+		{"admin", s.serveAdmin},
+	} {
+		if err := step.run(ctx); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", step.name, err), s.Close())
+		}
+	}
+	return s, nil
+}
+
+// Bootstrap is the credential that the first start made, for its first day; zero at any other start.
+// The caller shows it to the operator once.
+func (s *Server) Bootstrap() engine.Credential { return s.bootstrap }
+
+// Issuer is this server's identifier: `iss` in its tokens.
+func (s *Server) Issuer() string { return s.config.Issuer }
+
+// onClose remembers how to give back what a step took.
+func (s *Server) onClose(fn func() error) { s.closers = append(s.closers, fn) }
+
+// Close gives back everything that New took, in reverse. Run must have returned.
+func (s *Server) Close() error {
+	var problems []error
+	for _, fn := range slices.Backward(s.closers) {
+		problems = append(problems, fn())
+	}
+	s.closers = nil
+	return errors.Join(problems...)
+}

@@ -1,0 +1,129 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/clientauth"
+	"github.com/whittle-sts/whittle/internal/engine"
+	"github.com/whittle-sts/whittle/internal/issuer"
+	"github.com/whittle-sts/whittle/internal/live"
+	"github.com/whittle-sts/whittle/internal/seal"
+	"github.com/whittle-sts/whittle/server/guard"
+	"github.com/whittle-sts/whittle/server/rpc"
+	"github.com/whittle-sts/whittle/store"
+	"github.com/whittle-sts/whittle/store/anchored"
+	"github.com/whittle-sts/whittle/store/bolt"
+	"github.com/whittle-sts/whittle/store/sealed"
+)
+
+// requestTime is how long any one request may take, waiting for the disk included.
+const requestTime = 20 * time.Second
+
+// openStore opens the database with its secrets sealed and its age anchored.
+func (s *Server) openStore(ctx context.Context) error {
+	db, err := bolt.Open(bolt.Config{Path: filepath.Join(s.config.DataDir, "db", "whittle.db")})
+	if err != nil {
+		return err
+	}
+	closeStore := db.Close
+	s.onClose(func() error { return closeStore() })
+	if s.kek, err = s.loadKEK(ctx, db); err != nil {
+		return err
+	}
+	kept, err := anchored.Open(ctx, anchored.Config{
+		Store: sealed.New(db, s.kek), Path: filepath.Join(filepath.Dir(s.config.KEKFile), "anchor"),
+		Now: s.config.Now, Random: s.config.Random,
+	})
+	if err != nil {
+		return err
+	}
+	s.store, closeStore = kept, kept.Close
+	return nil
+}
+
+// loadKEK reads the key-encryption key, and makes it for a database that holds nothing yet. For one
+// that does, a new key would open nothing, so a missing file is an error.
+func (s *Server) loadKEK(ctx context.Context, db store.Store) (*seal.Key, error) {
+	key, err := seal.LoadFile(s.config.KEKFile)
+	if !errors.Is(err, os.ErrNotExist) {
+		return key, err
+	}
+	var meta store.Meta
+	viewed := db.View(ctx, func(r store.Reader) (err error) {
+		meta, err = r.Meta()
+		return err
+	})
+	if viewed != nil {
+		return nil, viewed
+	}
+	if meta.Generation != [16]byte{} || meta.Size > 0 {
+		return nil, fmt.Errorf("%w; the database was sealed under it: restore it from a backup", err)
+	}
+	return seal.CreateFile(s.config.KEKFile, s.config.Random)
+}
+
+// startClock starts the clock that never goes back, not even before what the store has seen.
+func (s *Server) startClock(ctx context.Context) error {
+	return s.store.View(ctx, func(r store.Reader) error {
+		meta, err := r.Meta()
+		s.clock = live.NewClock(s.config.Now, s.config.Elapsed, meta.Time, s.config.AcceptClock)
+		return err
+	})
+}
+
+// openLog starts the one writer of state.
+func (s *Server) openLog(context.Context) (err error) {
+	s.log, err = audit.Open(audit.Config{Store: s.store, Now: s.clock.Now, Random: s.config.Random})
+	if err == nil {
+		s.onClose(func() error { s.log.Close(); return nil })
+	}
+	return err
+}
+
+func (s *Server) loadImage(ctx context.Context) (err error) {
+	s.image, err = live.Load(ctx, s.store)
+	return err
+}
+
+// followIssuers makes what fetches outside issuers' keys. Which issuers, the policy says.
+func (s *Server) followIssuers(context.Context) error {
+	fetcher := issuer.NewFetcher(issuer.FetcherConfig{Allow: s.config.AllowNetworks})
+	s.outside = issuer.NewSet(fetcher, s.clock.Now)
+	s.onClose(func() error { s.outside.Close(); return nil })
+	return nil
+}
+
+func (s *Server) startEngine(context.Context) (err error) {
+	s.engine, err = engine.New(engine.Config{
+		Issuer: s.config.Issuer, Alg: s.config.SigningAlg, Store: s.store, Log: s.log, Image: s.image,
+		Clock: s.clock, Outside: s.outside, Random: s.config.Random,
+	})
+	return err
+}
+
+// firstStart makes the first signing key and the bootstrap credential, if there are none.
+func (s *Server) firstStart(ctx context.Context) (err error) {
+	s.bootstrap, err = s.engine.Bootstrap(ctx)
+	return err
+}
+
+// setGuard puts the guard before the services.
+func (s *Server) setGuard(context.Context) (err error) {
+	s.services = rpc.New(s.engine)
+	s.guard, err = guard.New(guard.Config{
+		Authenticator: clientauth.New(s.image, s.clock.Now),
+		Recorder:      s.engine,
+		Services:      rpc.Descriptors(),
+		Registry:      s.registry,
+		Logger:        s.config.Logger,
+		Now:           s.config.Now,
+		Timeout:       requestTime,
+	})
+	return err
+}
