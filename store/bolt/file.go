@@ -47,8 +47,11 @@ func openFile(path string, flags int, wait time.Duration) (f *file, err error) {
 // mapped is how much of the address space a file gets at once. Growing the map waits for all readers,
 // so it begins large where that costs nothing: Windows makes the file itself that large.
 func mapped(flags int) int {
-	if flags&os.O_RDWR == 0 || runtime.GOOS == "windows" || strconv.IntSize < 64 {
+	switch {
+	case flags&os.O_RDWR == 0:
 		return 0
+	case runtime.GOOS == "windows" || strconv.IntSize < 64:
+		return 1 << 24
 	}
 	return 1 << 30
 }
