@@ -16,8 +16,7 @@ import (
 
 const (
 	evidenceFormat = 1
-	maxStrings     = 4096
-	maxList        = 4096
+	maxList        = 4096 // things in one list, and strings in the table
 )
 
 // beside is the claims that stand in the clear beside the evidence, which it refers to.
@@ -186,7 +185,7 @@ func (w *evidenceWriter) isUsable(reach []ReachEntry) bool {
 }
 
 func (w *evidenceWriter) bytes() ([]byte, error) {
-	if len(w.table) > maxStrings {
+	if len(w.table) > maxList {
 		w.err = ErrEvidence
 	}
 	if w.err != nil {

@@ -21,11 +21,7 @@ func newEvidenceReader(text []byte, b beside) *evidenceReader {
 		return r
 	}
 	r.rest = text[1:]
-	n := r.number()
-	if n > maxStrings {
-		r.fail("too many strings")
-	}
-	for range n {
+	for range r.count() {
 		r.table = append(r.table, string(r.take(r.number())))
 	}
 	return r

@@ -153,6 +153,7 @@ func TestMalformedEvidence(t *testing.T) {
 		"a number of 2^63":   "\x01\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
 		"a number too long":  "\x01" + strings.Repeat("\xff", 11),
 		"a million strings":  "\x01\xc0\x84\x3d",
+		"2^31 strings":       "\x01\x80\x80\x80\x80\x08", // took minutes to say no
 		"a string of 2 GiB":  "\x01\x01\xff\xff\xff\xff\x07",
 		"a list of 2^31":     "\x01\x01\x00\x00\x00\x80\x80\x80\x80\x08",
 		"bitmaps cut in two": string(good[:len(good)-3]),

@@ -17,7 +17,8 @@ type Keyring struct {
 	jwks []byte
 }
 
-// NewKeyring makes the ring of the given keys.
+// NewKeyring makes the ring of the given keys. The same key twice is an error: only one of its records
+// could count, and it might be the one that isn't revoked.
 func NewKeyring(keys ...*SigningKey) (*Keyring, error) {
 	r := &Keyring{keys: slices.Clone(keys), byID: make(map[string]*SigningKey, len(keys))}
 	slices.SortFunc(r.keys, func(a, b *SigningKey) int {
@@ -30,6 +31,9 @@ func NewKeyring(keys ...*SigningKey) (*Keyring, error) {
 		Keys []jose.JSONWebKey `json:"keys"`
 	}{Keys: []jose.JSONWebKey{}}
 	for _, k := range r.keys {
+		if r.Has(k.ID()) {
+			return nil, fmt.Errorf("signing key %s is there twice", k.ID())
+		}
 		r.byID[k.ID()] = k
 		if !k.record.Revoked {
 			set.Keys = append(set.Keys, jose.JSONWebKey{

@@ -3,6 +3,7 @@ package token
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,6 +26,9 @@ func TestWhichKeySigns(t *testing.T) {
 		if key != want || want == nil && !errors.Is(err, ErrKey) {
 			t.Errorf("minute %d: %v, %v", minute, key, err)
 		}
+	}
+	if r, err := NewKeyring(first, next, first); err == nil || r != nil {
+		t.Error("a ring was made of a key and itself")
 	}
 	if key, err := ring(t, first).signer(at(10)); err == nil {
 		t.Errorf("a retired key signs: %v", key.ID())
@@ -126,7 +130,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	h := holder{secret: text, key: key, ref: ref, Secret: text, Key: key, Record: key.Record()}
 	evidence := key.record.Evidence
 	secrets := []string{
-		text.Reveal(), fmt.Sprint(evidence), fmt.Sprintf("%x", evidence), fmt.Sprintf("%#v", evidence), encode(evidence),
+		text.Reveal(), fmt.Sprint(evidence), fmt.Sprintf("%x", evidence), fmt.Sprintf("%#v", evidence), encode(evidence), base64.StdEncoding.EncodeToString(evidence),
 	}
 	var shown []string
 	for _, v := range []any{text, ref, key, *key, key.Record(), []Secret{text}, map[string]Secret{"a": text}} {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/narrow"
+	"github.com/whittle-sts/whittle/internal/principal"
 	"github.com/whittle-sts/whittle/internal/scope"
 )
 
@@ -22,6 +23,9 @@ func NewMinter(issuer string, random io.Reader) *Minter { return &Minter{issuer,
 // MintJWT makes an RFC 9068 access token, signed with the key that signs at the draft's IssuedAt.
 // It names that key.
 func (m *Minter) MintJWT(keys *Keyring, d Draft) (text Secret, c *Claims, kid string, err error) {
+	if bounds, ok := d.Grant.Bounds(); ok && bounds.Uses != narrow.Unlimited {
+		return Secret{}, nil, "", fmt.Errorf("%w: a JWT's uses can't be counted", ErrGrant)
+	}
 	if c, err = m.claims(d); err != nil {
 		return Secret{}, nil, "", err
 	}
@@ -92,8 +96,8 @@ func (m *Minter) claims(d Draft) (*Claims, error) {
 	if !c.IssuedAt.Before(c.Expires) {
 		return nil, narrow.ErrExpired
 	}
-	if len(c.Scope) > scope.MaxNames {
-		return nil, ErrEvidence // nobody would read it
+	if err := readable(c); err != nil {
+		return nil, err
 	}
 	if len(c.Audience) == 0 {
 		c.Audience = []string{m.issuer}
@@ -104,4 +108,15 @@ func (m *Minter) claims(d Draft) (*Claims, error) {
 		c.Evidence.Reach = append(c.Evidence.Reach, ReachEntry{Resource: p.Resource, Scopes: p.Scopes.Names()})
 	}
 	return c, nil
+}
+
+// readable refuses claims that nobody would read, or that would be read as somebody else's.
+func readable(c *Claims) error {
+	switch {
+	case len(c.Scope) > scope.MaxNames || c.Actor.Depth() > principal.MaxActors:
+		return ErrEvidence
+	case c.ClientID == "" || c.Subject.Subject == "" || principal.ParseID(c.Subject.String()) != c.Subject:
+		return fmt.Errorf("%w: client or subject has no name that can be written", ErrClaims)
+	}
+	return nil
 }

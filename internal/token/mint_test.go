@@ -15,6 +15,7 @@ import (
 
 	"github.com/whittle-sts/whittle/internal/narrow"
 	"github.com/whittle-sts/whittle/internal/principal"
+	"github.com/whittle-sts/whittle/internal/scope"
 )
 
 func TestT2_PowersComeFromTheGrantAlone(t *testing.T) {
@@ -108,6 +109,55 @@ func TestGoldenClaims(t *testing.T) {
 		if err != nil || !same(read, c) {
 			t.Errorf("%s reads as\n%#v, not\n%#v: %v", name, read, c, err)
 		}
+	}
+}
+
+func TestWhatWouldBeReadOtherwiseIsNotMinted(t *testing.T) {
+	keys := ring(t, keyFor("ES256"))
+	for name, row := range map[string]struct {
+		change func(*Draft)
+		want   error
+	}{
+		"a client that looks like a user": {func(d *Draft) { d.Subject = principal.Client("corp:00u1ana") }, ErrClaims},
+		"an issuer with a colon":          {func(d *Draft) { d.Subject.Issuer = "corp:lab" }, ErrClaims},
+		"nobody":                          {func(d *Draft) { d.Subject = principal.ID{} }, ErrClaims},
+		"nobody of an issuer":             {func(d *Draft) { d.Subject.Subject = "" }, ErrClaims},
+		"no client":                       {func(d *Draft) { d.ClientID = "" }, ErrClaims},
+		"nine actors": {func(d *Draft) {
+			for d.Actor.Depth() <= principal.MaxActors {
+				d.Actor = &principal.Actor{Sub: "agent", Act: d.Actor}
+			}
+		}, ErrEvidence},
+	} {
+		d := usual(t)
+		row.change(&d)
+		if _, _, _, err := NewMinter(us, rand.Reader).MintJWT(keys, d); !errors.Is(err, row.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, _, _, err := NewMinter(us, rand.Reader).MintOpaque(d); !errors.Is(err, row.want) {
+			t.Errorf("%s, opaque: %v", name, err)
+		}
+	}
+}
+
+// A server that verifies locally would never hear of a JWT's last use.
+func TestUsesAreCountedOnlyOfOpaqueTokens(t *testing.T) {
+	catalogue, err := scope.NewCatalogue([]string{"a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent := narrow.Root(narrow.PairsOf(narrow.Pair{Resource: "https://data.example", Scopes: catalogue.All()}), noon.Add(time.Minute))
+	wanted := parent
+	wanted.Audience, wanted.Scopes, wanted.Uses = []string{"https://data.example"}, catalogue.All(), 3
+	d := usual(t)
+	if d.Grant, err = narrow.Narrow(parent, wanted, noon); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, _, err := NewMinter(us, rand.Reader).MintJWT(ring(t, keyFor("ES256")), d); !errors.Is(err, ErrGrant) {
+		t.Errorf("as a JWT: %v", err)
+	}
+	if _, _, _, err := NewMinter(us, rand.Reader).MintOpaque(d); err != nil {
+		t.Errorf("opaque: %v", err)
 	}
 }
 

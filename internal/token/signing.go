@@ -41,6 +41,9 @@ type KeyRecord struct {
 // String hides the secrets.
 func (r KeyRecord) String() string { return "[signing key " + r.ID + "]" }
 
+// MarshalText hides the secrets from encoders and logs; the store keeps a type of its own.
+func (r KeyRecord) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
 // GoString hides the secrets from %#v.
 func (r KeyRecord) GoString() string { return r.String() }
 

@@ -45,7 +45,7 @@ func TestClaimsOfATokenOfOurs(t *testing.T) {
 		"sub":       {nil, "", 1, []any{"corp:00u1ana"}},
 		"aud":       {nil, "", 1, []any{}, []any{""}, []any{1}, []any{"https://data.example", 1}, map[string]any{}},
 		"client_id": {nil, "", 7},
-		"iat":       {nil, "1795435200", true, -1, 1e300},
+		"iat":       {nil, "1795435200", true, -1, 1e300, noon.Add(10 * time.Minute).Unix(), noon.Add(time.Hour).Unix()},
 		"exp":       {nil, "1795435800", true, -1, 1e300},
 		"jti":       {nil, "", 1, "short", strings.Repeat("A", 21) + "B", strings.Repeat("A", 21) + "=", id(4).String()},
 		"scope":     {nil, "", []any{"ai.training.read"}, "a  b", "a\"b", strings.Repeat("s ", 1000) + "s"},

@@ -120,6 +120,9 @@ func readClaims(payload []byte) (*Claims, []byte, error) {
 	r.note(err)
 	evidence, err := strict.DecodeString(r.must("evidence"))
 	r.note(err)
+	if !c.IssuedAt.Before(c.Expires) {
+		r.note(errors.New("exp is not after iat"))
+	}
 	if r.err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrClaims, r.err)
 	}
