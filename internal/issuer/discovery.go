@@ -49,8 +49,8 @@ func (l *loader) discover(ctx context.Context, local bool) (jwksURI string, err 
 	if err != nil {
 		return "", err
 	}
-	var failures error
-	for _, place := range places {
+	var failures [2]error
+	for i, place := range places {
 		doc, err := l.fetcher.fetch(ctx, place, local)
 		if err == nil {
 			jwksURI, err = parseMetadata(doc.body, l.issuer)
@@ -58,21 +58,21 @@ func (l *loader) discover(ctx context.Context, local bool) (jwksURI string, err 
 		if err == nil {
 			return jwksURI, nil
 		}
-		failures = errors.Join(failures, err)
+		failures[i] = err
 	}
-	return "", failures
+	return "", fmt.Errorf("no metadata: %w; %w", failures[0], failures[1])
 }
 
 // wellKnown is where an issuer's metadata may be: appended to its path (OpenID Connect Discovery
 // section 4), and inserted before it (RFC 8414 section 3.1).
-func wellKnown(issuer string) ([]string, error) {
+func wellKnown(issuer string) (places [2]string, err error) {
 	u, err := url.Parse(issuer)
 	if err != nil || u.RawQuery != "" {
-		return nil, fmt.Errorf("%w: issuer isn't a URL without a query", errForbidden)
+		return places, fmt.Errorf("%w: issuer isn't a URL without a query", errForbidden)
 	}
 	path := strings.TrimSuffix(u.EscapedPath(), "/")
 	origin := u.Scheme + "://" + u.Host
-	return []string{
+	return [2]string{
 		origin + path + "/.well-known/openid-configuration",
 		origin + "/.well-known/oauth-authorization-server" + path,
 	}, nil

@@ -60,7 +60,6 @@ func guardedClient(cfg FetcherConfig, permit control) *http.Client {
 			MaxResponseHeaderBytes: maxHeader,
 			DisableCompression:     true, // what is read is what was sent: no bombs
 			DisableKeepAlives:      true, // every fetch is dialled and checked anew
-			ForceAttemptHTTP2:      false,
 		},
 	}
 }

@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
@@ -184,8 +185,31 @@ func TestBadAnswersFail(t *testing.T) {
 	}
 }
 
+func TestURLsThatAreNotFetched(t *testing.T) {
+	for _, address := range []string{
+		"", "http://example.com", "file:///etc/passwd", "https:///x", "https://:443/", "https:example.com", "https://%zz",
+		"https://a:b@example.com", "https://a@example.com", "https://example.com/#x", "//example.com", "example.com",
+	} {
+		if u, err := parseURL(address); !errors.Is(err, errForbidden) {
+			t.Errorf("%s: %v, %v", address, u, err)
+		}
+	}
+}
+
+func TestOldTLSIsRefused(t *testing.T) {
+	server := httptest.NewUnstartedServer(issuertest.Says(`{}`))
+	server.Config.ErrorLog = quiet
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	if _, err := NewFetcher(FetcherConfig{Roots: roots}).fetch(t.Context(), server.URL, true); err == nil {
+		t.Error("TLS 1.1 was taken")
+	}
+}
+
 func TestNothingButTheRequestIsSent(t *testing.T) {
-	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
 	port, cfg := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, name := range []string{"Cookie", "Authorization", "Referer", "Accept-Encoding"} {
 			if r.Header.Get(name) != "" {
@@ -196,6 +220,9 @@ func TestNothingButTheRequestIsSent(t *testing.T) {
 	}))
 	cfg.Resolver = resolver("127.0.0.1")
 	f := NewFetcher(cfg)
+	if f.outside.Transport.(*http.Transport).Proxy != nil {
+		t.Error("a proxy may be used") // the environment's is read once a process, so it can't be tried
+	}
 	for range 2 {
 		if _, err := f.fetch(t.Context(), "https://example.com:"+port, false); err != nil {
 			t.Fatal(err)

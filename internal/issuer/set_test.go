@@ -239,6 +239,7 @@ func TestCloseEndsAllFetches(t *testing.T) {
 		c, stop := pipedCorp(t)
 		c.Answer(issuertest.Slow(time.Hour, issuertest.Down))
 		text := c.token(t, nil)
+		began := time.Now()
 		var callers sync.WaitGroup
 		for range 10 {
 			callers.Go(func() { c.want(t, "while closing", text, JWT, ErrUnavailable) })
@@ -247,11 +248,15 @@ func TestCloseEndsAllFetches(t *testing.T) {
 		c.set.Forget("corp") // its fetch ends, too
 		callers.Go(func() { c.want(t, "the second fetch", text, JWT, ErrUnavailable) })
 		time.Sleep(time.Second)
-		began := time.Now()
+		c.set.Configure(nil) // and so does that one
+		callers.Wait()
+		c.set.Configure([]Config{{Name: "corp", URL: c.URL, Audiences: []string{"whittle"}}})
+		callers.Go(func() { c.want(t, "the third fetch", text, JWT, ErrUnavailable) })
+		time.Sleep(time.Second)
 		c.set.Close()
 		callers.Wait()
-		if time.Since(began) != 0 {
-			t.Errorf("closing took %v", time.Since(began))
+		if took := time.Since(began); took != 3*time.Second {
+			t.Errorf("it took %v", took)
 		}
 		c.want(t, "closed", text, JWT, ErrUnavailable)
 		c.set.Configure([]Config{{Name: "new", URL: "http://127.0.0.2"}})

@@ -18,12 +18,11 @@ type source struct {
 	load func(context.Context) (*token.KeySet, time.Duration, error)
 	now  func() time.Time
 
-	ctx    context.Context // of all fetches
+	ctx    context.Context // of all fetches; ends when the source is closed
 	cancel context.CancelFunc
 	done   *sync.WaitGroup // all fetches of the Set
 
-	mu     sync.Mutex // over everything below
-	closed bool
+	mu     sync.Mutex    // over everything below
 	flight chan struct{} // closed when the running fetch has ended; nil if none runs
 	asked  time.Time     // when the last fetch began
 	failed time.Time     // the same, if it failed; else zero
@@ -45,7 +44,7 @@ func newSource(done *sync.WaitGroup, now func() time.Time, load func(context.Con
 func (s *source) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closed, s.keys = true, nil
+	s.keys = nil
 	s.cancel()
 }
 
@@ -99,12 +98,13 @@ func (s *source) usable(now time.Time) (*token.KeySet, error) {
 	return s.keys, nil
 }
 
-// unavailable says why there are no keys, for the record. The caller holds mu.
+// unavailable says why there are no keys, for the record; at no length, since the issuer can have
+// its answer quoted in an error. The caller holds mu.
 func (s *source) unavailable() error {
 	if s.cause == nil {
 		return ErrUnavailable
 	}
-	return fmt.Errorf("%w: %v", ErrUnavailable, s.cause)
+	return fmt.Errorf("%w: %.300v", ErrUnavailable, s.cause)
 }
 
 // answered says that a look needn't wait for the running refresh: there are keys, and they are in
@@ -122,7 +122,7 @@ func (s *source) refresh(now time.Time) chan struct{} {
 	if s.flight != nil {
 		return s.flight
 	}
-	if s.closed || !s.failed.IsZero() && now.Sub(s.failed) < retryAfter {
+	if s.ctx.Err() != nil || !s.failed.IsZero() && now.Sub(s.failed) < retryAfter {
 		return nil
 	}
 	flight := make(chan struct{})
@@ -146,8 +146,8 @@ func (s *source) settle(keys *token.KeySet, goodFor time.Duration, err error) {
 		s.failed, s.cause = s.asked, err
 		return
 	}
-	if s.closed {
-		return
+	if s.ctx.Err() != nil {
+		return // closed meanwhile
 	}
 	s.failed, s.cause = time.Time{}, nil
 	s.keys = keys

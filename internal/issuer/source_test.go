@@ -3,6 +3,7 @@ package issuer
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,11 +18,12 @@ type publisher struct {
 	*source
 	fetches atomic.Int32
 
-	mu      sync.Mutex
-	keys    *token.KeySet
-	goodFor time.Duration
-	takes   time.Duration
-	err     error
+	mu       sync.Mutex
+	keys     *token.KeySet
+	goodFor  time.Duration
+	takes    time.Duration
+	err      error
+	stubborn bool // answers also when nobody waits
 }
 
 func publish(t *testing.T, goodFor time.Duration) *publisher {
@@ -36,8 +38,11 @@ func publish(t *testing.T, goodFor time.Duration) *publisher {
 func (p *publisher) load(ctx context.Context) (*token.KeySet, time.Duration, error) {
 	p.fetches.Add(1)
 	p.mu.Lock()
-	keys, goodFor, takes, err := p.keys, p.goodFor, p.takes, p.err
+	keys, goodFor, takes, err, stubborn := p.keys, p.goodFor, p.takes, p.err, p.stubborn
 	p.mu.Unlock()
+	if stubborn {
+		ctx = context.WithoutCancel(ctx)
+	}
 	select {
 	case <-time.After(takes):
 		return keys, goodFor, err
@@ -140,6 +145,16 @@ func TestAHangingIssuerHoldsUpNobodyTwice(t *testing.T) {
 	})
 }
 
+func TestAnIssuerCannotFillTheRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := publish(t, time.Minute)
+		p.set(func() { p.err = errors.New(strings.Repeat("x", 1<<20)) })
+		if _, err := p.current(t.Context()); !errors.Is(err, ErrUnavailable) || len(err.Error()) > 400 {
+			t.Errorf("%.100v", err)
+		}
+	})
+}
+
 func TestALookWaitsNoLongerThanItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := publish(t, time.Minute)
@@ -225,5 +240,36 @@ func TestClosingEndsTheFetchAndTheKeys(t *testing.T) {
 			t.Errorf("closing took %v to arrive", took)
 		}
 		p.want(t, "closed", nil, 2)
+		time.Sleep(time.Hour)
+		p.want(t, "long closed", nil, 2)
+	})
+}
+
+func TestAnAnswerThatComesAfterClosingIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := publish(t, time.Hour)
+		p.set(func() { p.takes, p.stubborn = 2*time.Second, true })
+		go p.current(t.Context())
+		time.Sleep(time.Second)
+		p.close()
+		time.Sleep(2 * time.Second)
+		p.want(t, "closed", nil, 1)
+	})
+}
+
+func TestClosingASetWaitsForItsFetches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := publish(t, time.Hour)
+		p.set(func() { p.takes, p.stubborn = 3*time.Second, true })
+		set := NewSet(nil, time.Now)
+		p.source.done = &set.fetches
+		set.issuers.Store(&map[string]*issuer{"x": {keys: p.source}})
+		go p.current(t.Context())
+		time.Sleep(time.Second)
+		began := time.Now()
+		set.Close()
+		if took := time.Since(began); took != 2*time.Second {
+			t.Errorf("it waited %v", took)
+		}
 	})
 }
