@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,7 +70,7 @@ func explain(out io.Writer, res *whittlev1.ExplainResponse) error {
 		}
 	}
 	line("decision", res.GetDecision())
-	line("entry", fmt.Sprint(res.GetIndex()))
+	line("entry", strconv.FormatUint(res.GetIndex(), 10))
 	line("time", res.GetTime().AsTime().Format(time.RFC3339))
 	line("what", res.GetKind()+", "+res.GetOutcome())
 	line("client", res.GetClient())

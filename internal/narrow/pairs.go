@@ -21,10 +21,7 @@ type Pairs struct{ list []Pair }
 
 // PairsOf makes the set of the given pairs; a resource given twice gets both sets.
 func PairsOf(pairs ...Pair) Pairs {
-	var out Pairs
-	for _, p := range pairs {
-		out.list = append(out.list, p)
-	}
+	out := Pairs{slices.Clone(pairs)}
 	slices.SortStableFunc(out.list, func(a, b Pair) int { return strings.Compare(a.Resource, b.Resource) })
 	kept := out.list[:0]
 	for _, p := range out.list {
