@@ -38,6 +38,27 @@ func TestNobodyIsTakenForAnother(t *testing.T) {
 	}
 }
 
+func TestOnlyAClientHasASubjectWithoutAnIssuer(t *testing.T) {
+	t.Parallel()
+	client, user := principal.Client("agent"), principal.ID{Issuer: "corp", Subject: ""}
+	if client.String() != "agent" || !client.IsClient() {
+		t.Errorf("a client is %q", client)
+	}
+	if user.String() != "corp:" || user.IsClient() {
+		t.Errorf("a user without a subject is %q", user)
+	}
+}
+
+func TestAPrincipalIsInItsGroupsOnly(t *testing.T) {
+	t.Parallel()
+	p := principal.Principal{ID: principal.ID{Issuer: "corp", Subject: "ana"}, Groups: []string{"research"}}
+	for group, want := range map[string]bool{"research": true, "": false, "Research": false, "research ": false} {
+		if p.In(group) != want {
+			t.Errorf("In(%q) = %v", group, !want)
+		}
+	}
+}
+
 func TestDepthCountsActors(t *testing.T) {
 	t.Parallel()
 	var chain *principal.Actor

@@ -29,6 +29,7 @@ func TestParseTakesTheGrammarAndNothingElse(t *testing.T) {
 		{"a\nb", nil, false},
 		{`a"b`, nil, false},
 		{`a\b`, nil, false},
+		{"a\x7f", nil, false},
 		{"é", nil, false},
 		{"\xff", nil, false},
 		{strings.Repeat("a", scope.MaxName), []string{strings.Repeat("a", scope.MaxName)}, true},
@@ -83,12 +84,12 @@ func TestACatalogueRefusesWhatIsAmbiguous(t *testing.T) {
 
 func TestPatterns(t *testing.T) {
 	t.Parallel()
-	c := catalogue(t, "ai.deploy", "ai.training", "ai.training.read", "ai.training.logs.read", "ai.trainings.read")
+	c := catalogue(t, "ai.deploy", "ai.training", "ai.training.", "ai.training.read", "ai.training.logs.read", "ai.trainings.read")
 	for pattern, want := range map[string]string{
 		"ai.training":   "ai.training",
 		"ai.training.*": "ai.training.logs.read ai.training.read",
-		"ai.*":          "ai.deploy ai.training ai.training.logs.read ai.training.read ai.trainings.read",
-		"*":             "ai.deploy ai.training ai.training.logs.read ai.training.read ai.trainings.read",
+		"ai.*":          "ai.deploy ai.training ai.training. ai.training.logs.read ai.training.read ai.trainings.read",
+		"*":             "ai.deploy ai.training ai.training. ai.training.logs.read ai.training.read ai.trainings.read",
 		"ai.train*":     "",
 		"*.read":        "",
 		"ai.*.read":     "",
