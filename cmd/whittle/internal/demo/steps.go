@@ -248,7 +248,17 @@ func soon(ctx context.Context, try func() error) error {
 	}
 }
 
-func seconds(n int) string { return (time.Duration(n) * time.Second).String() }
+// seconds is a duration without the parts that are zero: 10m, not 10m0s.
+func seconds(n int) string {
+	text := (time.Duration(n) * time.Second).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = text[:len(text)-2]
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = text[:len(text)-2]
+	}
+	return text
+}
 
 // short is enough of a token to know it by, and too little to use it.
 func short(token string) string { return token[:min(12, len(token))] + "…" }
