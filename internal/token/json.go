@@ -26,57 +26,91 @@ type ClaimSet map[string]any
 
 // ParseClaims reads a JSON object.
 func ParseClaims(text []byte) (ClaimSet, error) {
-	if !shallow(text) {
-		return nil, fmt.Errorf("%w: nested deeper than %d", ErrClaims, maxJSONDepth)
-	}
-	var set map[string]any
-	if err := json.Unmarshal(text, &set, reading); err != nil {
+	var set ClaimSet
+	if err := json.Unmarshal(text, &set); err != nil {
 		return nil, fmt.Errorf("%w: not a JSON object by the strict rules", ErrClaims) // err may quote the text
-	}
-	if set == nil {
-		return nil, fmt.Errorf("%w: null", ErrClaims)
 	}
 	return set, nil
 }
 
-// shallow says whether the brackets outside strings nest no deeper than allowed. It runs before
-// anything is allocated for the content.
-func shallow(text []byte) bool {
-	depth, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > maxJSONDepth {
-				return false
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return true
-}
+var errJSON = errors.New("not an object, or too deep")
 
-var reading = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
-	if dec.PeekKind() != '0' {
-		return errors.ErrUnsupported // read as ever
-	}
-	raw, err := dec.ReadValue()
+// UnmarshalJSONFrom reads the next value, token by token. The decoder is the strict one.
+func (c *ClaimSet) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	v, err := readValue(dec)
 	if err != nil {
 		return err
 	}
-	text := string(raw)
-	if strings.ContainsAny(text, ".eE") {
-		*v, err = strconv.ParseFloat(text, 64)
-	} else {
-		*v, err = strconv.ParseInt(text, 10, 64)
+	set, ok := v.(map[string]any)
+	if !ok {
+		return errJSON
 	}
-	return err
-}))
+	*c = set
+	return nil
+}
+
+func readValue(dec *jsontext.Decoder) (any, error) {
+	tok, err := dec.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch tok.Kind() {
+	case '{':
+		return readMembers(dec)
+	case '[':
+		return readElements(dec)
+	case '"':
+		return tok.String(), nil
+	case '0':
+		return readNumber(tok.String())
+	case 'n':
+		return nil, nil
+	default:
+		return tok.Bool(), nil
+	}
+}
+
+func readMembers(dec *jsontext.Decoder) (any, error) {
+	if dec.StackDepth() > maxJSONDepth {
+		return nil, errJSON
+	}
+	set := make(map[string]any)
+	for dec.PeekKind() != '}' {
+		tok, err := dec.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		name := tok.String() // before the next token takes its place
+		if set[name], err = readValue(dec); err != nil {
+			return nil, err
+		}
+	}
+	_, err := dec.ReadToken()
+	return set, err
+}
+
+func readElements(dec *jsontext.Decoder) (any, error) {
+	if dec.StackDepth() > maxJSONDepth {
+		return nil, errJSON
+	}
+	list := []any{}
+	for dec.PeekKind() != ']' {
+		v, err := readValue(dec)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	_, err := dec.ReadToken()
+	return list, err
+}
+
+func readNumber(text string) (any, error) {
+	if strings.ContainsAny(text, ".eE") {
+		return strconv.ParseFloat(text, 64)
+	}
+	return strconv.ParseInt(text, 10, 64)
+}
 
 // writing keeps whole numbers and others apart: a float always has a point or an exponent.
 var writing = json.WithMarshalers(json.MarshalToFunc(func(enc *jsontext.Encoder, f float64) error {

@@ -32,8 +32,8 @@ type setKey struct {
 // publish what they like: other uses, symmetric keys, unknown types. A key with private members
 // is skipped too; that it was published says that nobody should trust it.
 func ParseKeySet(text []byte) (*KeySet, error) {
-	if len(text) > maxKeySet || !shallow(text) {
-		return nil, fmt.Errorf("%w: key set is too large or nested too deep", ErrMalformed)
+	if len(text) > maxKeySet {
+		return nil, fmt.Errorf("%w: key set is larger than %d bytes", ErrMalformed, maxKeySet)
 	}
 	var set struct {
 		Keys []jsontext.Value `json:"keys"`
