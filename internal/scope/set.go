@@ -22,32 +22,58 @@ func (s Set) common(t Set) *Catalogue {
 	return s.of
 }
 
-func (s Set) combine(t Set, op func(a, b uint64) uint64) Set {
+// with makes a copy of s that is as wide as s and t.
+func (s Set) with(t Set) Set {
 	out := Set{of: s.common(t), bits: make([]uint64, max(len(s.bits), len(t.bits)))}
-	for i := range out.bits {
-		var a, b uint64
-		if i < len(s.bits) {
-			a = s.bits[i]
-		}
-		if i < len(t.bits) {
-			b = t.bits[i]
-		}
-		out.bits[i] = op(a, b)
-	}
+	copy(out.bits, s.bits)
 	return out
 }
 
 // And is the set of scopes in both s and t.
-func (s Set) And(t Set) Set { return s.combine(t, func(a, b uint64) uint64 { return a & b }) }
+func (s Set) And(t Set) Set {
+	out := s.with(t)
+	for i := range out.bits {
+		out.bits[i] &= t.word(i)
+	}
+	return out
+}
 
 // Or is the set of scopes in s or t.
-func (s Set) Or(t Set) Set { return s.combine(t, func(a, b uint64) uint64 { return a | b }) }
+func (s Set) Or(t Set) Set {
+	out := s.with(t)
+	for i, w := range t.bits {
+		out.bits[i] |= w
+	}
+	return out
+}
 
 // Minus is the set of scopes in s that are not in t.
-func (s Set) Minus(t Set) Set { return s.combine(t, func(a, b uint64) uint64 { return a &^ b }) }
+func (s Set) Minus(t Set) Set {
+	out := s.with(t)
+	for i, w := range t.bits {
+		out.bits[i] &^= w
+	}
+	return out
+}
 
 // SubsetOf says whether every scope of s is in t.
-func (s Set) SubsetOf(t Set) bool { return s.Minus(t).IsEmpty() }
+func (s Set) SubsetOf(t Set) bool {
+	s.common(t)
+	for i, w := range s.bits {
+		if w&^t.word(i) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// word is the i-th word of s, which is empty beyond its last.
+func (s Set) word(i int) uint64 {
+	if i < len(s.bits) {
+		return s.bits[i]
+	}
+	return 0
+}
 
 // Equal says whether s and t hold the same scopes.
 func (s Set) Equal(t Set) bool { return s.SubsetOf(t) && t.SubsetOf(s) }
