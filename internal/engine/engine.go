@@ -45,6 +45,10 @@ func New(c Config) (*Engine, error) {
 // if the record can't be written, nothing took effect that gives power, and the caller may try again.
 func (e *Engine) commit(ctx context.Context, op func(store.Tx) (audit.Entry, error)) error {
 	_, err := e.Log.Do(ctx, op)
+	if errors.Is(err, audit.ErrUncertain) {
+		// It may have been made all the same; what the store says is what holds.
+		err = errors.Join(err, e.Image.Reload(context.WithoutCancel(ctx), e.Store))
+	}
 	if errors.Is(err, audit.ErrUnavailable) || errors.Is(err, audit.ErrUncertain) {
 		return unavailable("record", err)
 	}

@@ -61,8 +61,8 @@ func Load(ctx context.Context, s store.Store) (*Image, error) {
 	return i, nil
 }
 
-// Reload makes the image of the keys and credentials anew, after they changed durably. The policy
-// and the revocations have ways of their own.
+// Reload makes the image of what the store holds now: after keys or credentials changed, and after a
+// commit of which nobody knows whether it was made.
 func (i *Image) Reload(ctx context.Context, s store.Store) error {
 	i.change.Lock()
 	defer i.change.Unlock()
@@ -71,8 +71,17 @@ func (i *Image) Reload(ctx context.Context, s store.Store) error {
 		if err := view.loadSecrets(r); err != nil {
 			return err
 		}
+		meta, err := r.Meta()
+		if err != nil {
+			return err
+		}
+		if meta.Policy > view.Policy.Version() {
+			if view.Policy, err = loadPolicy(r); err != nil {
+				return err
+			}
+		}
 		i.view.Store(&view)
-		return nil
+		return i.loadRevocations(r)
 	})
 }
 
@@ -144,8 +153,9 @@ func loadCredentials(r store.Reader) (map[string][]Credential, error) {
 	return out, nil
 }
 
+// loadRevocations applies those that the image hasn't seen.
 func (i *Image) loadRevocations(r store.Reader) error {
-	err := r.Revocations(0, func(rev store.Revocation) bool {
+	err := r.Revocations(i.Revocations.Newest(), func(rev store.Revocation) bool {
 		i.Revocations.Apply(rev)
 		return true
 	})
@@ -156,6 +166,6 @@ func (i *Image) loadRevocations(r store.Reader) error {
 	if err != nil {
 		return err
 	}
-	i.Revocations.newest.Store(meta.Rev) // also when the newest one was forgotten
+	i.Revocations.reach(meta.Rev) // also when the newest one was forgotten
 	return nil
 }

@@ -62,9 +62,14 @@ func (r *Revocations) Apply(rev store.Revocation) {
 		m.expires = rev.Expires.Unix()
 	}
 	r.put(Selector{Kind(rev.Kind), rev.Selector}, m)
+	r.reach(rev.Seq)
+}
+
+// reach raises the sequence; it never goes back.
+func (r *Revocations) reach(seq uint64) {
 	for {
 		newest := r.newest.Load()
-		if rev.Seq <= newest || r.newest.CompareAndSwap(newest, rev.Seq) {
+		if seq <= newest || r.newest.CompareAndSwap(newest, seq) {
 			return
 		}
 	}
