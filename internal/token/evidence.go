@@ -35,7 +35,7 @@ func besideOf(c *Claims) beside {
 }
 
 func encodeEvidence(e *Evidence, b beside) ([]byte, error) {
-	w := &evidenceWriter{beside: b, index: make(map[string]int)}
+	w := newEvidenceWriter(b)
 	w.text(e.Root.Issuer)
 	w.text(e.Root.Subject)
 	w.texts(e.Root.Groups)
@@ -97,6 +97,11 @@ type evidenceWriter struct {
 	index map[string]int
 	body  []byte
 	err   error
+}
+
+// newEvidenceWriter has room for usual evidence.
+func newEvidenceWriter(b beside) *evidenceWriter {
+	return &evidenceWriter{beside: b, index: make(map[string]int, 32), table: make([]string, 0, 32), body: make([]byte, 0, 256)}
 }
 
 func (w *evidenceWriter) number(n int) { w.body = binary.AppendUvarint(w.body, uint64(n)) }

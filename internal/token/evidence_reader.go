@@ -3,26 +3,32 @@ package token
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // evidenceReader reads what evidenceWriter wrote. The first thing that can't be is its err; all
 // that is read after it is empty.
 type evidenceReader struct {
 	beside
-	table []string
+	whole string // which the table's strings point into
 	rest  []byte
+	table []string
 	err   error
 }
 
 func newEvidenceReader(text []byte, b beside) *evidenceReader {
-	r := &evidenceReader{beside: b, rest: text}
+	r := &evidenceReader{beside: b, whole: string(text), rest: text}
 	if len(text) == 0 || text[0] != evidenceFormat {
 		r.fail("unknown format")
 		return r
 	}
 	r.rest = text[1:]
-	for range r.count() {
-		r.table = append(r.table, string(r.take(r.number())))
+	n := r.count()
+	r.table = make([]string, 0, n)
+	for range n {
+		length := r.number()
+		at := len(text) - len(r.rest)
+		r.table = append(r.table, r.whole[at:at+len(r.take(length))])
 	}
 	return r
 }
@@ -74,8 +80,12 @@ func (r *evidenceReader) text() string {
 }
 
 func (r *evidenceReader) texts() []string {
-	var out []string
-	for range r.count() {
+	n := r.count()
+	if n == 0 {
+		return nil
+	}
+	out := make([]string, 0, n)
+	for range n {
 		out = append(out, r.text())
 	}
 	return out
@@ -124,6 +134,7 @@ func (r *evidenceReader) reach() []ReachEntry {
 			}
 		}
 		e.Scopes = append(e.Scopes, r.texts()...)
+		slices.Sort(e.Scopes)
 		out = append(out, e)
 	}
 	return out
