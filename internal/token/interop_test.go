@@ -6,8 +6,11 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
 	"errors"
 	"maps"
+	"math/big"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
@@ -112,6 +115,64 @@ func signedByOthers(t *testing.T, alg string, key crypto.Signer) string {
 		t.Fatal(err)
 	}
 	return text
+}
+
+func TestKeysThatAreNotSound(t *testing.T) {
+	ec, ed := keyFor("ES256").signer.Public(), keyFor("EdDSA").signer.Public()
+	n := keyFor("RS256").signer.Public().(*rsa.PublicKey).N
+	of := func(bits uint) *big.Int { return new(big.Int).SetBit(big.NewInt(1), int(bits)-1, 1) }
+	for _, row := range []struct {
+		name, alg string
+		key       crypto.PublicKey
+		sound     bool
+	}{
+		{"RSA of 2048 bits", "RS256", &rsa.PublicKey{N: of(2048), E: 65537}, true},
+		{"RSA of 2047 bits", "RS256", &rsa.PublicKey{N: of(2047), E: 65537}, false},
+		{"RSA of 8192 bits", "PS512", &rsa.PublicKey{N: of(8192), E: 3}, true},
+		{"RSA of 8193 bits", "PS512", &rsa.PublicKey{N: of(8193), E: 3}, false},
+		{"an even modulus", "RS256", &rsa.PublicKey{N: new(big.Int).Lsh(n, 1), E: 65537}, false},
+		{"a negative modulus", "RS256", &rsa.PublicKey{N: new(big.Int).Neg(n), E: 65537}, false},
+		{"no modulus", "RS256", &rsa.PublicKey{E: 65537}, false},
+		{"exponent 1", "RS256", &rsa.PublicKey{N: n, E: 1}, false},
+		{"exponent -1", "RS256", &rsa.PublicKey{N: n, E: -1}, false},
+		{"an even exponent", "RS256", &rsa.PublicKey{N: n, E: 65536}, false},
+		{"exponent 2^31-1", "RS256", &rsa.PublicKey{N: n, E: 1<<31 - 1}, true},
+		{"exponent 2^31+1", "RS256", &rsa.PublicKey{N: n, E: 1<<31 + 1}, false},
+		{"RSA for ES256", "ES256", &rsa.PublicKey{N: n, E: 65537}, false},
+		{"RSA for EdDSA", "EdDSA", &rsa.PublicKey{N: n, E: 65537}, false},
+		{"P-256 for ES384", "ES384", ec, false},
+		{"P-256 for RS256", "RS256", ec, false},
+		{"P-256 for EdDSA", "EdDSA", ec, false},
+		{"Ed25519 for ES256", "ES256", ed, false},
+		{"Ed25519 for RS256", "RS256", ed, false},
+		{"a point off the curve", "ES256", &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}, false},
+		{"a symmetric key", "ES256", []byte("0123456789abcdef0123456789abcdef"), false},
+		{"a private key", "ES256", keyFor("ES256").signer, false},
+		{"nothing", "ES256", nil, false},
+	} {
+		if _, err := NewPublicKey("k", row.alg, row.key); (err == nil) != row.sound || !row.sound && !errors.Is(err, ErrKey) {
+			t.Errorf("%s: %v", row.name, err)
+		}
+	}
+}
+
+// RFC 7518 section 3.5: the salt of PSS is as long as the hash.
+func TestPSSWithAnotherSalt(t *testing.T) {
+	private := keyFor("RS256").signer.(*rsa.PrivateKey)
+	public, err := NewPublicKey("k", "PS256", private.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := sha256.Sum256([]byte("x"))
+	for salt, want := range map[int]bool{32: true, 20: false, 1: false} {
+		signature, err := rsa.SignPSS(rand.Reader, private, crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: salt})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if public.verify([]byte("x"), signature) != want {
+			t.Errorf("salt of %d bytes: %v", salt, !want)
+		}
+	}
 }
 
 // RFC 9864 gave Ed25519 a name of its own; both are taken, for one key.

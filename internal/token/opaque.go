@@ -35,7 +35,7 @@ func IsOpaque(text string) bool { return strings.HasPrefix(text, opaquePrefix) }
 // ParseOpaque takes exactly what [Minter.MintOpaque] wrote: one spelling, with its checksum, so
 // that garbage costs no look at the store.
 func ParseOpaque(text string) (Reference, error) {
-	if len(text) != opaqueLength || !IsOpaque(text) || strings.ContainsAny(text, "\r\n") {
+	if len(text) != opaqueLength || !IsOpaque(text) || broken(text) {
 		return Reference{}, fmt.Errorf("%w: not an opaque token", ErrMalformed)
 	}
 	raw, err := strict.DecodeString(text[len(opaquePrefix):])

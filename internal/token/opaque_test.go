@@ -34,6 +34,7 @@ func TestT5_OpaqueTokensHaveOneSpelling(t *testing.T) {
 		"a space behind":      good + " ",
 		"a newline inside":    good[:20] + "\n" + good[20:50],
 		"a newline at length": good[:50] + "\n",
+		"four line breaks":    good[:47] + "\r\n\r\n",
 		"twice":               good + good,
 		"padding":             good[:49] + "==",
 		"all A":               "wt_" + strings.Repeat("A", 48),

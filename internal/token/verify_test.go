@@ -10,6 +10,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -149,6 +150,7 @@ func TestForgedSignatures(t *testing.T) {
 		"63 bytes":         make([]byte, 63),
 		"of another key":   raw(t, other, input),
 		"r and s of 33":    append(rs.R.FillBytes(make([]byte, 33)), rs.S.FillBytes(make([]byte, 33))...),
+		"65 bytes":         slices.Concat(rs.R.FillBytes(make([]byte, 32)), []byte{0}, rs.S.FillBytes(make([]byte, 32))),
 		"r = n, s = n":     append(key.signer.Public().(*ecdsa.PublicKey).Params().N.Bytes(), key.signer.Public().(*ecdsa.PublicKey).Params().N.Bytes()...),
 		"of another token": raw(t, key, input[:len(input)-4]+"AAAA"),
 	} {
