@@ -15,9 +15,9 @@ import (
 // The names that the suite writes under. The contract has no way to list some of the tables.
 var (
 	epoch       = time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
-	keyIDs      = []string{"k1", "k2", "k3"}
+	keyIDs      = []string{"k1", "k2", "k2\x00/é"}
 	secretNames = []string{"pepper", "seed"}
-	useIDs      = []string{"", "a", "b", "bb"}
+	useIDs      = []string{"", "a", "a\x00", "é"}
 )
 
 const numbered = 4 // opaque tokens, counted tokens and people each have so many

@@ -73,6 +73,7 @@ func testRecords(t *testing.T, open Open) {
 		}
 	})
 	t.Run("put replaces and delete takes away", func(t *testing.T) { testReplace(t, fresh(t, open)) })
+	t.Run("the ends of time are kept", func(t *testing.T) { testTimes(t, fresh(t, open)) })
 	t.Run("clients and credential ids don't run together", func(t *testing.T) {
 		s := fresh(t, open)
 		update(t, s, func(tx store.Tx) error {
@@ -141,4 +142,29 @@ func testReplace(t *testing.T, s store.Store) {
 			return true
 		}))
 	})
+}
+
+func testTimes(t *testing.T, s store.Store) {
+	for _, at := range []time.Time{{}, time.Unix(0, 0), time.Unix(-1, 5000), epoch.In(time.FixedZone("", -5*3600)), time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)} {
+		update(t, s, func(tx store.Tx) error {
+			_, err := tx.AppendRevocation(store.Revocation{Kind: "task", At: at, Expires: at})
+			return errors.Join(err, tx.PutKey(store.Key{ID: "k1", Expires: at}), tx.PutOpaque(store.Opaque{Hash: hash(1), Expires: at}))
+		})
+		view(t, s, func(r store.Reader) error {
+			o, err := r.Opaque(hash(1))
+			keys, err2 := r.Keys()
+			m, err3 := r.Meta()
+			for _, got := range []time.Time{o.Expires, keys[0].Expires} {
+				if !got.Equal(at) || got.IsZero() != at.IsZero() {
+					t.Errorf("%s came back as %s", at, got)
+				}
+			}
+			return errors.Join(err, err2, err3, r.Revocations(m.Rev-1, func(rev store.Revocation) bool {
+				if !rev.At.Equal(at) || !rev.Expires.Equal(at) {
+					t.Errorf("%s came back as %s and %s", at, rev.At, rev.Expires)
+				}
+				return true
+			}))
+		})
+	}
 }

@@ -32,13 +32,18 @@ func Run(t *testing.T, open Open, skips ...Skip) {
 		{"expiry", testExpiry},
 		{"model", testModel},
 	}
+	left := slices.Clone(skips)
 	for _, c := range categories {
+		left = slices.DeleteFunc(left, func(s Skip) bool { return s.Category == c.name })
 		t.Run(c.name, func(t *testing.T) {
 			if i := slices.IndexFunc(skips, func(s Skip) bool { return s.Category == c.name }); i >= 0 {
 				t.Skip(skips[i].Reason)
 			}
 			c.run(t, open)
 		})
+	}
+	for _, s := range left {
+		t.Errorf("there is no category %q to leave out", s.Category)
 	}
 }
 

@@ -33,12 +33,3 @@ var writes = map[string]func(store.Tx) error{
 		return err
 	},
 }
-
-// Writes are all the ways to change a store after [Fill], by name: for tests of an engine's failures.
-func Writes() map[string]func(store.Tx) error { return writes }
-
-// Fill writes one record of each kind.
-func Fill(tx store.Tx) error { return everything(tx) }
-
-// State is all that a store holds after Fill and any of the Writes, as text.
-func State(r store.Reader) (string, error) { return state(r) }

@@ -1,0 +1,81 @@
+//go:build !windows
+
+package bolt
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/whittle-sts/whittle/store"
+)
+
+// A limit on the size of files stands for a full disk: the system refuses the write all the same.
+func TestFullDiskIsToldAndPasses(t *testing.T) {
+	folder := t.TempDir()
+	s := filled(t, folder)
+	grow := func(tx store.Tx) error {
+		_, err := tx.AppendEntry(bytes.Repeat([]byte{1}, 1<<20), [32]byte{}, time.Time{})
+		return err
+	}
+	var unlimited syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &unlimited); err != nil {
+		t.Skip("no limit on the size of files:", err)
+	}
+	info, err := os.Stat(filepath.Join(folder, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit := unlimited
+	limit.Cur = uint64(info.Size())
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		t.Skip("no limit on the size of files:", err)
+	}
+	lift := func() {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &unlimited); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := ""
+	for range 100 {
+		before = state(t, s)
+		if err = update(s, grow); err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, store.ErrFull) {
+		lift()
+		t.Fatalf("got %v", err)
+	}
+	after := state(t, s)
+	again := update(s, grow)
+	lift()
+	if after != before {
+		t.Errorf("a commit that found no room left something:\n%s", after)
+	}
+	if !errors.Is(again, store.ErrFull) {
+		t.Errorf("the second time: %v", again)
+	}
+	if err := update(s, grow); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+	goesOn(t, s, folder)
+}
+
+func TestFilesAreTheOwnersOnly(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "state", "whittle")
+	open(t, folder).Close()
+	for path, want := range map[string]os.FileMode{folder: 0o700, filepath.Join(folder, name): 0o600} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Mode().Perm(); got != want {
+			t.Errorf("%s has mode %o", filepath.Base(path), got)
+		}
+	}
+}
