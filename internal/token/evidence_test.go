@@ -44,12 +44,16 @@ func drawnEvidence(t *rapid.T) (Evidence, beside) {
 	return e, b
 }
 
-// drawnReach is audience × scope as often as not, since that has a short form.
+// drawnReach is audience × scope as often as not, since that has a short form, or a little less.
 func drawnReach(t *rapid.T, b beside) []ReachEntry {
 	var reach []ReachEntry
 	if rapid.Bool().Draw(t, "as usable") {
+		less := rapid.IntRange(0, 1).Draw(t, "less")
 		for _, resource := range b.audience {
 			reach = append(reach, ReachEntry{resource, b.scope})
+		}
+		if len(reach) > 0 && len(b.scope) > less {
+			reach[0].Scopes = b.scope[less:]
 		}
 		return reach
 	}
