@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"testing"
@@ -102,7 +103,10 @@ func contents(r store.Reader) (string, error) {
 		add("person by id", p, err)
 	}
 	add("revocations", "end", r.Revocations(0, func(rev store.Revocation) bool { add("revocation", rev, nil); return true }))
-	add("entries", "end", r.Entries(0, func(index uint64, entry []byte) bool { add("entry", fmt.Sprint(index, entry), nil); return true }))
+	add("entries", "end", r.Entries(0, func(index uint64, entry []byte) bool {
+		add("entry", fmt.Sprintf("%d %x", index, sha256.Sum256(entry)), nil)
+		return true
+	}))
 	return out.String(), errors.Join(errs...)
 }
 
