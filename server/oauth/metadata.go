@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -52,14 +51,10 @@ func (w *Wire) describe() metadata {
 	}
 }
 
-func (w *Wire) registerMetadata(mux *http.ServeMux, public func(http.Handler) http.Handler) error {
+func (w *Wire) registerMetadata(mux *http.ServeMux, below string, public func(http.Handler) http.Handler) error {
 	body, err := json.Marshal(w.describe())
 	if err != nil {
 		return fmt.Errorf("metadata document: %w", err)
-	}
-	paths, err := metadataPaths(w.engine.Issuer)
-	if err != nil {
-		return err
 	}
 	digest := sha256.Sum256(body)
 	etag := `"` + base64.RawURLEncoding.EncodeToString(digest[:12]) + `"`
@@ -71,7 +66,7 @@ func (w *Wire) registerMetadata(mux *http.ServeMux, public func(http.Handler) ht
 		}
 		document(rw, body, metadataMaxAge)
 	}))
-	for _, path := range paths {
+	for _, path := range metadataPaths(below) {
 		mux.Handle(path, serve)
 	}
 	return nil
@@ -80,17 +75,12 @@ func (w *Wire) registerMetadata(mux *http.ServeMux, public func(http.Handler) ht
 // metadataPaths is where clients look for the document. RFC 8414 section 3.1 puts the well-known part
 // between host and path of the issuer; OpenID Discovery appends it; some clients try the former
 // with the latter's name.
-func metadataPaths(issuer string) ([]string, error) {
-	u, err := url.Parse(issuer)
-	if err != nil {
-		return nil, fmt.Errorf("issuer: %w", err)
-	}
+func metadataPaths(below string) []string {
 	const oauth, openid = "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"
-	path := strings.TrimSuffix(u.EscapedPath(), "/")
-	if path == "" {
-		return []string{oauth, openid}, nil
+	if below == "" {
+		return []string{oauth, openid}
 	}
-	return []string{oauth + path, openid + path, path + openid}, nil
+	return []string{oauth + below, openid + below, below + openid}
 }
 
 // jwks publishes the keys (RFC 7517 section 5), of which nothing private is in the document.

@@ -2,7 +2,10 @@ package oauth
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -27,13 +30,19 @@ func New(e *engine.Engine, g *guard.Guard) *Wire {
 	return w
 }
 
-// Register puts the endpoints on mux; public wraps those that scripts of other origins may read.
+// Register puts the endpoints on mux, below the issuer's path; public wraps those that scripts of
+// other origins may read.
 func (w *Wire) Register(mux *http.ServeMux, public func(http.Handler) http.Handler) error {
-	mux.Handle(guard.TokenPath, w.endpoint(guard.TokenPath, w.token))
-	mux.Handle(guard.IntrospectPath, w.endpoint(guard.IntrospectPath, w.introspect))
-	mux.Handle(guard.RevokePath, w.endpoint(guard.RevokePath, w.revoke))
-	mux.Handle(jwksPath, public(readOnly(w.jwks)))
-	return w.registerMetadata(mux, public)
+	issuer, err := url.Parse(w.engine.Issuer)
+	if err != nil {
+		return fmt.Errorf("issuer: %w", err)
+	}
+	below := strings.TrimSuffix(issuer.EscapedPath(), "/")
+	mux.Handle(below+guard.TokenPath, w.endpoint(guard.TokenPath, w.token))
+	mux.Handle(below+guard.IntrospectPath, w.endpoint(guard.IntrospectPath, w.introspect))
+	mux.Handle(below+guard.RevokePath, w.endpoint(guard.RevokePath, w.revoke))
+	mux.Handle(below+jwksPath, public(readOnly(w.jwks)))
+	return w.registerMetadata(mux, below, public)
 }
 
 // serve answers one decoded request of an authenticated client; the caller is in the context. A nil

@@ -33,8 +33,8 @@ type Options struct {
 // World is a running server with its surroundings.
 type World struct {
 	*server.Server
-	Issuers map[string]*issuertest.Provider
-	Conn    *grpc.ClientConn // to the native gRPC listener
+	Providers map[string]*issuertest.Provider
+	Conn      *grpc.ClientConn // to the native gRPC listener
 
 	tb      testing.TB
 	now     func() time.Time
@@ -48,7 +48,7 @@ type Client struct{ ID, Secret string }
 // Start starts a world that ends with the test.
 func Start(tb testing.TB, o Options) *World {
 	tb.Helper()
-	w := &World{tb: tb, now: o.Now, Issuers: make(map[string]*issuertest.Provider), secrets: make(map[string]string)}
+	w := &World{tb: tb, now: o.Now, Providers: make(map[string]*issuertest.Provider), secrets: make(map[string]string)}
 	if w.now == nil {
 		w.now = time.Now
 	}
@@ -109,14 +109,14 @@ var placeholder = regexp.MustCompile(`\$\{([a-z0-9-]+)\}`)
 func (w *World) Fill(policy string) string {
 	w.tb.Helper()
 	return placeholder.ReplaceAllStringFunc(policy, func(found string) string {
-		return w.Issuer(found[2 : len(found)-1]).URL
+		return w.Provider(found[2 : len(found)-1]).URL
 	})
 }
 
-// Issuer is the outside issuer of that name, started when it is first asked for.
-func (w *World) Issuer(name string) *issuertest.Provider {
+// Provider is the outside issuer of that name, started when it is first asked for.
+func (w *World) Provider(name string) *issuertest.Provider {
 	w.tb.Helper()
-	if p := w.Issuers[name]; p != nil {
+	if p := w.Providers[name]; p != nil {
 		return p
 	}
 	p, err := issuertest.New(w.now)
@@ -124,14 +124,14 @@ func (w *World) Issuer(name string) *issuertest.Provider {
 		w.tb.Fatal(err)
 	}
 	w.tb.Cleanup(func() { p.Close() })
-	w.Issuers[name] = p
+	w.Providers[name] = p
 	return p
 }
 
 // Token is a token of an outside issuer for Whittle.
 func (w *World) Token(issuer, subject string, claims map[string]any) string {
 	w.tb.Helper()
-	text, err := w.Issuer(issuer).Token(subject, "whittle", claims)
+	text, err := w.Provider(issuer).Token(subject, "whittle", claims)
 	if err != nil {
 		w.tb.Fatal(err)
 	}
