@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json"
 )
 
 func TestIDsHaveOneSpelling(t *testing.T) {
@@ -36,5 +38,20 @@ func TestOutsideIDsDoNotMeet(t *testing.T) {
 	}
 	if OutsideID("corp", "jti", []byte("a")) != OutsideID("corp", "jti", []byte("a")) {
 		t.Error("an outside id isn't the same twice")
+	}
+}
+
+func TestIDsInJSON(t *testing.T) {
+	want := map[string]ID{"id": {0xff, 15: 1}}
+	text, err := json.Marshal(want)
+	if err != nil || string(text) != `{"id":"_wAAAAAAAAAAAAAAAAAAAQ"}` {
+		t.Errorf("%s: %v", text, err)
+	}
+	var got map[string]ID
+	if err := json.Unmarshal(text, &got); err != nil || got["id"] != want["id"] {
+		t.Errorf("%v: %v", got, err)
+	}
+	if err := json.Unmarshal([]byte(`{"id":"_wAAAAAAAAAAAAAAAAAAAR"}`), &got); err == nil {
+		t.Error("an id with stray bits was read")
 	}
 }
