@@ -29,6 +29,7 @@ type Engine struct {
 	Config
 	minter   *token.Minter
 	verifier *token.Verifier
+	memo     memo
 }
 
 // New makes an Engine.

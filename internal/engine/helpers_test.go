@@ -247,9 +247,9 @@ func (w *world) look(client string, text token.Secret) Introspection {
 // claims is what a token of ours says, good or not.
 func (w *world) claims(text token.Secret) (*token.Claims, string) {
 	w.t.Helper()
-	claims, key, err := w.verifyOwn(context.Background(), w.Image.View(), text)
+	v, err := w.verifyOwn(context.Background(), w.Image.View(), text)
 	w.check(err)
-	return claims, key
+	return v.Claims, v.key
 }
 
 // refusal is the error of an exchange that must be refused, with its code.

@@ -76,7 +76,7 @@ func (e *Engine) look(caller clientauth.Caller) look {
 
 // at looks at one token. Whoever isn't meant to know gets the answer of a token that never was.
 func (l look) at(ctx context.Context, text token.Secret) (Introspection, *token.Claims, error) {
-	claims, key, err := l.engine.verifyOwn(ctx, l.view, text)
+	v, err := l.engine.verifyOwn(ctx, l.view, text)
 	if e, fault := errors.AsType[*Error](err); fault {
 		return Introspection{}, nil, e
 	}
@@ -84,14 +84,14 @@ func (l look) at(ctx context.Context, text token.Secret) (Introspection, *token.
 		return Introspection{}, nil, nil
 	}
 	now := l.engine.Clock.Now()
-	if l.engine.alive(claims, key, now) != nil {
+	if l.engine.alive(v, now) != nil {
 		return Introspection{}, nil, nil
 	}
-	audience, usable := l.narrowed(claims, usableNow(l.view.Policy, claims, now))
+	audience, usable := l.narrowed(v.Claims, usableNow(l.view.Policy, v.Claims, now))
 	if len(audience) == 0 || usable.IsEmpty() {
 		return Introspection{}, nil, nil
 	}
-	return l.active(claims, audience, usable), claims, nil
+	return l.active(v.Claims, audience, usable), v.Claims, nil
 }
 
 // narrowed is the part of a token that is usable now and is the caller's business: those of its

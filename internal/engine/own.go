@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -16,17 +17,36 @@ import (
 // errUnknownToken is an opaque token that isn't in the store: never issued, or ended and dropped.
 var errUnknownToken = errors.New("no such opaque token")
 
-// verifyOwn verifies a token of ours, JWT or opaque, and says which key it was verified with (none
-// for an opaque one). It says nothing of whether the token is still good: see alive.
-func (e *Engine) verifyOwn(ctx context.Context, view *live.View, text token.Secret) (*token.Claims, string, error) {
-	if !token.IsOpaque(text.Reveal()) {
-		return e.verifier.VerifyJWT(view.Keys, text.Reveal())
+// verifyOwn verifies a token of ours, JWT or opaque. It says nothing of whether the token is still good:
+// see alive.
+func (e *Engine) verifyOwn(ctx context.Context, view *live.View, text token.Secret) (*verified, error) {
+	digest := sha256.Sum256([]byte(text.Reveal()))
+	if v, ok := e.memo.get(digest, view.Keys); ok {
+		return v, nil
 	}
+	v := &verified{keys: view.Keys}
+	var err error
+	if token.IsOpaque(text.Reveal()) {
+		v.Claims, err = e.openOpaque(ctx, text)
+	} else {
+		v.Claims, v.key, err = e.verifier.VerifyJWT(view.Keys, text.Reveal())
+	}
+	if err != nil {
+		return nil, err
+	}
+	v.trace = live.TraceOf(v.Claims)
+	if v.key != "" {
+		v.trace = v.trace.Also(live.OfKey(v.key))
+	}
+	e.memo.put(digest, v)
+	return v, nil
+}
+
+func (e *Engine) openOpaque(ctx context.Context, text token.Secret) (claims *token.Claims, err error) {
 	ref, err := token.ParseOpaque(text.Reveal())
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	var claims *token.Claims
 	err = e.Store.View(ctx, func(r store.Reader) error {
 		row, err := r.Opaque(ref.Hash())
 		if errors.Is(err, store.ErrNotFound) {
@@ -38,7 +58,7 @@ func (e *Engine) verifyOwn(ctx context.Context, view *live.View, text token.Secr
 		claims, err = ref.Open(e.Issuer, row.Claims)
 		return err
 	})
-	return claims, "", err
+	return claims, err
 }
 
 // ownFailed is the caller's answer to verifyOwn's error.
@@ -51,15 +71,11 @@ func ownFailed(which string, err error) error {
 
 // alive says why a verified token of ours is no longer good by itself: nil, or it ended, or it or
 // anything that it descends from was revoked. It is asked anew each time, never remembered.
-func (e *Engine) alive(claims *token.Claims, key string, now time.Time) error {
-	if !claims.LiveAt(now) {
-		return fmt.Errorf("ended at %s", claims.Expires.Format(time.RFC3339))
+func (e *Engine) alive(v *verified, now time.Time) error {
+	if !v.LiveAt(now) {
+		return fmt.Errorf("ended at %s", v.Expires.Format(time.RFC3339))
 	}
-	trace := live.TraceOf(claims)
-	if key != "" {
-		trace = trace.Also(live.OfKey(key))
-	}
-	if s, dead := e.Image.Revocations.Killed(trace); dead {
+	if s, dead := e.Image.Revocations.Killed(v.trace); dead {
 		return fmt.Errorf("revoked: %s", s)
 	}
 	return nil

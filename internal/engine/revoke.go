@@ -26,20 +26,20 @@ func (e *Engine) RevokeToken(ctx context.Context, caller clientauth.Caller, text
 	if text.Reveal() == "" {
 		return Refuse(InvalidRequest, "shape", "token is missing")
 	}
-	claims, _, err := e.verifyOwn(ctx, e.Image.View(), text)
+	v, err := e.verifyOwn(ctx, e.Image.View(), text)
 	if fault, ok := errors.AsType[*Error](err); ok {
 		return fault
 	}
 	if err != nil {
 		return e.revokeOutside(ctx, caller, text)
 	}
-	if !mayRevoke(caller, claims) {
+	if !mayRevoke(caller, v.Claims) {
 		return e.refuse(caller, audit.KindRevocation, Refuse(UnauthorizedClient, "not_owner", "the token was not issued to this client"))
 	}
-	if !claims.LiveAt(e.Clock.Now()) {
+	if !v.LiveAt(e.Clock.Now()) {
 		return nil
 	}
-	_, err = e.revoke(ctx, caller, RevokeRequest{Selector: live.OfToken(claims.ID)}, claims.Expires)
+	_, err = e.revoke(ctx, caller, RevokeRequest{Selector: live.OfToken(v.ID)}, v.Expires)
 	return err
 }
 

@@ -41,16 +41,17 @@ func (x *exchange) verifySubject(ctx context.Context) error {
 }
 
 func (x *exchange) verifyOwnSubject(ctx context.Context) error {
-	claims, key, err := x.engine.verifyOwn(ctx, x.view, x.request.SubjectToken)
+	v, err := x.engine.verifyOwn(ctx, x.view, x.request.SubjectToken)
 	if err != nil {
 		return ownFailed("subject_token", err)
 	}
+	claims := v.Claims
 	// What the token is goes on the record whether or not it is still good.
 	x.subject = subject{
-		principal: claims.Evidence.Root, id: claims.ID, own: claims, key: key,
+		principal: claims.Evidence.Root, id: claims.ID, own: claims, key: v.key,
 		chain: claims.Actor, issued: claims.IssuedAt, expires: claims.Expires,
 	}
-	if err := x.engine.alive(claims, key, x.now); err != nil {
+	if err := x.engine.alive(v, x.now); err != nil {
 		return notAcceptable("subject_token", "not_alive", err)
 	}
 	if x.subject.uses, err = x.engine.usesLeft(ctx, claims); err != nil {
@@ -92,19 +93,19 @@ func (x *exchange) verifyActor(ctx context.Context) error {
 }
 
 func (x *exchange) verifyOwnActor(ctx context.Context) error {
-	claims, key, err := x.engine.verifyOwn(ctx, x.view, x.request.ActorToken)
+	v, err := x.engine.verifyOwn(ctx, x.view, x.request.ActorToken)
 	if err != nil {
 		return ownFailed("actor_token", err)
 	}
-	if err := x.engine.alive(claims, key, x.now); err != nil {
+	if err := x.engine.alive(v, x.now); err != nil {
 		return notAcceptable("actor_token", "not_alive", err)
 	}
-	if claims.ClientID != x.caller.ID {
+	if v.ClientID != x.caller.ID {
 		return notAcceptable("actor_token", "not_wielded", nil)
 	}
 	x.actor = &actor{
-		id: claims.ID, who: claims.Subject, key: key, expires: claims.Expires,
-		lineage: append(slices.Clone(claims.Lineage), claims.ID),
+		id: v.ID, who: v.Subject, key: v.key, expires: v.Expires,
+		lineage: append(slices.Clone(v.Lineage), v.ID),
 	}
 	return nil
 }

@@ -1,0 +1,46 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"testing"
+
+	"github.com/whittle-sts/whittle/internal/token"
+)
+
+func digestOf(n int) [sha256.Size]byte {
+	return sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(n)))
+}
+
+func TestTheMemoIsBoundedAndKeepsWhatIsUsed(t *testing.T) {
+	t.Parallel()
+	var m memo
+	keys := &token.Keyring{}
+	kept := &verified{keys: keys}
+	m.put(digestOf(0), kept)
+	for n := 1; n <= 20*memoShards*memoSize; n++ {
+		m.put(digestOf(n), &verified{keys: keys})
+		if v, ok := m.get(digestOf(0), keys); !ok || v != kept {
+			t.Fatalf("a token that is used all the time was forgotten after %d others", n)
+		}
+	}
+	held := 0
+	for i := range m.shards {
+		held += len(m.shards[i].young) + len(m.shards[i].aged)
+	}
+	if held > 2*memoShards*memoSize {
+		t.Errorf("%d tokens are held", held)
+	}
+	if _, ok := m.get(digestOf(1), keys); ok {
+		t.Error("a token that nobody asked about for long is still held")
+	}
+}
+
+func TestTheMemoHoldsForItsKeysOnly(t *testing.T) {
+	t.Parallel()
+	var m memo
+	m.put(digestOf(0), &verified{keys: &token.Keyring{}})
+	if _, ok := m.get(digestOf(0), &token.Keyring{}); ok {
+		t.Error("what was verified under other keys was taken as verified")
+	}
+}
