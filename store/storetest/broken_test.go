@@ -55,6 +55,16 @@ func (r racing) Update(ctx context.Context, fns ...func(store.Tx) error) ([]erro
 	return outcomes, err
 }
 
+// patient looks at the context only before it waits for its turn.
+type patient struct{ *memory }
+
+func (p patient) Update(ctx context.Context, fns ...func(store.Tx) error) ([]error, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return p.memory.Update(context.WithoutCancel(ctx), fns...)
+}
+
 type aliasing struct{ *memoryTx }
 
 func (t aliasing) PutSecret(name string, value []byte) error {
@@ -110,6 +120,7 @@ var defects = []struct {
 	open           func(*memory) store.Store
 }{
 	{"keeps the caller's bytes", "records", withTx(func(t *memoryTx) store.Tx { return aliasing{t} })},
+	{"forgets the context while it waits", "transactions", func(m *memory) store.Store { return patient{m} }},
 	{"keeps what was undone", "transactions", withCommit(func(m *memory, _, last *contents, err error) {
 		if err != nil {
 			m.now = last

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/whittle-sts/whittle/store"
 )
@@ -87,6 +88,12 @@ func testTransactions(t *testing.T, open Open) {
 	})
 	t.Run("a panic undoes all and goes on", func(t *testing.T) { testPanic(t, fresh(t, open)) })
 	t.Run("a context that ended runs nothing", func(t *testing.T) { testEnded(t, fresh(t, open)) })
+	t.Run("a context that ends while its update waits runs nothing", func(t *testing.T) {
+		s := fresh(t, open)
+		for range 20 { // a turn that comes when the context has ended must not be taken by chance
+			testWaiting(t, s)
+		}
+	})
 	t.Run("a closed store refuses", func(t *testing.T) {
 		s := open(t, t.TempDir())
 		if err := s.Close(); err != nil {
@@ -151,5 +158,25 @@ func testEnded(t *testing.T, s store.Store) {
 	})
 	if err != nil || secretOf(t, s, "seed") != "one" {
 		t.Errorf("cancelled in the middle: %v", err)
+	}
+}
+
+// testWaiting ends the context of an Update that waits for its turn.
+func testWaiting(t *testing.T, s store.Store) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ran, done := false, make(chan error)
+	update(t, s, func(store.Tx) error {
+		go func() {
+			_, err := s.Update(ctx, func(store.Tx) error { ran = true; return nil })
+			done <- err
+		}()
+		time.Sleep(time.Millisecond) // lets it begin to wait; the test holds if it doesn't
+		cancel()
+		return nil
+	})
+	if err := <-done; !errors.Is(err, context.Canceled) || ran {
+		t.Errorf("got %v; the function ran: %t", err, ran)
 	}
 }
