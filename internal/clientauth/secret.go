@@ -13,7 +13,7 @@ import (
 
 // KindSecret is the kind of a credential whose verifier is the SHA-256 of a secret. The secret is
 // 256 random bits of ours, so a password hash would cost every request much and gain nothing.
-const KindSecret = "secret-sha256"
+const KindSecret = live.SecretCredential
 
 const secretPrefix = "ws_" // lets scanners of leaked secrets find it
 

@@ -19,7 +19,11 @@ type View struct {
 	Credentials map[string][]Credential // by client
 }
 
-// Credential is how a client may prove who it is.
+// SecretCredential is the kind of a stored credential whose verifier is the SHA-256 of a secret. One of
+// another kind is never read as a secret.
+const SecretCredential = "secret-sha256"
+
+// Credential is how a client may prove who it is: a secret, so far.
 type Credential struct {
 	ID       string
 	Verifier [32]byte
@@ -143,8 +147,8 @@ func loadCredentials(r store.Reader) (map[string][]Credential, error) {
 	}
 	out := make(map[string][]Credential)
 	for _, c := range records {
-		if len(c.Verifier) != 32 {
-			return nil, fmt.Errorf("credential %s of client %s: verifier of %d bytes", c.ID, c.Client, len(c.Verifier))
+		if c.Kind != SecretCredential || len(c.Verifier) != 32 {
+			return nil, fmt.Errorf("credential %s of client %s: %q with a verifier of %d bytes is of no known kind", c.ID, c.Client, c.Kind, len(c.Verifier))
 		}
 		out[c.Client] = append(out[c.Client], Credential{
 			ID: c.ID, Verifier: [32]byte(c.Verifier), Created: c.Created, Expires: c.Expires, Disabled: c.Disabled,

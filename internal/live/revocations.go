@@ -31,7 +31,7 @@ type mark struct {
 	seq     uint64 // kills tokens whose sequence is below it
 	at      int64  // Unix seconds; kills outside tokens issued up to then
 	expires int64  // Unix seconds when it may be forgotten; 0: never
-	block   bool   // kills new tokens too
+	block   uint64 // number of the newest block, which kills new tokens too; 0: none
 }
 
 func newRevocations() *Revocations {
@@ -52,12 +52,19 @@ func (r *Revocations) Len() int { return int(r.live.Load()) }
 // Announce makes a revocation act before it is durable. It stays even if the commit fails: taking
 // power away never waits, and the caller is told to ask again.
 func (r *Revocations) Announce(s Selector, block bool, at time.Time) {
-	r.put(s, mark{seq: pending, at: at.Unix(), block: block})
+	m := mark{seq: pending, at: at.Unix()}
+	if block {
+		m.block = pending
+	}
+	r.put(s, m)
 }
 
 // Apply puts a durable revocation in place of its announcement.
 func (r *Revocations) Apply(rev store.Revocation) {
-	m := mark{seq: rev.Seq, at: rev.At.Unix(), block: rev.Block}
+	m := mark{seq: rev.Seq, at: rev.At.Unix()}
+	if rev.Block {
+		m.block = rev.Seq
+	}
 	if !rev.Expires.IsZero() {
 		m.expires = rev.Expires.Unix()
 	}
@@ -75,14 +82,16 @@ func (r *Revocations) reach(seq uint64) {
 	}
 }
 
-// Lift is Apply for the revocation that takes a block's place: it ends the block and revives nothing.
+// Lift is Apply for the revocation that takes the place of the blocks numbered below it: it ends them
+// and revives nothing. A block that was numbered above it stays, whichever of the two comes first.
 func (r *Revocations) Lift(rev store.Revocation) {
 	d := Selector{Kind(rev.Kind), rev.Selector}.digest()
 	shard := &r.shard[d[0]%shards]
 	shard.Lock()
-	m := shard.byDigest[d]
-	m.block = false
-	shard.byDigest[d] = m
+	if m, known := shard.byDigest[d]; known && (m.block < rev.Seq || m.block == pending) {
+		m.block = 0
+		shard.byDigest[d] = m
+	}
 	shard.Unlock()
 	r.Apply(rev)
 }
@@ -109,12 +118,22 @@ func (m mark) merge(n mark) mark {
 		out.seq = max(m.seq, n.seq)
 	}
 	out.at = max(m.at, n.at)
-	out.block = m.block || n.block
+	out.block = max(m.block, n.block)
+	if m.block == pending && n.block != 0 {
+		out.block = n.block
+	}
 	out.expires = max(m.expires, n.expires)
-	if out.block || n.seq == pending {
+	if out.block != 0 || n.seq == pending {
 		out.expires = 0
 	}
 	return out
+}
+
+// Durable says whether a revocation by the selector itself is on the disk, so that there is nothing
+// left to do for whoever asks for it again.
+func (r *Revocations) Durable(s Selector) bool {
+	m, known := r.get(s.digest())
+	return known && m.seq != pending
 }
 
 func (r *Revocations) get(d digest) (mark, bool) {

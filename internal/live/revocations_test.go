@@ -118,6 +118,57 @@ func TestLiftingABlockRevivesNothing(t *testing.T) {
 	}
 }
 
+// The callers of two revocations may come back in another order than that of their commits.
+func TestALaterBlockSurvivesAnEarlierLift(t *testing.T) {
+	t.Parallel()
+	agent := OfClient("agent")
+	for name, steps := range map[string][]func(*Revocations){
+		"announced before the lift": {
+			func(r *Revocations) { r.Announce(agent, true, noon) },
+			func(r *Revocations) { r.Lift(durable(agent, 8, false)) },
+			func(r *Revocations) { r.Apply(durable(agent, 9, true)) },
+		},
+		"applied before the lift": {
+			func(r *Revocations) { r.Announce(agent, true, noon) },
+			func(r *Revocations) { r.Apply(durable(agent, 9, true)) },
+			func(r *Revocations) { r.Lift(durable(agent, 8, false)) },
+		},
+	} {
+		r := newRevocations()
+		r.Apply(durable(agent, 6, true))
+		for _, step := range steps {
+			step(r)
+		}
+		if _, blocked := r.Blocked(agent); !blocked {
+			t.Errorf("%s: an earlier unblocking ended a later block", name)
+		}
+		r.Lift(durable(agent, 10, false))
+		if _, blocked := r.Blocked(agent); blocked {
+			t.Errorf("%s: still blocked after it was lifted", name)
+		}
+	}
+}
+
+func TestOnlyWhatIsOnTheDiskIsDurable(t *testing.T) {
+	t.Parallel()
+	r, one := newRevocations(), OfToken(id(1))
+	if r.Durable(one) {
+		t.Error("durable before it was asked for")
+	}
+	r.Announce(one, false, noon)
+	if r.Durable(one) {
+		t.Error("durable when only announced")
+	}
+	r.Apply(durable(one, 1, false))
+	if !r.Durable(one) {
+		t.Error("not durable after its commit")
+	}
+	r.Announce(one, false, noon)
+	if r.Durable(one) {
+		t.Error("durable though a newer one is on its way")
+	}
+}
+
 func TestAnOutsideTokenDiesByItsAge(t *testing.T) {
 	t.Parallel()
 	ana := OfSubject(principal.ID{Issuer: "corp", Subject: "ana"})

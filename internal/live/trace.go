@@ -98,7 +98,7 @@ func (r *Revocations) Blocked(selectors ...Selector) (Selector, bool) {
 		return Selector{}, false
 	}
 	for _, s := range selectors {
-		if m, ok := r.get(s.digest()); ok && m.block {
+		if m, ok := r.get(s.digest()); ok && m.block != 0 {
 			return s, true
 		}
 	}
@@ -107,7 +107,7 @@ func (r *Revocations) Blocked(selectors ...Selector) (Selector, bool) {
 
 func (m mark) kills(t Trace, kind Kind) bool {
 	switch {
-	case m.block, kind == Token:
+	case m.block != 0, kind == Token:
 		return true
 	case t.issued != 0:
 		return t.issued <= m.at+int64(Skew/time.Second)
