@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"context"
+	"sync"
 	"testing"
 
 	"github.com/whittle-sts/whittle/store"
@@ -21,3 +23,28 @@ func inMemory() Open {
 }
 
 func TestModel(t *testing.T) { Run(t, inMemory()) }
+
+// excluding lets views and updates wait for each other, as the contract allows.
+type excluding struct {
+	*memory
+	turn *sync.RWMutex
+}
+
+func (e excluding) View(ctx context.Context, fn func(store.Reader) error) error {
+	e.turn.RLock()
+	defer e.turn.RUnlock()
+	return e.memory.View(ctx, fn)
+}
+
+func (e excluding) Update(ctx context.Context, fns ...func(store.Tx) error) ([]error, error) {
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	return e.memory.Update(ctx, fns...)
+}
+
+func TestViewsAndUpdatesMayExcludeEachOther(t *testing.T) {
+	remembered := inMemory()
+	Run(t, func(t testing.TB, folder string) store.Store {
+		return excluding{remembered(t, folder).(*memory), new(sync.RWMutex)}
+	})
+}
