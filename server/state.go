@@ -38,7 +38,7 @@ func (s *Server) openStore(ctx context.Context) error {
 	}
 	kept, err := anchored.Open(ctx, anchored.Config{
 		Store: sealed.New(db, s.kek), Path: filepath.Join(filepath.Dir(s.config.KEKFile), "anchor"),
-		Now: s.config.Now, Random: s.config.Random,
+		Random: s.config.Random,
 	})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -30,41 +31,41 @@ func anchorOf(m store.Meta) anchor {
 	}
 }
 
-// load reads the anchor; there is none where ok is false.
-func load(path string) (a anchor, ok bool, err error) {
+// load reads the anchor; there is none where found is false.
+func load(path string) (a anchor, found bool, err error) {
 	text, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return anchor{}, false, nil
 	}
 	if err != nil {
 		return anchor{}, false, fmt.Errorf("anchor: %w", err)
 	}
 	if err := json.Unmarshal(text, &a, json.RejectUnknownMembers(true)); err != nil || a.Format != format {
-		return anchor{}, false, fmt.Errorf("anchor %s is not one that this version can read; restore it from a backup", path)
+		return anchor{}, false, fmt.Errorf("%w: anchor %s is not one that this version can read; put a backup in its place", store.ErrCorrupt, path)
 	}
 	return a, true, nil
 }
 
-// save replaces the anchor durably, as a whole or not at all.
+// save replaces the anchor durably, and as a whole or not at all: whoever reads it while or after the
+// machine stops finds the one before or this one. What is left of an attempt is written over by the next.
 func save(path string, a anchor) error {
 	text, err := json.Marshal(a)
 	if err != nil {
-		return err
+		return fmt.Errorf("anchor: %w", err)
 	}
-	temp, err := os.CreateTemp(filepath.Dir(path), ".anchor-*") // 0600
+	next := path + ".new"
+	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("anchor: %w", err)
 	}
-	defer func() { _ = os.Remove(temp.Name()) }() // gone if all went well
-	_, err = temp.Write(append(text, '\n'))
-	err = errors.Join(err, temp.Sync(), temp.Close())
-	if err == nil {
-		err = os.Rename(temp.Name(), path)
+	_, err = f.Write(append(text, '\n'))
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("anchor: %w", err)
 	}
-	if err == nil {
-		err = syncFolder(filepath.Dir(path))
+	if err := os.Rename(next, path); err != nil {
+		return fmt.Errorf("anchor: %w", err)
 	}
-	if err != nil {
+	if err := syncFolder(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("anchor: %w", err)
 	}
 	return nil

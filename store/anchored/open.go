@@ -1,0 +1,109 @@
+package anchored
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/whittle-sts/whittle/store"
+)
+
+// Why a database is not served.
+var (
+	ErrRolledBack = errors.New("the database is not the one that the anchor was written for, or an older copy of it")
+	ErrNoAnchor   = errors.New("the database is in use but has no anchor")
+)
+
+// Config is what [Open] works with. All of it is needed.
+type Config struct {
+	Store  store.Store
+	Path   string    // of the anchor, beside the key-encryption key and so apart from the database
+	Random io.Reader // cryptographic; names the generation of a new database
+}
+
+// Open holds the database against its anchor. A new database gets its generation and its anchor. After
+// an error, which may match [ErrRolledBack] or [ErrNoAnchor], the store is still the caller's to close.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	s := &Store{inner: c.Store, path: c.Path}
+	meta, err := s.meta(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a, found, err := load(c.Path)
+	if err != nil {
+		return nil, err
+	}
+	isNew := meta.Size == 0 && meta.Rev == 0 && meta.Policy == 0
+	switch {
+	case found:
+		err = s.check(ctx, meta, a)
+	case isNew:
+		err = s.begin(ctx, meta, c.Random)
+	default:
+		err = fmt.Errorf("%w: there is no %s; without it an old copy can't be told from the newest: put the anchor back",
+			ErrNoAnchor, c.Path)
+	}
+	if err == nil {
+		err = s.anchor(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// begin names the generation, unless an earlier start came as far as that and no further.
+func (s *Store) begin(ctx context.Context, m store.Meta, random io.Reader) error {
+	if m.Generation != [16]byte{} {
+		return nil
+	}
+	var generation [16]byte
+	if _, err := io.ReadFull(random, generation[:]); err != nil {
+		return fmt.Errorf("name a generation: %w", err)
+	}
+	outcomes, err := s.inner.Update(ctx, func(tx store.Tx) error { return tx.SetGeneration(generation) })
+	return errors.Join(append(outcomes, err)...)
+}
+
+// check compares: the database must have come at least as far as the anchor, by the same way.
+func (s *Store) check(ctx context.Context, m store.Meta, a anchor) error {
+	now := anchorOf(m)
+	switch {
+	case m.Generation == [16]byte{}:
+		return s.rolledBack("it is empty")
+	case now.Generation != a.Generation:
+		return s.rolledBack("it is of generation %s, the anchor of %s", now.Generation, a.Generation)
+	case m.Size < a.Size || m.Rev < a.Rev:
+		return s.rolledBack("it has %d entries and revocation %d, the anchor %d and %d; to serve it would bring revoked tokens back to life",
+			m.Size, m.Rev, a.Size, a.Rev)
+	case a.Size == 0:
+		return nil
+	}
+	head, err := s.leaf(ctx, a.Size-1)
+	if err != nil {
+		return err
+	}
+	if head != a.Head {
+		return s.rolledBack("its entry %d is not the one that the anchor knows", a.Size-1)
+	}
+	return nil
+}
+
+func (s *Store) rolledBack(format string, values ...any) error {
+	return fmt.Errorf("%w: %s (anchor %s); put the newest copy of the database in its place", ErrRolledBack, fmt.Sprintf(format, values...), s.path)
+}
+
+// leaf is the leaf hash of an entry (RFC 6962 section 2.1), as an anchor writes it.
+func (s *Store) leaf(ctx context.Context, index uint64) (hash string, err error) {
+	err = s.inner.View(ctx, func(r store.Reader) error {
+		return r.Entries(index, func(_ uint64, entry []byte) bool {
+			sum := sha256.Sum256(append([]byte{0}, entry...))
+			hash = hex.EncodeToString(sum[:])
+			return false
+		})
+	})
+	return hash, err
+}
