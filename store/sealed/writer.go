@@ -1,0 +1,34 @@
+package sealed
+
+import "github.com/whittle-sts/whittle/store"
+
+type writer struct {
+	store.Tx
+	reader reader // on the same transaction
+}
+
+func (w writer) Keys() ([]store.Key, error)                   { return w.reader.Keys() }
+func (w writer) Secret(name string) ([]byte, error)           { return w.reader.Secret(name) }
+func (w writer) Person(lookup [32]byte) (store.Person, error) { return w.reader.Person(lookup) }
+func (w writer) PersonByID(id [16]byte) (store.Person, error) { return w.reader.PersonByID(id) }
+
+func (w writer) PutKey(k store.Key) error {
+	if err := key(&k, w.reader.seal); err != nil {
+		return err
+	}
+	return w.Tx.PutKey(k)
+}
+
+func (w writer) PutSecret(name string, value []byte) error {
+	if err := w.reader.seal(&value, secret(name)); err != nil {
+		return err
+	}
+	return w.Tx.PutSecret(name, value)
+}
+
+func (w writer) PutPerson(p store.Person) error {
+	if err := w.reader.seal(&p.Key, person(&p)); err != nil {
+		return err
+	}
+	return w.Tx.PutPerson(p)
+}
