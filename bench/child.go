@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/rpc"
+	"os"
+	"os/exec"
+	"runtime/metrics"
+	"runtime/pprof"
+	"syscall"
+	"time"
+)
+
+// A server runs in a process of its own, so that its CPU can be told from the load generator's. The
+// parent speaks with it over its standard input and output; when that ends, so does the child.
+
+// Setup says what a child is to serve.
+type Setup struct {
+	Kind    string // whittle or floors
+	Folder  string // Whittle's state
+	Answers Answers
+}
+
+// Ready says where a child serves, and who may ask.
+type Ready struct{ GRPC, HTTP, Client, Secret string }
+
+// Usage is what a process used up to a moment.
+type Usage struct {
+	At      time.Time
+	CPU     time.Duration // user and system
+	Objects uint64        // allocated on the heap
+	MaxRSS  int64         // bytes
+}
+
+// Control is what the parent may ask of a child.
+type Control struct {
+	ctx     context.Context
+	profile *os.File
+}
+
+// Start starts the server.
+func (c *Control) Start(s Setup, r *Ready) (err error) {
+	if s.Kind == "whittle" {
+		*r, err = serveWhittle(c.ctx, s.Folder)
+	} else {
+		*r, err = serveFloors(s.Answers)
+	}
+	return err
+}
+
+// Usage reads the child's own counters.
+func (c *Control) Usage(_ struct{}, u *Usage) (err error) {
+	*u, err = usage()
+	return err
+}
+
+// Profile writes a CPU profile to the file until it is asked again with no name.
+func (c *Control) Profile(name string, _ *struct{}) (err error) {
+	if name == "" {
+		pprof.StopCPUProfile()
+		return c.profile.Close()
+	}
+	if c.profile, err = os.Create(name); err != nil {
+		return err
+	}
+	return pprof.StartCPUProfile(c.profile)
+}
+
+func usage() (Usage, error) {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}}
+	metrics.Read(sample)
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		return Usage{}, err
+	}
+	return Usage{
+		At: time.Now(), CPU: time.Duration(r.Utime.Nano() + r.Stime.Nano()),
+		Objects: sample[0].Value.Uint64(), MaxRSS: int64(r.Maxrss) << 10, // Linux counts in KiB
+	}, nil
+}
+
+// pipes is standard input and output as one connection.
+type pipes struct {
+	io.ReadCloser
+	io.WriteCloser
+}
+
+func (p pipes) Close() error { return errors.Join(p.ReadCloser.Close(), p.WriteCloser.Close()) }
+
+// beChild serves until the parent hangs up.
+func beChild() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	server := rpc.NewServer()
+	if err := server.Register(&Control{ctx: ctx}); err != nil {
+		return err
+	}
+	server.ServeConn(pipes{os.Stdin, os.Stdout})
+	return nil
+}
+
+// child is a server process as its parent sees it.
+type child struct {
+	Ready
+	name    string
+	control *rpc.Client
+	process *exec.Cmd
+}
+
+func startChild(s Setup) (*child, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self, childArgument)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	c := &child{name: s.Kind, control: rpc.NewClient(pipes{out, in}), process: cmd}
+	if err := c.control.Call("Control.Start", s, &c.Ready); err != nil {
+		return nil, errors.Join(err, c.stop())
+	}
+	return c, nil
+}
+
+func (c *child) usage() (u Usage, err error) {
+	err = c.control.Call("Control.Usage", struct{}{}, &u)
+	return u, err
+}
+
+func (c *child) profile(name string) error {
+	return c.control.Call("Control.Profile", name, &struct{}{})
+}
+
+func (c *child) stop() error { return errors.Join(c.control.Close(), c.process.Wait()) }

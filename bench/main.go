@@ -1,0 +1,203 @@
+// Bench measures what a request costs here: server CPU, in one run with an echo of the same messages
+// and with the bare crypto. See README.md.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+const childArgument = "be-a-server"
+
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == childArgument {
+		exitOn(beChild())
+		return
+	}
+	quick := flag.Bool("quick", false, "windows of 1.5 s: all of it in under 2 minutes")
+	only := flag.String("only", "", "run only rows whose name matches this expression, and the floors; writes no results")
+	profiles := flag.String("profile", "", "write a CPU profile of the server for each row into this folder")
+	flag.Parse()
+	b := bench{warm: 2 * time.Second, window: 10 * time.Second, profiles: *profiles, partly: *only != ""}
+	if *quick {
+		b.warm, b.window = 400*time.Millisecond, 1500*time.Millisecond
+	}
+	pattern, err := regexp.Compile(*only)
+	exitOn(err)
+	b.only = pattern
+	exitOn(b.run(context.Background()))
+}
+
+func exitOn(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// bench is one run.
+type bench struct {
+	warm, window time.Duration
+	only         *regexp.Regexp
+	partly       bool
+	profiles     string
+
+	world   *world
+	whittle *child
+	floors  *child
+	results Results
+}
+
+func (b *bench) run(ctx context.Context) (err error) {
+	began := time.Now()
+	folder, err := os.MkdirTemp("", "whittle-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	b.results.Machine = thisMachine()
+	if b.results.Crypto, err = measureCrypto(); err != nil {
+		return err
+	}
+	if b.whittle, err = startChild(Setup{Kind: "whittle", Folder: folder}); err != nil {
+		return err
+	}
+	defer b.whittle.stop()
+	if b.world, err = newWorld(ctx, b.whittle); err != nil {
+		return err
+	}
+	rows, err := plan(ctx, b.world)
+	if err != nil {
+		return err
+	}
+	answers, err := b.answers(rows)
+	if err != nil {
+		return err
+	}
+	if b.floors, err = startChild(Setup{Kind: "floors", Answers: answers}); err != nil {
+		return err
+	}
+	defer b.floors.stop()
+	for _, inFlight := range []int{32, 256} {
+		if err := b.measureAll(rows, inFlight); err != nil {
+			return err
+		}
+	}
+	b.results.Took = time.Since(began).Round(time.Second).String()
+	return b.results.report(os.Stdout, b.partly)
+}
+
+// answers asks Whittle once for each answer that the floors give.
+func (b *bench) answers(rows []row) (a Answers, err error) {
+	for _, r := range rows {
+		var into *[]byte
+		switch r.name {
+		case introspectGRPC:
+			into = &a.Introspect
+		case introspectBatch:
+			into = &a.Batch
+		case introspectOAuth:
+			into = &a.OAuth
+		case exchangeSeen:
+			into = &a.Exchange
+		default:
+			continue
+		}
+		if *into, err = b.once(&r); err != nil {
+			return a, fmt.Errorf("%s: %w", r.name, err)
+		}
+	}
+	return a, nil
+}
+
+func (b *bench) once(r *row) ([]byte, error) {
+	l, err := b.load(b.whittle, r, 1)
+	if err != nil {
+		return nil, err
+	}
+	defer l.wire.Close()
+	s, err := l.wire.open(0)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	return s.send(l.requests[0])
+}
+
+func (b *bench) measureAll(rows []row, inFlight int) error {
+	rate := 0.0
+	for _, r := range rows {
+		if !b.only.MatchString(r.name) && r.floor != "" {
+			continue
+		}
+		if r.once {
+			// As many as the row before would have used: a token never seen is never cheaper.
+			made, err := r.more(int(max(rate, 2000) * (b.warm + b.window).Seconds()))
+			if err != nil {
+				return fmt.Errorf("%s: making tokens: %w", r.name, err)
+			}
+			r.messages = made
+		}
+		m, err := b.measure(&r, inFlight)
+		if err != nil {
+			return fmt.Errorf("%s, %d in flight: %w", r.name, inFlight, err)
+		}
+		rate = m.Rate
+	}
+	return nil
+}
+
+func (b *bench) measure(r *row, inFlight int) (Measured, error) {
+	server := b.whittle
+	if r.floor == "" {
+		server = b.floors
+	}
+	l, err := b.load(server, r, inFlight)
+	if err != nil {
+		return Measured{}, err
+	}
+	defer l.wire.Close()
+	m, err := l.run(server, b.profileOf(r, inFlight))
+	if err == nil {
+		b.results.add(r, inFlight, m)
+	}
+	return m, err
+}
+
+func (b *bench) profileOf(r *row, inFlight int) string {
+	if b.profiles == "" {
+		return ""
+	}
+	name := strings.NewReplacer(" ", "-", ",", "").Replace(r.name)
+	return filepath.Join(b.profiles, fmt.Sprintf("%s-%d.pprof", name, inFlight))
+}
+
+// load is the row's load on the server.
+func (b *bench) load(server *child, r *row, inFlight int) (*load, error) {
+	l := &load{
+		requests: r.messages, once: r.once, bearers: r.bearers,
+		inFlight: inFlight, warm: b.warm, window: b.window,
+	}
+	authorization := b.world.basic(r.client)
+	if r.wire == overGRPC {
+		var err error
+		l.wire, err = dialGRPC(server.GRPC, r.method, authorization)
+		return l, err
+	}
+	contentType := "application/x-www-form-urlencoded"
+	if r.wire == overConnect {
+		contentType = "application/json"
+	}
+	h := &httpWire{server.HTTP, r.method, contentType, authorization}
+	l.wire, l.requests = h, nil
+	for _, body := range r.messages {
+		l.requests = append(l.requests, h.request(body))
+	}
+	return l, nil
+}

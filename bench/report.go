@@ -1,0 +1,147 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Results is all that one run found.
+type Results struct {
+	Machine Machine
+	Took    string
+	Crypto  Crypto
+	Rows    []Result
+	Targets []Target
+}
+
+// Result is one row at one number in flight.
+type Result struct {
+	Name, Floor  string
+	InFlight     int
+	RequestBytes int     // of the message, without headers
+	Times        float64 // the floor's CPU
+	Measured
+}
+
+// Target is one of the limits that a run is judged by.
+type Target struct {
+	Name            string
+	Measured, Limit float64
+}
+
+func (t Target) String() string {
+	verdict := "ok"
+	if t.Measured > t.Limit {
+		verdict = "MISS"
+	}
+	return fmt.Sprintf("target %s measured %.2f limit %.2f %s", t.Name, t.Measured, t.Limit, verdict)
+}
+
+// add keeps a row and shows that it was measured.
+func (r *Results) add(of *row, inFlight int, m Measured) {
+	result := Result{Name: of.name, Floor: of.floor, InFlight: inFlight, RequestBytes: len(of.messages[0]), Measured: m}
+	if floor, ok := r.cpu(of.floor, inFlight); ok {
+		result.Times = m.CPU / floor
+	}
+	r.Rows = append(r.Rows, result)
+	fmt.Fprintf(os.Stderr, "%3d  %-46s %7.1f µs  %6.0f/s\n", inFlight, of.name, m.CPU, m.Rate)
+}
+
+// cpu is the row's server CPU in µs a request.
+func (r *Results) cpu(name string, inFlight int) (float64, bool) {
+	i := slices.IndexFunc(r.Rows, func(x Result) bool { return x.Name == name && x.InFlight == inFlight })
+	if i < 0 {
+		return 0, false
+	}
+	return r.Rows[i].CPU, true
+}
+
+// judge works out the targets of which all figures are there.
+func (r *Results) judge() {
+	sign, verify := r.Crypto.Sign, r.Crypto.Verify
+	for _, inFlight := range []int{32, 256} {
+		for _, t := range []struct {
+			name, row, floor string
+			more, divide     float64 // of the floor: more µs, or so many µs instead of it
+			limit            float64
+		}{
+			{"introspection-grpc", introspectGRPC, "echo of introspection, gRPC", 0, 0, 1.25},
+			{"introspection-oauth", introspectOAuth, "echo of introspection, OAuth form", 0, 0, 1.25},
+			{"batch-of-100-us-a-token", introspectBatch, "", 0, batchSize, 5},
+			{"exchange-never-seen", exchangeNew, exchangeFloor, verify + sign, 0, 1.3},
+			{"exchange-outside-never-seen", outsideNew, exchangeFloor, verify + sign, 0, 1.3},
+			{"exchange-seen-before", exchangeSeen, exchangeFloor, sign, 0, 1.5},
+			{"exchange-outside-seen-before", outsideSeen, exchangeFloor, sign, 0, 1.5},
+		} {
+			ours, ok := r.cpu(t.row, inFlight)
+			if !ok {
+				continue
+			}
+			floor, _ := r.cpu(t.floor, inFlight)
+			measured := ours / cmp.Or(t.divide, floor+t.more)
+			r.Targets = append(r.Targets, Target{fmt.Sprintf("%s-%d", t.name, inFlight), measured, t.limit})
+		}
+	}
+}
+
+// report prints the table and the targets, and writes both files unless the run was a part only.
+func (r *Results) report(out io.Writer, partly bool) error {
+	r.judge()
+	text := r.text()
+	if _, err := io.WriteString(out, text); err != nil || partly {
+		return err
+	}
+	raw, err := json.Marshal(r, json.WithMarshalers(durations()), jsontext.WithIndent("  "))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile("results.json", append(raw, '\n'), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile("RESULTS.md", []byte(text), 0o644)
+}
+
+// durations writes a duration as seconds.
+func durations() *json.Marshalers {
+	return json.MarshalToFunc(func(e *jsontext.Encoder, d time.Duration) error {
+		return e.WriteToken(jsontext.Float(d.Seconds()))
+	})
+}
+
+// text is the report, in Markdown.
+func (r *Results) text() string {
+	var b strings.Builder
+	m := r.Machine
+	fmt.Fprintf(&b, "# What a request costs\n\nMade by `go run .` in `bench`; README.md there says what is measured and what is not.\n\n")
+	fmt.Fprintf(&b, "%s, %d cores, memory %s, %s, %s, commit %s, %s; took %s.\n\n", m.CPU, m.Cores, m.Memory, m.Kernel, m.Go, m.Commit, m.Date, r.Took)
+	fmt.Fprintf(&b, "Bare crypto on one core: ES256 sign %.1f µs, verify %.1f µs.\n\n", r.Crypto.Sign, r.Crypto.Verify)
+	b.WriteString("| in flight | request | bytes | **server CPU µs** | × echo | allocs | requests/s | p50 ms | p99 ms | RSS MiB | server | generator | others |\n")
+	b.WriteString("|--:|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
+	for _, x := range r.Rows {
+		times := ""
+		if x.Floor != "" {
+			times = fmt.Sprintf("%.2f", x.Times)
+		}
+		fmt.Fprintf(&b, "| %d | %s | %d | **%.1f** | %s | %.0f | %.0f | %.2f | %.2f | %d | %s | %s | %s |\n",
+			x.InFlight, x.Name, x.RequestBytes, x.CPU, times, x.Allocs, x.Rate, ms(x.P50), ms(x.P99), x.MaxRSS>>20,
+			percent(x.ServerUse), percent(x.LoadUse), percent(x.OtherUse))
+	}
+	b.WriteString("\nThe last three columns are shares of one core.\n\n```\n")
+	for _, t := range r.Targets {
+		fmt.Fprintln(&b, t)
+	}
+	b.WriteString("```\n")
+	return b.String()
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func percent(of float64) string { return fmt.Sprintf("%.0f %%", 100*of) }

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+
+	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
+	"github.com/whittle-sts/whittle/internal/issuer/issuertest"
+)
+
+//go:embed policy.yaml
+var policy string
+
+// The names in policy.yaml that requests use.
+const (
+	agent    = "research-agent"
+	opaque   = "opaque-agent"
+	exporter = "nightly-export"
+	gateway  = "data-gateway"
+	dataAPI  = "https://data.example.com"
+)
+
+func scopes() []string { return []string{"ai.training.analyze", "ai.training.read"} }
+
+// world is Whittle with a policy, clients, and an outside issuer, which lives in this process.
+type world struct {
+	server  *child
+	corp    *issuertest.Provider
+	tokens  whittlev1.TokenServiceClient
+	secrets map[string]string // by client
+}
+
+func newWorld(ctx context.Context, server *child) (*world, error) {
+	corp, err := issuertest.New(time.Now)
+	if err != nil {
+		return nil, err
+	}
+	c, err := grpc.NewClient("passthrough:///"+server.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return nil, err
+	}
+	w := &world{
+		server: server, corp: corp, tokens: whittlev1.NewTokenServiceClient(c),
+		secrets: map[string]string{server.Client: server.Secret},
+	}
+	ctx = w.as(ctx, server.Client)
+	yaml := strings.ReplaceAll(policy, "${corp}", corp.URL)
+	if _, err := whittlev1.NewPolicyServiceClient(c).ApplyPolicy(ctx, &whittlev1.ApplyPolicyRequest{Yaml: yaml}); err != nil {
+		return nil, err
+	}
+	for _, client := range []string{agent, opaque, exporter, gateway} {
+		made, err := whittlev1.NewClientServiceClient(c).CreateSecret(ctx, &whittlev1.CreateSecretRequest{Client: client})
+		if err != nil {
+			return nil, err
+		}
+		w.secrets[client] = made.GetSecret()
+	}
+	return w, nil
+}
+
+// basic is the client's Authorization value (RFC 6749 section 2.3.1).
+func (w *world) basic(client string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(client+":"+w.secrets[client]))
+}
+
+func (w *world) as(ctx context.Context, client string) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "authorization", w.basic(client))
+}
+
+// outside is a token of the outside issuer: one researcher's, with a `jti` of its own.
+func (w *world) outside() (string, error) {
+	return w.corp.Token("00u1ana", "whittle", map[string]any{
+		"groups": []string{"research"}, "amr": []string{"pwd", "mfa"}, "email": "ana@example.com",
+	})
+}
+
+func (w *world) outsides(n int) ([]string, error) {
+	return inParallel(n, func() (string, error) { return w.outside() })
+}
+
+// exchange is a request for a token to use at the data API.
+func exchange(subject string, kind whittlev1.TokenType) *whittlev1.ExchangeRequest {
+	return &whittlev1.ExchangeRequest{
+		SubjectToken: subject, SubjectTokenType: kind, Resource: []string{dataAPI}, Scope: scopes(),
+	}
+}
+
+// issue makes tokens of Whittle's own, each from the same outside token: to use at the data API, or,
+// with no resource, to exchange further.
+func (w *world) issue(ctx context.Context, n int, client string, resources ...string) ([]string, error) {
+	subject, err := w.outside()
+	if err != nil {
+		return nil, err
+	}
+	request := exchange(subject, whittlev1.TokenType_TOKEN_TYPE_JWT)
+	request.Resource = resources
+	ctx = w.as(ctx, client)
+	return inParallel(n, func() (string, error) {
+		answer, err := w.tokens.Exchange(ctx, request)
+		return answer.GetToken().GetAccessToken(), err
+	})
+}
+
+// inParallel makes n texts.
+func inParallel(n int, one func() (string, error)) ([]string, error) {
+	const workers = 32
+	out, errs := make([]string, n), make([]error, workers)
+	var group sync.WaitGroup
+	for k := range workers {
+		group.Go(func() {
+			for i := k; i < n && errs[k] == nil; i += workers {
+				out[i], errs[k] = one()
+			}
+		})
+	}
+	group.Wait()
+	return out, errors.Join(errs...)
+}
