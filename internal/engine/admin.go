@@ -87,7 +87,7 @@ func (e *Engine) ApplyPolicy(ctx context.Context, caller clientauth.Caller, req 
 		return Policy{}, err
 	}
 	e.Image.SetPolicy(next)
-	e.Outside.Configure(outsideConfigs(e.Image.View().Policy.Issuers()))
+	e.followIssuers()
 	return Policy(record), nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
+	"sync/atomic"
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/issuer"
@@ -30,6 +32,9 @@ type Engine struct {
 	minter   *token.Minter
 	verifier *token.Verifier
 	memo     memo
+
+	policies sync.Mutex  // held while a policy is put to work, so that an older one never comes last
+	doubtful atomic.Bool // the image may be older than the store
 }
 
 // New makes an Engine.
@@ -38,20 +43,46 @@ func New(c Config) (*Engine, error) {
 		return nil, errors.New("engine: a part is missing from the configuration")
 	}
 	e := &Engine{Config: c, minter: token.NewMinter(c.Issuer, c.Random), verifier: token.NewVerifier(c.Issuer)}
-	e.Outside.Configure(outsideConfigs(c.Image.View().Policy.Issuers()))
+	e.followIssuers()
 	return e, nil
 }
 
 // commit runs one change of state through the audit log. An error of op's own comes back as it is;
 // if the record can't be written, nothing took effect that gives power, and the caller may try again.
 func (e *Engine) commit(ctx context.Context, op func(store.Tx) (audit.Entry, error)) error {
+	if err := e.settle(ctx); err != nil {
+		return unavailable("store", err)
+	}
 	_, err := e.Log.Do(ctx, op)
 	if errors.Is(err, audit.ErrUncertain) {
-		// It may have been made all the same; what the store says is what holds.
-		err = errors.Join(err, e.Image.Reload(context.WithoutCancel(ctx), e.Store))
+		e.doubtful.Store(true)
+		err = errors.Join(err, e.settle(ctx))
 	}
-	if errors.Is(err, audit.ErrUnavailable) || errors.Is(err, audit.ErrUncertain) {
-		return unavailable("record", err)
+	for _, cause := range []error{audit.ErrUnavailable, audit.ErrUncertain, audit.ErrClosed, context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, cause) {
+			return unavailable("record", err)
+		}
 	}
 	return err
+}
+
+// settle reads the state anew after a change that may have been made though it wasn't answered: what
+// the store says is what holds. If that fails, nothing is changed before it succeeded.
+func (e *Engine) settle(ctx context.Context) error {
+	if !e.doubtful.Load() {
+		return nil
+	}
+	if err := e.Image.Reload(context.WithoutCancel(ctx), e.Store); err != nil {
+		return err
+	}
+	e.doubtful.Store(false)
+	e.followIssuers()
+	return nil
+}
+
+// followIssuers takes the tokens of the issuers that the current policy names.
+func (e *Engine) followIssuers() {
+	e.policies.Lock()
+	defer e.policies.Unlock()
+	e.Outside.Configure(outsideConfigs(e.Image.View().Policy.Issuers()))
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -42,23 +43,26 @@ func (e *Engine) verifyOwn(ctx context.Context, view *live.View, text token.Secr
 	return v, nil
 }
 
-func (e *Engine) openOpaque(ctx context.Context, text token.Secret) (claims *token.Claims, err error) {
+// openOpaque reads what is kept of an opaque token. An [Error] is a fault of ours, any other error the
+// token's.
+func (e *Engine) openOpaque(ctx context.Context, text token.Secret) (*token.Claims, error) {
 	ref, err := token.ParseOpaque(text.Reveal())
 	if err != nil {
 		return nil, err
 	}
+	var sealed []byte
 	err = e.Store.View(ctx, func(r store.Reader) error {
 		row, err := r.Opaque(ref.Hash())
-		if errors.Is(err, store.ErrNotFound) {
-			return errUnknownToken
-		}
-		if err != nil {
-			return unavailable("store", err)
-		}
-		claims, err = ref.Open(e.Issuer, row.Claims)
+		sealed = bytes.Clone(row.Claims)
 		return err
 	})
-	return claims, err
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, errUnknownToken
+	}
+	if err != nil {
+		return nil, unavailable("store", err)
+	}
+	return ref.Open(e.Issuer, sealed)
 }
 
 // ownFailed is the caller's answer to verifyOwn's error.
@@ -96,13 +100,16 @@ func (e *Engine) usesLeft(ctx context.Context, claims *token.Claims) (narrow.Use
 				return nil
 			}
 			if err != nil {
-				return unavailable("store", err)
+				return err
 			}
 			left = min(left, narrow.Uses(uses.Left))
 		}
 		return nil
 	})
-	return left, err
+	if err != nil {
+		return 0, unavailable("store", err)
+	}
+	return left, nil
 }
 
 // standing is what the policy is asked about when a token is looked at anew.

@@ -47,19 +47,8 @@ func (i *Image) View() *View { return i.view.Load() }
 // which nobody may do anything.
 func Load(ctx context.Context, s store.Store) (*Image, error) {
 	i := &Image{Revocations: newRevocations()}
-	err := s.View(ctx, func(r store.Reader) error {
-		view := &View{}
-		var err error
-		if view.Policy, err = loadPolicy(r); err != nil {
-			return err
-		}
-		if err := view.loadSecrets(r); err != nil {
-			return err
-		}
-		i.view.Store(view)
-		return i.loadRevocations(r)
-	})
-	if err != nil {
+	i.view.Store(&View{})
+	if err := i.Reload(ctx, s); err != nil {
 		return nil, fmt.Errorf("reading the state: %w", err)
 	}
 	return i, nil
@@ -79,7 +68,7 @@ func (i *Image) Reload(ctx context.Context, s store.Store) error {
 		if err != nil {
 			return err
 		}
-		if meta.Policy > view.Policy.Version() {
+		if view.Policy == nil || meta.Policy > view.Policy.Version() {
 			if view.Policy, err = loadPolicy(r); err != nil {
 				return err
 			}
@@ -157,10 +146,13 @@ func loadCredentials(r store.Reader) (map[string][]Credential, error) {
 	return out, nil
 }
 
-// loadRevocations applies those that the image hasn't seen.
+// loadRevocations takes in those that the image hasn't seen. One that is announced stays so until
+// whoever announced it knows that it is durable.
 func (i *Image) loadRevocations(r store.Reader) error {
 	err := r.Revocations(i.Revocations.Newest(), func(rev store.Revocation) bool {
-		i.Revocations.Apply(rev)
+		if !i.Revocations.announced(Selector{Kind(rev.Kind), rev.Selector}) {
+			i.Revocations.Apply(rev)
+		}
 		return true
 	})
 	if err != nil {

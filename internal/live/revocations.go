@@ -136,6 +136,11 @@ func (r *Revocations) Durable(s Selector) bool {
 	return known && m.seq != pending
 }
 
+func (r *Revocations) announced(s Selector) bool {
+	m, known := r.get(s.digest())
+	return known && m.seq == pending
+}
+
 func (r *Revocations) get(d digest) (mark, bool) {
 	shard := &r.shard[d[0]%shards]
 	shard.RLock()
