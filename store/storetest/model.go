@@ -45,25 +45,21 @@ func testModel(t *testing.T, open Open) {
 			// A store may begin with a generation of its own.
 			update(t, s, func(tx store.Tx) error { return tx.SetGeneration(token(9)) })
 		}
-		rt.Repeat(map[string]func(*rapid.T){
-			"update": func(rt *rapid.T) {
-				plans := rapid.SliceOfN(rapid.Custom(drawPlan), 1, 4).Draw(rt, "plans")
-				if got, want := apply(engine, plans), apply(model, plans); got != want {
-					rt.Fatalf("the engine answered\n%s\nthe model\n%s", got, want)
-				}
-			},
-			"reopen": func(rt *rapid.T) {
+		for range rapid.IntRange(1, 12).Draw(rt, "transactions") {
+			plans := rapid.SliceOfN(rapid.Custom(drawPlan), 1, 4).Draw(rt, "plans")
+			if got, want := apply(engine, plans), apply(model, plans); got != want {
+				rt.Fatalf("the engine answered\n%s\nthe model\n%s", got, want)
+			}
+			if rapid.IntRange(0, 9).Draw(rt, "reopen") == 0 {
 				if err := engine.Close(); err != nil {
 					rt.Fatal(err)
 				}
 				engine = open(t, folder)
-			},
-			"": func(rt *rapid.T) {
-				if got, want := stateOf(t, engine), stateOf(t, model); got != want {
-					rt.Fatalf("the engine holds\n%s\nthe model\n%s", got, want)
-				}
-			},
-		})
+			}
+			if got, want := stateOf(t, engine), stateOf(t, model); got != want {
+				rt.Fatalf("the engine holds\n%s\nthe model\n%s", got, want)
+			}
+		}
 	})
 }
 
