@@ -1,0 +1,420 @@
+package anchored
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/whittle-sts/whittle/store"
+	"github.com/whittle-sts/whittle/store/bolt"
+	"github.com/whittle-sts/whittle/store/storetest"
+)
+
+// place is a folder with a database and its anchor.
+type place string
+
+func newPlace(t *testing.T) place       { return place(t.TempDir()) }
+func (p place) database() string        { return filepath.Join(string(p), "db", "whittle.db") }
+func (p place) anchor() string          { return filepath.Join(string(p), "anchor") }
+func (p place) read(path string) []byte { b, _ := os.ReadFile(path); return b }
+
+// try opens the store; the inner one is closed if that fails.
+func (p place) try(t testing.TB) (*Store, error) {
+	t.Helper()
+	db, err := bolt.Open(bolt.Config{Path: p.database()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(context.Background(), Config{Store: db, Path: p.anchor(), Random: rand.Reader})
+	if err != nil {
+		db.Close()
+	}
+	return s, err
+}
+
+func (p place) open(t testing.TB) *Store {
+	t.Helper()
+	s, err := p.try(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func closed(t testing.TB, s *Store) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(t testing.TB, folder string) store.Store { return place(folder).open(t) })
+}
+
+func update(s *Store, fn func(store.Tx) error) error {
+	outcomes, err := s.Update(context.Background(), fn)
+	return errors.Join(append(outcomes, err)...)
+}
+
+func appendEntry(text string) func(store.Tx) error {
+	return func(tx store.Tx) error {
+		_, err := tx.AppendEntry([]byte(text), sha256.Sum256([]byte("\x00"+text)), time.Time{})
+		return err
+	}
+}
+
+func revoke(tx store.Tx) error {
+	_, err := tx.AppendRevocation(store.Revocation{Kind: "task"})
+	return errors.Join(err, appendEntry("revoked")(tx))
+}
+
+// expect commits what has to succeed.
+func expect(t testing.TB, s *Store, fns ...func(store.Tx) error) {
+	t.Helper()
+	for _, fn := range fns {
+		if err := update(s, fn); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (p place) saved(t testing.TB) anchor {
+	t.Helper()
+	a, found, err := load(p.anchor())
+	if err != nil || !found {
+		t.Fatal(found, err)
+	}
+	return a
+}
+
+// kill ends a store as a crash does: nothing is brought up to date.
+func kill(s *Store) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	s.inner.Close()
+}
+
+func TestWhichDatabasesAreServed(t *testing.T) {
+	refused := func(t *testing.T, p place, want error, words string) {
+		t.Helper()
+		before := p.read(p.anchor())
+		s, err := p.try(t)
+		if err == nil {
+			closed(t, s)
+		}
+		if !errors.Is(err, want) || !strings.Contains(err.Error(), words) {
+			t.Errorf("got %v, want %v with %q", err, want, words)
+		}
+		if !bytes.Equal(before, p.read(p.anchor())) {
+			t.Error("the anchor was changed")
+		}
+	}
+	put := func(t *testing.T, path string, content []byte) {
+		t.Helper()
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("the newest is", func(t *testing.T) {
+		p := newPlace(t)
+		s := p.open(t)
+		expect(t, s, appendEntry("1"), revoke)
+		closed(t, s)
+		closed(t, p.open(t))
+	})
+	t.Run("one that is ahead of its anchor is", func(t *testing.T) {
+		p := newPlace(t)
+		s := p.open(t)
+		expect(t, s, revoke)
+		old := p.read(p.anchor())
+		expect(t, s, appendEntry("2"), revoke)
+		kill(s)
+		put(t, p.anchor(), old)
+		s = p.open(t)
+		if a := p.saved(t); a.Size != 3 || a.Rev != 2 {
+			t.Errorf("the anchor stays at %+v", a)
+		}
+		closed(t, s)
+	})
+	t.Run("an old copy with fewer entries isn't", func(t *testing.T) {
+		p := newPlace(t)
+		s := p.open(t)
+		expect(t, s, appendEntry("1"))
+		closed(t, s)
+		old := p.read(p.database())
+		s = p.open(t)
+		expect(t, s, appendEntry("2"))
+		closed(t, s)
+		put(t, p.database(), old)
+		refused(t, p, ErrRolledBack, "1 entries")
+	})
+	t.Run("an old copy from before a revocation isn't", func(t *testing.T) {
+		p := newPlace(t)
+		s := p.open(t)
+		expect(t, s, appendEntry("1"))
+		closed(t, s)
+		old := p.read(p.database())
+		s = p.open(t)
+		expect(t, s, func(tx store.Tx) error {
+			_, err := tx.AppendRevocation(store.Revocation{Kind: "task"})
+			return err
+		})
+		closed(t, s)
+		put(t, p.database(), old)
+		refused(t, p, ErrRolledBack, "revocation 0")
+	})
+	t.Run("an old copy that went another way isn't", func(t *testing.T) {
+		p := newPlace(t)
+		s := p.open(t)
+		expect(t, s, appendEntry("1"))
+		closed(t, s)
+		old, oldAnchor := p.read(p.database()), p.read(p.anchor())
+		s = p.open(t)
+		expect(t, s, appendEntry("2"), appendEntry("3"))
+		closed(t, s)
+		newest := p.read(p.anchor())
+		put(t, p.database(), old)
+		put(t, p.anchor(), oldAnchor)
+		s = p.open(t)
+		expect(t, s, appendEntry("2"), appendEntry("another 3"), appendEntry("4"), appendEntry("5"))
+		closed(t, s)
+		put(t, p.anchor(), newest)
+		refused(t, p, ErrRolledBack, "entry 2")
+	})
+	t.Run("one from elsewhere isn't", func(t *testing.T) {
+		p, other := newPlace(t), newPlace(t)
+		for _, at := range []place{p, other} {
+			s := at.open(t)
+			expect(t, s, appendEntry("1"))
+			closed(t, s)
+		}
+		put(t, p.database(), other.read(other.database()))
+		refused(t, p, ErrRolledBack, "generation")
+	})
+	t.Run("an empty one isn't, where there was one", func(t *testing.T) {
+		p := newPlace(t)
+		s := p.open(t)
+		expect(t, s, appendEntry("1"))
+		closed(t, s)
+		if err := os.Remove(p.database()); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, p, ErrRolledBack, "empty")
+	})
+	for name, use := range map[string]func(store.Tx) error{
+		"entries":    appendEntry("1"),
+		"policy":     func(tx store.Tx) error { return tx.PutPolicy(store.Policy{Version: 1}) },
+		"revocation": revoke,
+	} {
+		t.Run("one without anchor isn't, if it has "+name, func(t *testing.T) {
+			p := newPlace(t)
+			s := p.open(t)
+			expect(t, s, use)
+			closed(t, s)
+			if err := os.Remove(p.anchor()); err != nil {
+				t.Fatal(err)
+			}
+			refused(t, p, ErrNoAnchor, p.anchor())
+		})
+	}
+	t.Run("a torn or foreign anchor is told", func(t *testing.T) {
+		p := newPlace(t)
+		closed(t, p.open(t))
+		whole := p.read(p.anchor())
+		for n := range len(whole) - 2 {
+			put(t, p.anchor(), whole[:n])
+			refused(t, p, store.ErrCorrupt, p.anchor())
+		}
+		put(t, p.anchor(), bytes.Replace(whole, []byte(`"format":1`), []byte(`"format":2`), 1))
+		refused(t, p, store.ErrCorrupt, p.anchor())
+	})
+}
+
+func TestFirstStartThatStoppedHalfwayGoesOn(t *testing.T) {
+	p := newPlace(t)
+	s := p.open(t)
+	generation := p.saved(t).Generation
+	kill(s)
+	if err := os.Remove(p.anchor()); err != nil { // as if it had stopped before
+		t.Fatal(err)
+	}
+	closed(t, p.open(t))
+	if got := p.saved(t).Generation; got != generation || strings.Trim(got, "0") == "" {
+		t.Errorf("generation %s, then %s", generation, got)
+	}
+}
+
+// What takes power away is anchored when it is answered; the process may be killed at once.
+func TestWhatMustNotComeBackIsAnchoredAtOnce(t *testing.T) {
+	for name, write := range map[string]func(store.Tx) error{
+		"revocation":         revoke,
+		"policy":             func(tx store.Tx) error { return tx.PutPolicy(store.Policy{Version: 1}) },
+		"key":                func(tx store.Tx) error { return tx.PutKey(store.Key{ID: "k", Revoked: true}) },
+		"deleted key":        func(tx store.Tx) error { return tx.DeleteKey("old") },
+		"credential":         func(tx store.Tx) error { return tx.PutCredential(store.Credential{Client: "c", ID: "c"}) },
+		"deleted credential": func(tx store.Tx) error { return tx.DeleteCredential("old", "old") },
+		"uses":               func(tx store.Tx) error { return tx.PutUses(store.Uses{}) },
+		"use id":             func(tx store.Tx) error { return tx.PutUseSeen([16]byte{}, "u", time.Time{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			s := p.open(t)
+			expect(t, s, func(tx store.Tx) error {
+				return errors.Join(tx.PutKey(store.Key{ID: "old"}), tx.PutCredential(store.Credential{Client: "old", ID: "old"}))
+			})
+			old := p.read(p.database())
+			outcomes, err := s.Update(context.Background(), appendEntry("before"), write, appendEntry("after"))
+			if err := errors.Join(append(outcomes, err)...); err != nil {
+				t.Fatal(err)
+			}
+			kill(s)
+			if err := os.WriteFile(p.database(), old, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := p.try(t); !errors.Is(err, ErrRolledBack) {
+				t.Errorf("an old copy: %v", err)
+			}
+		})
+	}
+}
+
+func TestEntriesAreAnchoredWithinASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		s := p.open(t)
+		expect(t, s, appendEntry("1"), appendEntry("2"))
+		if size := p.saved(t).Size; size != 0 {
+			t.Errorf("%d entries are anchored at once: each commit pays for it", size)
+		}
+		time.Sleep(lag)
+		synctest.Wait()
+		if size := p.saved(t).Size; size != 2 {
+			t.Errorf("%d entries are anchored after a second", size)
+		}
+		expect(t, s, appendEntry("3"))
+		closed(t, s)
+		if size := p.saved(t).Size; size != 3 {
+			t.Errorf("%d entries are anchored when closed", size)
+		}
+	})
+}
+
+// block makes anchors unwritable, as a full or broken disk does.
+func (p place) block(t testing.TB) (unblock func()) {
+	t.Helper()
+	if err := os.Mkdir(p.anchor()+".new", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := os.Remove(p.anchor() + ".new"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func sizeOf(t testing.TB, s *Store) uint64 {
+	t.Helper()
+	m, err := s.meta(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Size
+}
+
+func TestUnwritableAnchorIsToldAndHoldsUpCommits(t *testing.T) {
+	p := newPlace(t)
+	s := p.open(t)
+	defer s.Close()
+	unblock := p.block(t)
+	if err := update(s, revoke); err == nil || !strings.Contains(err.Error(), "committed, but") {
+		t.Errorf("got %v", err)
+	}
+	if size := sizeOf(t, s); size != 1 {
+		t.Errorf("%d entries: the commit stands", size)
+	}
+	if err := update(s, appendEntry("2")); err == nil || !strings.Contains(err.Error(), "nothing was committed") {
+		t.Errorf("got %v", err)
+	}
+	if size := sizeOf(t, s); size != 1 {
+		t.Errorf("%d entries: something was committed", size)
+	}
+	unblock()
+	expect(t, s, appendEntry("2"))
+	if a := p.saved(t); a.Rev != 1 || a.Size != 1 {
+		t.Errorf("what was owed isn't anchored: %+v", a)
+	}
+}
+
+func TestLateAnchorIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		s := p.open(t)
+		defer s.Close()
+		expect(t, s, appendEntry("1"))
+		unblock := p.block(t)
+		time.Sleep(lag)
+		synctest.Wait()
+		unblock()
+		time.Sleep(lag)
+		synctest.Wait()
+		if size := p.saved(t).Size; size != 1 {
+			t.Errorf("%d entries are anchored", size)
+		}
+	})
+}
+
+// failing commits and says that it didn't.
+type failing struct{ store.Store }
+
+var errLost = errors.New("lost the answer")
+
+func (f failing) Update(ctx context.Context, fns ...func(store.Tx) error) ([]error, error) {
+	outcomes, err := f.Store.Update(ctx, fns...)
+	return outcomes, errors.Join(err, errLost)
+}
+
+func TestCommitThatFailedThoughPersistedIsAnchored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		s := p.open(t)
+		defer s.Close()
+		s.inner = failing{s.inner}
+		if err := update(s, revoke); !errors.Is(err, errLost) {
+			t.Fatal(err)
+		}
+		time.Sleep(lag)
+		synctest.Wait()
+		if a := p.saved(t); a.Rev != 1 {
+			t.Errorf("anchored is %+v", a)
+		}
+	})
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add([]byte(`{"format":1,"generation":"00","size":1,"head":"00","rev":18446744073709551615}`))
+	f.Add([]byte(`{"format":1,"format":1}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		path := filepath.Join(t.TempDir(), "anchor")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		a, found, err := load(path)
+		if err == nil && (!found || a.Format != format) {
+			t.Errorf("%q is taken for an anchor", text)
+		}
+	})
+}
