@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
@@ -19,7 +20,12 @@ const drainTime = 15 * time.Second
 // nothing new is taken. The error is nil after an orderly end. Close is still to be called.
 func (s *Server) Run(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.grpc.Serve(s.grpcListener) })
+	group.Go(func() error {
+		if err := s.grpc.Serve(s.grpcListener); !errors.Is(err, grpc.ErrServerStopped) {
+			return err
+		}
+		return nil
+	})
 	group.Go(func() error { return serve(s.http, s.httpListener) })
 	group.Go(func() error { return serve(s.admin, s.adminListener) })
 	group.Go(func() error {

@@ -10,6 +10,8 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
+
+	"github.com/whittle-sts/whittle/server/guard"
 )
 
 // Limits of both rpc listeners.
@@ -22,6 +24,7 @@ const (
 // serveGRPC makes the native gRPC server with every service behind the guard.
 func (s *Server) serveGRPC(context.Context) error {
 	options := []grpc.ServerOption{
+		grpc.ForceServerCodecV2(guard.Codec()),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxHeaderListSize(maxHeaders),

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -15,8 +16,8 @@ import (
 )
 
 // Service is the description of a gRPC service with the guard before each of its methods. An
-// interceptor would come too late: grpc-go has decoded the message by then, and credentials are
-// checked before that.
+// interceptor would come too late: grpc-go has read and decoded the message by then, and credentials
+// are checked before that. The server must use [Codec].
 func (g *Guard) Service(desc *grpc.ServiceDesc) (*grpc.ServiceDesc, error) {
 	if len(desc.Streams) > 0 {
 		return nil, fmt.Errorf("guard: %s has streams, which nothing guards", desc.ServiceName)
@@ -37,7 +38,7 @@ func (g *Guard) unary(name string, handler grpc.MethodHandler) grpc.MethodHandle
 	return func(server any, ctx context.Context, decode func(any) error, chain grpc.UnaryServerInterceptor) (any, error) {
 		var answer any
 		err := g.Do(ctx, fromGRPC(ctx, name), func(ctx context.Context) (err error) {
-			answer, err = handler(server, ctx, g.decoding(decode), chain)
+			answer, err = handler(server, ctx, g.decoding(ctx, decode), chain)
 			return err
 		})
 		if err == nil {
@@ -51,11 +52,15 @@ func (g *Guard) unary(name string, handler grpc.MethodHandler) grpc.MethodHandle
 	}
 }
 
-// decoding is decode followed by the check of the message's shape. What decode says is dropped: it
-// may quote the message.
-func (g *Guard) decoding(decode func(any) error) func(any) error {
+// decoding is decode followed by the check of the message's shape. What the codec says is dropped:
+// it may quote the message. What decode itself says, grpc-go has answered already: too large, or gone.
+func (g *Guard) decoding(ctx context.Context, decode func(any) error) func(any) error {
 	return func(message any) error {
-		if err := decode(message); err != nil {
+		in := &received{message: message}
+		if err := decode(in); err != nil {
+			return cmp.Or(ctx.Err(), fault.ErrTooLarge)
+		}
+		if in.err != nil {
 			return fault.Unreadable()
 		}
 		return g.validate(message)

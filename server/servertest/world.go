@@ -88,7 +88,6 @@ func (w *World) Boot(config server.Config) {
 			return
 		}
 		stopped = true
-		w.Conn.Close()
 		cancel()
 		if err := <-ended; err != nil {
 			w.tb.Errorf("the server ended: %v", err)
@@ -96,6 +95,7 @@ func (w *World) Boot(config server.Config) {
 		if err := s.Close(); err != nil {
 			w.tb.Errorf("closing the server: %v", err)
 		}
+		w.Conn.Close()
 	}
 	w.tb.Cleanup(w.stop)
 }
