@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/narrow"
 	"github.com/whittle-sts/whittle/internal/policy"
 	"github.com/whittle-sts/whittle/internal/token"
 )
@@ -142,10 +144,13 @@ func scopeRefused(r *policy.Refusal) string {
 	return text
 }
 
-// mintFailed is the caller's answer when a grant doesn't fit into a token.
+// mintFailed is the caller's answer when a grant doesn't fit into a token, or into its entry.
 func mintFailed(err error) error {
-	if errors.Is(err, token.ErrEvidence) {
+	switch {
+	case errors.Is(err, token.ErrEvidence), errors.Is(err, audit.ErrTooLarge):
 		return Refuse(InvalidRequest, "evidence", "too much is asked for to fit into one token; ask for less").because(err)
+	case errors.Is(err, narrow.ErrExpired): // in the last part of a second
+		return notAcceptable("subject_token", "ended", err)
 	}
 	return err
 }

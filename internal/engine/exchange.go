@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/audit"
@@ -178,8 +179,11 @@ func (x *exchange) narrow(context.Context) error {
 		wanted.NotAfter = x.actor.expires
 	}
 	grant, err := narrow.Narrow(x.verdict.Parent, wanted, x.now)
-	if err != nil {
+	switch {
+	case errors.Is(err, narrow.ErrNothing):
 		return Refuse(InvalidScope, "narrow", "nothing of what was asked can be granted").because(err).saying("%v", err)
+	case err != nil: // ErrDepth, ErrExpired, ErrUses: the subject token has no more to give
+		return notAcceptable("subject_token", "narrow", err)
 	}
 	x.grant = grant
 	return nil

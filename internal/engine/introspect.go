@@ -31,7 +31,7 @@ func (e *Engine) Introspect(ctx context.Context, caller clientauth.Caller, req I
 	if err != nil || !in.Active || len(claims.Evidence.Limited) == 0 {
 		return in, err
 	}
-	if req.Look {
+	if req.Look || !l.servesOne(claims.Audience) {
 		return l.withUsesLeft(ctx, in, claims)
 	}
 	return l.use(ctx, in, claims, req.UseID)
@@ -74,6 +74,11 @@ func (e *Engine) look(caller clientauth.Caller) look {
 	}
 }
 
+// servesOne says whether the caller is a server of one of the resources: only then is its look a use.
+func (l look) servesOne(resources []string) bool {
+	return slices.ContainsFunc(resources, func(r string) bool { return slices.Contains(l.serves, r) })
+}
+
 // at looks at one token. Whoever isn't meant to know gets the answer of a token that never was.
 func (l look) at(ctx context.Context, text token.Secret) (Introspection, *token.Claims, error) {
 	v, err := l.engine.verifyOwn(ctx, l.view, text)
@@ -84,7 +89,7 @@ func (l look) at(ctx context.Context, text token.Secret) (Introspection, *token.
 		return Introspection{}, nil, nil
 	}
 	now := l.engine.Clock.Now()
-	if l.engine.alive(v, now) != nil {
+	if v.ExchangeOnly() || l.engine.alive(v, now) != nil {
 		return Introspection{}, nil, nil
 	}
 	audience, usable := l.narrowed(v.Claims, usableNow(l.view.Policy, v.Claims, now))

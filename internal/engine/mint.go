@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/whittle-sts/whittle/internal/audit"
@@ -100,6 +101,9 @@ func (x *exchange) mintAndRecord(ctx context.Context) error {
 		return mintFailed(err)
 	}
 	entry, err := x.engine.Log.Prepare(x.granted(claims, form, bounds.Uses, made.kid))
+	if errors.Is(err, audit.ErrTooLarge) {
+		return mintFailed(err)
+	}
 	if err != nil {
 		return unavailable("record", err)
 	}
@@ -133,6 +137,9 @@ type minted struct {
 func (x *exchange) mint(form token.Form) (token.Secret, *token.Claims, minted, error) {
 	if form == token.JWT {
 		text, claims, kid, err := x.engine.minter.MintJWT(x.view.Keys, x.draft)
+		if _, revoked := x.engine.Image.Revocations.Blocked(live.OfKey(kid)); revoked && err == nil {
+			err = unavailable("key", errors.New("the signing key is being replaced"))
+		}
 		return text, claims, minted{kid: kid}, err
 	}
 	text, claims, sealed, err := x.engine.minter.MintOpaque(x.draft)

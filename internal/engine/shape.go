@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"net/url"
+	"time"
 
 	"github.com/whittle-sts/whittle/internal/scope"
 )
@@ -44,8 +45,8 @@ func (x *exchange) checkCommonShape(context.Context) error {
 		return Refuse(InvalidDetails, "details", "authorization_details has no type that is supported here")
 	case len(r.Resource)+len(r.Audience) > maxTargets:
 		return Refuse(InvalidTarget, "shape", "too many targets")
-	case r.Lifetime < 0:
-		return Refuse(InvalidRequest, "shape", "the lifetime is negative")
+	case r.Lifetime < 0 || r.Lifetime > 0 && r.Lifetime < time.Second:
+		return Refuse(InvalidRequest, "shape", "the lifetime is less than a second")
 	case len(r.TaskLabel) > maxLabel:
 		return Refuse(InvalidRequest, "shape", "the task label is too long")
 	case len(r.Scope) > scope.MaxNames:

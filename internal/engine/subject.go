@@ -33,11 +33,12 @@ func (x *exchange) verifySubject(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// What the token is goes on the record whether or not it is still good.
 	x.subject = subject{
 		principal: who, id: out.ID, key: outsideKey(out), chain: out.Actor, mayAct: out.MayAct,
 		issued: out.IssuedAt, expires: out.Expires,
 	}
-	return nil
+	return x.checkOutside("subject_token", out, who)
 }
 
 func (x *exchange) verifyOwnSubject(ctx context.Context) error {
@@ -70,9 +71,10 @@ func (x *exchange) subjectIsCaller(context.Context) error {
 	return nil
 }
 
-// verifyActor finds out who acts. An actor token must speak for something that the caller may
-// wield: a token of ours that was issued to the caller, or an outside principal that the policy lets
-// the caller wield. Without an actor token the caller itself acts.
+// verifyActor finds out who acts. An actor token must speak for the caller itself or for a principal
+// that the policy lets the caller wield; one of ours must have been issued to the caller, too, since
+// holding a token for somebody doesn't make one that somebody. Without an actor token the caller
+// itself acts.
 func (x *exchange) verifyActor(ctx context.Context) error {
 	switch x.request.ActorTokenType {
 	case "":
@@ -84,12 +86,20 @@ func (x *exchange) verifyActor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, known := x.view.Policy.Client(x.caller.ID)
-	if !known || !client.Wields(&who) {
-		return notAcceptable("actor_token", "not_wielded", nil)
-	}
 	x.actor = &actor{id: out.ID, who: who.ID, key: outsideKey(out), lineage: []token.ID{out.ID}, expires: out.Expires}
-	return nil
+	if err := x.checkOutside("actor_token", out, who); err != nil {
+		return err
+	}
+	return x.checkWielded(&who)
+}
+
+// checkWielded refuses an actor token that speaks for somebody whom the caller may not wield.
+func (x *exchange) checkWielded(who *principal.Principal) error {
+	client, known := x.view.Policy.Client(x.caller.ID)
+	if who.ID == principal.Client(x.caller.ID) || known && client.Wields(who) {
+		return nil
+	}
+	return notAcceptable("actor_token", "not_wielded", nil)
 }
 
 func (x *exchange) verifyOwnActor(ctx context.Context) error {
@@ -97,17 +107,19 @@ func (x *exchange) verifyOwnActor(ctx context.Context) error {
 	if err != nil {
 		return ownFailed("actor_token", err)
 	}
-	if err := x.engine.alive(v, x.now); err != nil {
-		return notAcceptable("actor_token", "not_alive", err)
-	}
-	if v.ClientID != x.caller.ID {
-		return notAcceptable("actor_token", "not_wielded", nil)
-	}
 	x.actor = &actor{
 		id: v.ID, who: v.Subject, key: v.key, expires: v.Expires,
 		lineage: append(slices.Clone(v.Lineage), v.ID),
 	}
-	return nil
+	switch err := x.engine.alive(v, x.now); {
+	case err != nil:
+		return notAcceptable("actor_token", "not_alive", err)
+	case v.ClientID != x.caller.ID:
+		return notAcceptable("actor_token", "not_wielded", nil)
+	case reachNow(x.view.Policy, v.Claims, x.now).IsEmpty():
+		return notAcceptable("actor_token", "suspended", nil)
+	}
+	return x.checkWielded(&v.Evidence.Root)
 }
 
 // checkMayAct enforces `may_act` on every path, actor token or not (RFC 8693 section 4.4): who acts
@@ -154,14 +166,27 @@ func (x *exchange) verifyOutside(ctx context.Context, which string, text token.S
 	if err != nil {
 		return nil, principal.Principal{}, notAcceptable(which, "not_verified", err)
 	}
+	// Another version of the policy may have given the name to another issuer since.
+	if named, _ := x.view.Policy.Issuer(out.Issuer); named.URL != out.Claims["iss"] {
+		return nil, principal.Principal{}, notAcceptable(which, "not_admitted", nil)
+	}
 	who, err := x.view.Policy.Admit(out.Issuer, out.Claims)
 	if err != nil {
 		return nil, principal.Principal{}, notAcceptable(which, "not_admitted", err)
 	}
-	if s, dead := x.engine.Image.Revocations.Killed(outsideTrace(out, who)); dead {
-		return nil, principal.Principal{}, notAcceptable(which, "revoked", nil).saying("revoked: %s", s)
-	}
 	return out, who, nil
+}
+
+// checkOutside refuses an outside token that was revoked, or that ended: its issuer's clock may be off,
+// but nothing of ours can outlive it.
+func (x *exchange) checkOutside(which string, out *issuer.Outside, who principal.Principal) error {
+	if s, dead := x.engine.Image.Revocations.Killed(outsideTrace(out, who)); dead {
+		return notAcceptable(which, "revoked", nil).saying("revoked: %s", s)
+	}
+	if !x.now.Before(out.Expires) {
+		return notAcceptable(which, "ended", nil)
+	}
+	return nil
 }
 
 // outsideTrace is all that can kill an outside token.
