@@ -327,3 +327,5 @@ func (f *faultyStore) Update(ctx context.Context, fns ...func(store.Tx) error) (
 	}
 	return outcomes, err
 }
+
+func subjectOf(id string) live.Selector { return live.Selector{Kind: live.Subject, Value: id} }

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"encoding/hex"
-	"slices"
+	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/clientauth"
@@ -11,6 +13,7 @@ import (
 	"github.com/whittle-sts/whittle/internal/narrow"
 	"github.com/whittle-sts/whittle/internal/policy"
 	"github.com/whittle-sts/whittle/internal/principal"
+	"github.com/whittle-sts/whittle/internal/scope"
 	"github.com/whittle-sts/whittle/internal/token"
 	"github.com/whittle-sts/whittle/store"
 )
@@ -43,27 +46,54 @@ func (x *exchange) asked() *audit.Asked {
 	r := &x.request
 	return &audit.Asked{
 		Resource: bounded(r.Resource, maxTargets, maxTarget), Audience: bounded(r.Audience, maxTargets, maxTarget),
-		Scope: bounded(r.Scope, maxRecordedScopes, maxTarget), Lifetime: uint32(min(r.Lifetime, narrow.MaxLifetime) / time.Second),
+		Scope: bounded(r.Scope, maxRecorded, scope.MaxName), Lifetime: uint32(max(0, min(r.Lifetime, narrow.MaxLifetime)) / time.Second),
 		SubjectTokenType: known(r.SubjectTokenType), ActorTokenType: known(r.ActorTokenType),
 		RequestedTokenType: known(r.RequestedTokenType),
 	}
 }
 
-// maxRecordedScopes keeps an entry below its largest size whatever a caller asks for.
-const maxRecordedScopes = 200
+// What keeps an entry below its largest size, whatever a caller asks for or an issuer says of its
+// people: a refusal that is too large for an entry would leave no trace.
+const (
+	maxRecorded   = 200     // things in one list
+	maxListed     = 4 << 10 // bytes of one list, as it is written
+	maxAttributes = 4 << 10 // bytes of a person's attributes
+)
 
 // bounded is the list as the record keeps it: what is too much is cut, and shows as such.
 func bounded(list []string, most, longest int) []string {
-	out := slices.Clone(list[:min(len(list), most)])
-	for i, s := range out {
-		if len(s) > longest {
-			out[i] = "(too long)"
+	out, size := make([]string, 0, min(len(list), most)), 0
+	for i, s := range list {
+		s = plain(s, longest)
+		if size += written(s); i == most || size > maxListed {
+			return append(out, "(more)")
 		}
-	}
-	if len(list) > most {
-		out = append(out, "(more)")
+		out = append(out, s)
 	}
 	return out
+}
+
+// plain is a text that can be written, and isn't too long.
+func plain(s string, longest int) string {
+	if len(s) > longest {
+		return "(too long)"
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// written is how long a text gets in JSON, which writes some bytes as six.
+func written(s string) int {
+	text, _ := json.Marshal(s) // plain made sure that it can be
+	return len(text) + 1
+}
+
+// boundedAttributes is the attributes as the record keeps them, if there aren't too many.
+func boundedAttributes(attributes map[string]any) map[string]any {
+	text, err := json.Marshal(attributes)
+	if err != nil || len(text) > maxAttributes {
+		return map[string]any{"(too long)": true}
+	}
+	return attributes
 }
 
 // known keeps what a caller made up out of the record.
@@ -89,12 +119,11 @@ func (s *subject) fact() *audit.Token {
 func (x *exchange) people() []audit.Person {
 	var out []audit.Person
 	if who := x.subject.principal; who.Subject != "" {
-		p := audit.Personal{
-			Issuer: who.Issuer, Subject: who.Subject, Groups: who.Groups, Attributes: who.Attributes, Label: x.request.TaskLabel,
-		}
+		p := audit.Personal{Issuer: who.Issuer, Subject: who.Subject, Label: plain(x.request.TaskLabel, maxLabel)}
 		if x.verdict != nil {
-			p.Bindings = x.verdict.Bindings
+			who, p.Bindings = x.verdict.Principal, x.verdict.Bindings // with just what was read
 		}
+		p.Groups, p.Attributes = bounded(who.Groups, maxRecorded, maxTarget), boundedAttributes(who.Attributes)
 		out = append(out, audit.Person{Role: audit.RoleSubject, Personal: p})
 	}
 	if x.actor != nil {
@@ -204,8 +233,12 @@ func keyChange(k store.Key, revoked string) *audit.Change {
 }
 
 func removals(list []policy.Removal) []audit.Removal {
-	out := make([]audit.Removal, 0, len(list))
+	out, size := make([]audit.Removal, 0, min(len(list), maxRecorded)), 0
 	for _, r := range list {
+		size += written(r.Scope) + written(r.Resource) + written(r.Name) + written(r.By)
+		if size > maxListed {
+			return append(out, audit.Removal{Scope: "(more)", By: "(more)"})
+		}
 		out = append(out, audit.Removal{Scope: r.Scope, Resource: r.Resource, By: r.By, Name: r.Name})
 	}
 	return out

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"time"
+	"unicode/utf8"
 
 	"github.com/whittle-sts/whittle/internal/scope"
 )
@@ -47,8 +48,8 @@ func (x *exchange) checkCommonShape(context.Context) error {
 		return Refuse(InvalidTarget, "shape", "too many targets")
 	case r.Lifetime < 0 || r.Lifetime > 0 && r.Lifetime < time.Second:
 		return Refuse(InvalidRequest, "shape", "the lifetime is less than a second")
-	case len(r.TaskLabel) > maxLabel:
-		return Refuse(InvalidRequest, "shape", "the task label is too long")
+	case len(r.TaskLabel) > maxLabel || !utf8.ValidString(r.TaskLabel):
+		return Refuse(InvalidRequest, "shape", "the task label is too long or no text")
 	case len(r.Scope) > scope.MaxNames:
 		return Refuse(InvalidScope, "shape", "too many scopes")
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"unicode/utf8"
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/token"
@@ -24,62 +25,80 @@ var errCounted = errors.New("this use was counted before")
 // resource server may retry. Counters are only touched in the log's one writer, so two
 // callers never get the same last use.
 func (l look) use(ctx context.Context, in Introspection, c *token.Claims, useID string) (Introspection, error) {
-	if len(useID) > maxUseID {
-		return Introspection{}, Refuse(InvalidRequest, "shape", "use_id is too long")
+	if len(useID) > maxUseID || !utf8.ValidString(useID) {
+		return Introspection{}, Refuse(InvalidRequest, "shape", "use_id is too long or no text")
 	}
 	event, err := l.used(c, useID)
 	if err != nil {
 		return Introspection{}, err
 	}
-	entry, err := l.engine.Log.Prepare(event)
-	if err != nil {
-		return Introspection{}, unavailable("record", err)
+	u := use{token: c}
+	if useID != "" {
+		u.remembered = l.caller.ID + "\x00" + useID // two resource servers may choose the same one
 	}
-	var left uint32
-	err = l.engine.commit(ctx, func(tx store.Tx) (_ audit.Entry, err error) {
-		left, err = takeUse(tx, c, l.caller.ID, useID)
-		return entry, err
+	err = l.engine.commit(ctx, func(tx store.Tx) (audit.Entry, error) {
+		if err := u.read(tx); err != nil {
+			return audit.Entry{}, err
+		}
+		event.Used.Left = u.left
+		entry, err := l.engine.Log.Prepare(event)
+		if err != nil {
+			return audit.Entry{}, unavailable("record", err)
+		}
+		return entry, u.write(tx)
 	})
 	switch {
 	case errors.Is(err, errCounted):
 		uses, err := l.engine.usesLeft(ctx, c)
-		left = uint32(uses)
-		in.UsesLeft = &left
-		return in, err
+		if err != nil {
+			return Introspection{}, err
+		}
+		u.left = uint32(uses)
 	case errors.Is(err, errUsedUp):
 		return Introspection{}, nil
 	case err != nil:
 		return Introspection{}, err
 	}
-	in.UsesLeft = &left
+	in.UsesLeft = &u.left
 	return in, nil
 }
 
-// takeUse takes one from every counter that the token hangs on, and says how many uses are left.
-func takeUse(tx store.Tx, c *token.Claims, caller, useID string) (uint32, error) {
-	// Two resource servers may choose the same use id; each has its own.
-	remembered := caller + "\x00" + useID
-	if useID != "" {
-		if seen, err := tx.UseSeen(c.ID, remembered); err != nil || seen {
-			return 0, cmp.Or(err, errCounted)
+// use is one use of a token: one from every counter that it hangs on.
+type use struct {
+	token      *token.Claims
+	remembered string       // under which it is counted only once; empty: each time
+	counters   []store.Uses // as they will stand
+	left       uint32
+}
+
+func (u *use) read(tx store.Tx) error {
+	if u.remembered != "" {
+		if seen, err := tx.UseSeen(u.token.ID, u.remembered); err != nil || seen {
+			return cmp.Or(err, errCounted)
 		}
 	}
-	counters, err := countersOf(tx, c.Evidence.Limited)
-	if err != nil {
-		return 0, err
+	var err error
+	if u.counters, err = countersOf(tx, u.token.Evidence.Limited); err != nil {
+		return err
 	}
-	left := uint32(math.MaxUint32)
-	for _, counter := range counters {
-		counter.Left--
-		left = min(left, counter.Left)
+	u.left = math.MaxUint32
+	for i := range u.counters {
+		u.counters[i].Left--
+		u.left = min(u.left, u.counters[i].Left)
+	}
+	return nil
+}
+
+func (u *use) write(tx store.Tx) error {
+	for _, counter := range u.counters {
 		if err := tx.PutUses(counter); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	if useID != "" {
-		return left, tx.PutUseSeen(c.ID, remembered, c.Expires)
+	if u.remembered == "" {
+		return nil
 	}
-	return left, nil
+	return tx.PutUseSeen(u.token.ID, u.remembered, u.token.Expires)
 }
 
 // countersOf reads the counters, all of which must have a use left.

@@ -1,0 +1,127 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/whittle-sts/whittle/internal/audit"
+)
+
+// explain waits for the entry of a refusal, which is written soon after the answer.
+func (w *world) explain(decision string) audit.Event {
+	w.t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		_, event, err := w.Explain(context.Background(), w.as("ops"), decision)
+		if err == nil {
+			return event
+		}
+		if refused, ok := errors.AsType[*Error](err); !ok || refused.Code != NotFound || time.Now().After(deadline) {
+			w.t.Fatalf("decision %s: %v", decision, err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// A refusal that is too large for an entry would leave no trace.
+func TestNoRefusalIsTooLargeForItsEntry(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	many := func(n int, format string) (out []string) {
+		for i := range n {
+			out = append(out, fmt.Sprintf(format, i))
+		}
+		return out
+	}
+	groups := many(100, strings.Repeat("g", 90)+"%d")
+	for name, req := range map[string]ExchangeRequest{
+		"a thousand unknown scopes":   outside(w.ana(), many(1000, strings.Repeat("s", 120)+"%d")...),
+		"ten thousand scopes":         outside(w.ana(), many(10000, "s%d")...),
+		"scopes that are too long":    outside(w.ana(), many(1000, strings.Repeat("s", 2000)+"%d")...),
+		"the most targets":            outside(w.ana(), "ai.training.read").at(many(32, "https://"+strings.Repeat("x", 1000)+"%d")...),
+		"more targets than the most":  outside(w.ana(), "ai.training.read").at(many(1000, "https://x/%d")...),
+		"control characters":          {SubjectToken: w.ana(), SubjectTokenType: JWTType, Audience: many(32, strings.Repeat("\x01", 1000)+"%d"), Scope: many(1000, strings.Repeat("\x01", 100)+"%d")},
+		"no text at all":              {SubjectToken: w.ana(), SubjectTokenType: JWTType, Audience: []string{"\xff\xfe"}, TaskLabel: "\xff"},
+		"a long label":                {SubjectToken: w.ana(), SubjectTokenType: JWTType, TaskLabel: strings.Repeat("x", 1<<20)},
+		"a negative lifetime":         {SubjectToken: w.ana(), SubjectTokenType: JWTType, Lifetime: -time.Hour},
+		"a made-up type":              {SubjectToken: w.ana(), SubjectTokenType: TokenType(strings.Repeat("x", 1<<20))},
+		"a person in too many groups": outside(w.person("gus", map[string]any{"groups": groups}), "ai.training.read"),
+	} {
+		_, err := w.Exchange(context.Background(), w.as("agent"), req)
+		refused, ok := errors.AsType[*Error](err)
+		if !ok || refused.Decision == "" {
+			t.Fatalf("%s: %v", name, err)
+		}
+		event := w.explain(refused.Decision)
+		if event.Reason != refused.Reason() || event.Client != "agent" || event.Outcome != audit.OutcomeRefused {
+			t.Errorf("%s: recorded as %q of %q", name, event.Reason, event.Client)
+		}
+		w.clock.pass(time.Minute) // only the first few of a minute are recorded in full
+	}
+	if n := w.Log.LostRefusals(); n > 0 {
+		t.Errorf("%d refusals left no trace", n)
+	}
+}
+
+// Whoever is in many groups can still get a token: the entry has what was read.
+func TestManyGroupsDontHinderAnExchange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	groups := []string{"research"}
+	for i := range 60 {
+		groups = append(groups, fmt.Sprintf("%s%d", strings.Repeat("g", 150), i))
+	}
+	gus := w.person("gus", map[string]any{"groups": groups, "amr": []string{"mfa"}})
+	issued := w.trade("agent", outside(gus, "ai.training.read"))
+	_, event, err := w.Explain(context.Background(), w.as("ops"), issued.Decision)
+	w.check(err)
+	if who := event.People[0]; len(who.Groups) != 1 || who.Groups[0] != "research" || who.Subject != "gus" {
+		t.Errorf("recorded %q with %q", who.Subject, who.Groups)
+	}
+}
+
+// No entry holds a token or names a person in the clear, whatever was refused and why.
+func TestNoEntryHoldsATokenOrNamesAPerson(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	gone := w.person("zenobia", anasClaims())
+	texts := []string{gone.Reveal()}
+	granted := w.trade("agent", outside(gone, "ai.training.read"))
+	texts = append(texts, granted.AccessToken.Reveal())
+	// Revoked by name: the reason for every later refusal names her.
+	_, err := w.Revoke(ctx, w.as("ops"), RevokeRequest{Selector: subjectOf("corp:zenobia"), Reason: "zenobia left"})
+	w.check(err)
+	var decisions []string
+	for _, req := range []ExchangeRequest{
+		outside(gone, "ai.training.read"),
+		own(granted.AccessToken, "ai.training.read").at(dataAPI),
+		{SubjectToken: w.ana(), SubjectTokenType: JWTType, ActorToken: gone, ActorTokenType: JWTType},
+		{SubjectToken: gone, SubjectTokenType: AccessTokenType},
+		outside(w.person("zenobia", map[string]any{"groups": "zenobia"}), "ai.training.read"),
+	} {
+		refused := w.refusal("agent", req, InvalidRequest)
+		texts = append(texts, req.SubjectToken.Reveal(), req.ActorToken.Reveal())
+		decisions = append(decisions, refused.Decision)
+	}
+	texts = append(texts, w.secrets["agent"].Reveal(), w.boot.Secret.Reveal())
+	for _, decision := range decisions {
+		w.explain(decision)
+	}
+	items, err := w.Log.List(ctx, 0, 10_000)
+	w.check(err)
+	for _, item := range items {
+		entry := string(item.Bytes)
+		if strings.Contains(entry, "zenobia") {
+			t.Errorf("an entry names a person: %s", entry)
+		}
+		for _, text := range texts {
+			if text != "" && strings.Contains(entry, text) {
+				t.Errorf("an entry holds a token or secret: %s", entry)
+			}
+		}
+	}
+}
