@@ -14,6 +14,10 @@ import (
 	"github.com/whittle-sts/whittle/server/oauth"
 )
 
+// compressFrom is the bytes from which an answer is compressed, if the caller takes that. Most are
+// far smaller, and compressing them would cost more than all the rest of the request.
+const compressFrom = 16 << 10
+
 // serveHTTP makes the HTTP server: Connect, gRPC-Web and OAuth on one listener, over HTTP/1.1 and
 // HTTP/2, the latter also without TLS on loopback addresses.
 func (s *Server) serveHTTP(context.Context) error {
@@ -24,7 +28,8 @@ func (s *Server) serveHTTP(context.Context) error {
 	}
 	rpc := connect.NewServer(s.guard.Interceptor())
 	s.services.RegisterConnect(rpc)
-	connecthttp.Mount(wrapped{mux, public}, rpc, connecthttp.WithReadMaxBytes(maxMessage))
+	connecthttp.Mount(wrapped{mux, public}, rpc,
+		connecthttp.WithReadMaxBytes(maxMessage), connecthttp.WithCompressMinBytes(compressFrom))
 	s.http = s.newHTTPServer(mux)
 	if s.tls != nil {
 		s.http.TLSConfig = s.tls.Clone()
