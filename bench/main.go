@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -133,7 +134,7 @@ func (b *bench) once(r *row) ([]byte, error) {
 func (b *bench) measureAll(rows []row, inFlight int) error {
 	rate := 0.0
 	for _, r := range rows {
-		if !b.only.MatchString(r.name) && r.floor != "" {
+		if !b.wanted(rows, &r) {
 			continue
 		}
 		if r.once {
@@ -151,6 +152,13 @@ func (b *bench) measureAll(rows []row, inFlight int) error {
 		rate = m.Rate
 	}
 	return nil
+}
+
+// wanted says whether the row was asked for, or is the floor of one that was.
+func (b *bench) wanted(rows []row, r *row) bool {
+	return b.only.MatchString(r.name) || slices.ContainsFunc(rows, func(on row) bool {
+		return on.floor == r.name && b.only.MatchString(on.name)
+	})
 }
 
 func (b *bench) measure(r *row, inFlight int) (Measured, error) {
