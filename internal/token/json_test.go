@@ -44,6 +44,20 @@ func TestClaimsAreReadStrictly(t *testing.T) {
 	}
 }
 
+func TestSixteenLevelsAreRead(t *testing.T) {
+	for name, text := range map[string]string{
+		"objects": strings.Repeat(`{"a":`, 15) + "{}" + strings.Repeat("}", 15),
+		"arrays":  `{"a":` + strings.Repeat("[", 15) + strings.Repeat("]", 15) + "}",
+	} {
+		if _, err := ParseClaims([]byte(text)); err != nil {
+			t.Errorf("16 levels of %s: %v", name, err)
+		}
+		if _, err := ParseClaims([]byte(`{"a":` + text + "}")); !errors.Is(err, ErrClaims) {
+			t.Errorf("17 levels of %s: %v", name, err)
+		}
+	}
+}
+
 func TestT37_NamesThatOnlyLookAlike(t *testing.T) {
 	c, err := ParseClaims([]byte(`{"sub":"a","SUB":"b","ſub":"c","Sub":"d"}`))
 	if err != nil {

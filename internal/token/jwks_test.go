@@ -120,6 +120,9 @@ func TestWhatIsNoKeySet(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	if _, err := ParseKeySet([]byte(strings.Replace(many, "{},", "", 1))); err != nil {
+		t.Errorf("100 keys: %v", err)
+	}
 	if set, err := ParseKeySet([]byte(`{"keys":[]}`)); err != nil || set.Len() != 0 {
 		t.Errorf("an empty set: %v", err)
 	}

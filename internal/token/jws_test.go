@@ -44,6 +44,18 @@ func TestOneSignatureHasOneSpelling(t *testing.T) {
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
+func TestTheLargestTokenIsRead(t *testing.T) {
+	header := encode([]byte(`{"alg":"ES256","kid":"` + strings.Repeat("k", maxKeyID) + `"}`))
+	text := header + ".eyB9."
+	text += strings.Repeat("A", MaxToken-len(text))
+	if _, err := ParseJWS(text); err != nil {
+		t.Errorf("%d bytes with a kid of %d: %v", len(text), maxKeyID, err)
+	}
+	if _, err := ParseJWS(text + "AAAA"); !errors.Is(err, ErrMalformed) {
+		t.Errorf("more: %v", err)
+	}
+}
+
 func TestT36_MillionDots(t *testing.T) {
 	for _, text := range []string{strings.Repeat(".", 1_000_000), strings.Repeat(".", MaxToken)} {
 		allocated := testing.AllocsPerRun(10, func() {

@@ -27,6 +27,13 @@ func TestWhichKeySigns(t *testing.T) {
 			t.Errorf("minute %d: %v, %v", minute, key, err)
 		}
 	}
+	var several []*SigningKey
+	for minute := range 8 {
+		several = append(several, newKey("ES256", at(minute)))
+		if key, err := ring(t, several...).signer(at(20)); err != nil || key != several[minute] {
+			t.Errorf("of %d active keys not the newest signs: %v", minute+1, err)
+		}
+	}
 	if r, err := NewKeyring(first, next, first); err == nil || r != nil {
 		t.Error("a ring was made of a key and itself")
 	}
