@@ -2,15 +2,11 @@ package servertest
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"testing"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
-	"connectrpc.com/connect/v2/connectproto"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc/status"
 
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
 	"github.com/whittle-sts/whittle/gen/whittle/v1/whittlev1connect"
@@ -32,17 +28,6 @@ func (w *World) Wires() []Wire {
 		w.GRPC(), w.Connect("connect"), w.Connect("connect-json", connecthttp.WithProtoJSON()),
 		w.Connect("grpcweb", connecthttp.WithGRPCWeb()), w.OAuth(),
 	}
-}
-
-// CodeOf is the OAuth code of a wire's error; empty for none.
-func CodeOf(err error) string {
-	if refusal, ok := errors.AsType[*Refusal](err); ok {
-		return refusal.Code
-	}
-	if err != nil {
-		return "(not a refusal) " + err.Error()
-	}
-	return ""
 }
 
 // rpcWire is a wire of the generated clients.
@@ -127,42 +112,4 @@ func overHTTP2(tb testing.TB) *http.Client {
 	transport := &http.Transport{Protocols: protocols}
 	tb.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
-}
-
-func fromGRPC(err error) error {
-	if err == nil {
-		return nil
-	}
-	s := status.Convert(err)
-	refusal := &Refusal{Description: s.Message(), Status: s.Code().String()}
-	for _, d := range s.Details() {
-		refusal.take(d)
-	}
-	return refusal
-}
-
-func fromConnect(err error) error {
-	if err == nil {
-		return nil
-	}
-	e, ok := errors.AsType[*connect.Error](err)
-	if !ok {
-		return err
-	}
-	refusal := &Refusal{Description: e.Message(), Status: e.Code().String()}
-	for _, d := range e.Details() {
-		if m, err := connectproto.UnmarshalErrorDetail(d); err == nil {
-			refusal.take(m)
-		}
-	}
-	return refusal
-}
-
-func (r *Refusal) take(detail any) {
-	switch d := detail.(type) {
-	case *errdetails.ErrorInfo:
-		r.Code, r.Decision = d.GetReason(), d.GetMetadata()["decision"]
-	case *errdetails.RetryInfo:
-		r.RetryAfter = d.GetRetryDelay().AsDuration()
-	}
 }

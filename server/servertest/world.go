@@ -3,7 +3,6 @@ package servertest
 import (
 	"context"
 	"encoding/base64"
-	"fmt"
 	"net/url"
 	"os"
 	"regexp"
@@ -204,18 +203,4 @@ func ReadFile(tb testing.TB, path string) string {
 		tb.Fatal(err)
 	}
 	return strings.ReplaceAll(string(text), "\r\n", "\n")
-}
-
-// Refusal is an error answer, in the words that all wires share.
-type Refusal struct {
-	Code        string // the OAuth code
-	Description string
-	Decision    string
-	Status      string // the wire's own
-	RetryAfter  time.Duration
-}
-
-// Error says all of it.
-func (r *Refusal) Error() string {
-	return fmt.Sprintf("%s: %s (%s, decision %q)", r.Code, r.Description, r.Status, r.Decision)
 }
