@@ -72,23 +72,50 @@ func (e *Engine) ApplyPolicy(ctx context.Context, caller clientauth.Caller, req 
 	if err := e.require(caller, policy.PolicyApply); err != nil {
 		return Policy{}, err
 	}
-	next, problems := compile(req.YAML, req.Expected+1)
-	if problems != nil {
-		return Policy{}, Refuse(InvalidRequest, "policy_problems", "the policy has problems").because(problems)
-	}
-	if len(next.Administrators()) == 0 {
-		return Policy{}, Refuse(InvalidRequest, "no_administrator", "the policy would leave nobody who may apply the next one")
+	next, err := e.acceptable(req)
+	if err != nil {
+		return Policy{}, err
 	}
 	record := store.Policy{
 		Version: next.Version(), YAML: req.YAML, Applied: e.Clock.Now(), By: caller.ID, Note: req.Note,
 	}
-	err := e.commit(ctx, func(tx store.Tx) (audit.Entry, error) { return e.putPolicy(tx, caller, record, next) })
+	err = e.commit(ctx, func(tx store.Tx) (audit.Entry, error) { return e.putPolicy(tx, caller, record, next) })
 	if err != nil {
 		return Policy{}, err
 	}
 	e.Image.SetPolicy(next)
 	e.followIssuers()
 	return Policy(record), nil
+}
+
+// acceptable compiles a document that may become the policy.
+func (e *Engine) acceptable(req ApplyRequest) (*policy.Policy, error) {
+	if !writable(req.Note) {
+		return nil, Refuse(InvalidRequest, "shape", "the note is too long or no text")
+	}
+	next, problems := compile(req.YAML, req.Expected+1)
+	if problems != nil {
+		return nil, Refuse(InvalidRequest, "policy_problems", "the policy has problems").because(problems)
+	}
+	if len(next.Administrators()) == 0 {
+		return nil, Refuse(InvalidRequest, "no_administrator", "the policy would leave nobody who may apply the next one")
+	}
+	return next, e.checkNames(next)
+}
+
+// checkNames refuses a policy that takes this server for something else. As an outside issuer it would
+// turn any token of ours into a fresh start, free of its lineage and reach; as a resource it would
+// make exchange-only tokens, whose audience it is, usable.
+func (e *Engine) checkNames(p *policy.Policy) error {
+	for _, i := range p.Issuers() {
+		if i.URL == e.Issuer {
+			return Refuse(InvalidRequest, "own_issuer", "the policy names this server itself as an outside issuer")
+		}
+	}
+	if _, known := p.Resource(e.Issuer); known {
+		return Refuse(InvalidRequest, "own_resource", "the policy names this server itself as a resource")
+	}
+	return nil
 }
 
 func (e *Engine) putPolicy(tx store.Tx, caller clientauth.Caller, record store.Policy, p *policy.Policy) (audit.Entry, error) {

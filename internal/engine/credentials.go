@@ -39,7 +39,7 @@ func (e *Engine) Bootstrap(ctx context.Context) (Credential, error) {
 		return Credential{}, err
 	}
 	// The key comes last: its presence says that the first start was completed.
-	return made, e.addKey(ctx, self, e.Clock.Now(), "")
+	return made, e.addKey(ctx, self, e.Clock.Now())
 }
 
 func (e *Engine) createSecret(ctx context.Context, caller clientauth.Caller, client string, expires time.Time) (Credential, error) {
@@ -65,5 +65,5 @@ func (e *Engine) createSecret(ctx context.Context, caller clientauth.Caller, cli
 	if err != nil {
 		return Credential{}, err
 	}
-	return Credential{Client: client, ID: record.ID, Secret: secret, Created: record.Created}, e.Image.Reload(ctx, e.Store)
+	return Credential{Client: client, ID: record.ID, Secret: secret, Created: record.Created}, e.reload(ctx)
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -43,6 +44,9 @@ func New(c Config) (*Engine, error) {
 		return nil, errors.New("engine: a part is missing from the configuration")
 	}
 	e := &Engine{Config: c, minter: token.NewMinter(c.Issuer, c.Random), verifier: token.NewVerifier(c.Issuer)}
+	if err := e.checkNames(c.Image.View().Policy); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
 	e.followIssuers()
 	return e, nil
 }
@@ -69,13 +73,18 @@ func (e *Engine) commit(ctx context.Context, op func(store.Tx) (audit.Entry, err
 // settle reads the state anew after a change that may have been made though it wasn't answered: what
 // the store says is what holds. If that fails, nothing is changed before it succeeded.
 func (e *Engine) settle(ctx context.Context) error {
-	if !e.doubtful.Load() {
+	if !e.doubtful.CompareAndSwap(true, false) {
 		return nil
 	}
+	return e.reload(ctx)
+}
+
+// reload makes the image of what the store holds, to show keys and credentials that are durable now.
+func (e *Engine) reload(ctx context.Context) error {
 	if err := e.Image.Reload(context.WithoutCancel(ctx), e.Store); err != nil {
-		return err
+		e.doubtful.Store(true)
+		return unavailable("store", err)
 	}
-	e.doubtful.Store(false)
 	e.followIssuers()
 	return nil
 }

@@ -13,9 +13,9 @@ const (
 	dropStep  = 256 // records dropped in one commit, so that none keeps callers waiting
 )
 
-// Keep looks after the state until ctx is done: what has ended is forgotten in small steps, and
-// the signing key is rotated when it has signed for [KeyLife]. It returns ctx's end as nil;
-// failures of single rounds go to report, and the next round tries again.
+// Keep looks after the state until ctx is done: what has ended is forgotten in small steps, and the
+// signing key is rotated when it has signed for [KeyLife], and dropped when its last token has
+// ended. Failures of single rounds go to report, and the next round tries again.
 func (e *Engine) Keep(ctx context.Context, report func(error)) {
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
@@ -37,7 +37,7 @@ func (e *Engine) KeepOnce(ctx context.Context) error {
 	if err := e.Clock.Trust(); err != nil {
 		return err
 	}
-	return errors.Join(e.rotateIfDue(ctx, now), e.forget(ctx, now))
+	return errors.Join(e.rotateIfDue(ctx, now), e.dropKeys(ctx, now), e.forget(ctx, now))
 }
 
 func (e *Engine) rotateIfDue(ctx context.Context, now time.Time) error {

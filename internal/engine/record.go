@@ -224,14 +224,6 @@ func credentialChange(c store.Credential) *audit.Change {
 	return &audit.Change{Action: "added", Client: c.Client, ID: c.ID, Expires: c.Expires}
 }
 
-func keyChange(k store.Key, revoked string) *audit.Change {
-	change := &audit.Change{Action: "added", ID: k.ID, Alg: k.Alg, Active: k.Active}
-	if revoked != "" {
-		change.Note = "in place of the revoked key " + revoked
-	}
-	return change
-}
-
 func removals(list []policy.Removal) []audit.Removal {
 	out, size := make([]audit.Removal, 0, min(len(list), maxRecorded)), 0
 	for _, r := range list {

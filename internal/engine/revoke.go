@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/clientauth"
@@ -16,7 +17,10 @@ import (
 	"github.com/whittle-sts/whittle/store"
 )
 
-const maxReason = 512 // bytes
+const maxReason = 512 // bytes; also of a selector, which names an issuer and a subject or group
+
+// writable says whether a text can stand in a record.
+func writable(text string) bool { return len(text) <= maxReason && utf8.ValidString(text) }
 
 // RevokeToken kills a token and all its descendants (RFC 7009). The caller must be the client of
 // one of the token's hops, so that an agent may revoke what it handed down, or hold revoke.any. A
@@ -39,7 +43,16 @@ func (e *Engine) RevokeToken(ctx context.Context, caller clientauth.Caller, text
 	if !v.LiveAt(e.Clock.Now()) {
 		return nil
 	}
-	_, err = e.revoke(ctx, caller, RevokeRequest{Selector: live.OfToken(v.ID)}, v.Expires)
+	return e.revokeOnce(ctx, caller, v.ID, v.Expires)
+}
+
+// revokeOnce revokes a token unless that is done already, so that asking again costs no space.
+func (e *Engine) revokeOnce(ctx context.Context, caller clientauth.Caller, id token.ID, ends time.Time) error {
+	s := live.OfToken(id)
+	if e.Image.Revocations.Durable(s) {
+		return nil
+	}
+	_, err := e.revoke(ctx, caller, RevokeRequest{Selector: s}, ends)
 	return err
 }
 
@@ -56,8 +69,7 @@ func (e *Engine) revokeOutside(ctx context.Context, caller clientauth.Caller, te
 	if err != nil {
 		return nil
 	}
-	_, err = e.revoke(ctx, caller, RevokeRequest{Selector: live.OfToken(out.ID)}, out.Expires)
-	return err
+	return e.revokeOnce(ctx, caller, out.ID, out.Expires)
 }
 
 func mayRevoke(caller clientauth.Caller, c *token.Claims) bool {
@@ -73,12 +85,13 @@ func (e *Engine) Revoke(ctx context.Context, caller clientauth.Caller, req Revok
 	if err := checkSelector(req.Selector); err != nil {
 		return Revocation{}, err
 	}
-	if len(req.Reason) > maxReason {
-		return Revocation{}, Refuse(InvalidRequest, "shape", "the reason is too long")
+	if !writable(req.Reason) {
+		return Revocation{}, Refuse(InvalidRequest, "shape", "the reason is too long or no text")
 	}
 	req.Block = req.Block || req.Selector.Kind.Unconditional()
+	e.Image.Revocations.Announce(req.Selector, req.Block, e.Clock.Now()) // before anything that can fail
 	if req.Selector.Kind == live.Key {
-		if err := e.replaceKey(ctx, caller, req.Selector.Value); err != nil {
+		if err := e.revokeKey(ctx, caller, req.Selector.Value); err != nil {
 			return Revocation{}, err
 		}
 	}
@@ -98,7 +111,7 @@ func checkSelector(s live.Selector) error {
 			return bad
 		}
 	case live.Subject, live.Client, live.Group, live.Issuer, live.Key:
-		if s.Value == "" || len(s.Value) > maxTarget {
+		if s.Value == "" || !writable(s.Value) {
 			return bad
 		}
 	default:
@@ -140,7 +153,7 @@ func (e *Engine) commitRevocation(ctx context.Context, caller clientauth.Caller,
 		record.Seq = meta.Rev + 1
 		var lifted []uint64
 		if kind == audit.KindUnblock {
-			if lifted, err = blocksLike(tx, record); err != nil {
+			if lifted, err = e.blocksLike(tx, record); err != nil {
 				return audit.Entry{}, err
 			}
 		}
@@ -164,6 +177,9 @@ func (e *Engine) Unblock(ctx context.Context, caller clientauth.Caller, s live.S
 	if err := e.require(caller, policy.RevokeAny); err != nil {
 		return Revocation{}, err
 	}
+	if err := checkSelector(s); err != nil {
+		return Revocation{}, err
+	}
 	now := e.Clock.Now()
 	record := store.Revocation{
 		Kind: string(s.Kind), Selector: s.Value, At: now, By: caller.ID,
@@ -179,8 +195,9 @@ func (e *Engine) Unblock(ctx context.Context, caller clientauth.Caller, s live.S
 	return revocationOf(record), nil
 }
 
-// blocksLike lists the blocks by the record's selector; none is an error.
-func blocksLike(tx store.Tx, record *store.Revocation) ([]uint64, error) {
+// blocksLike lists the blocks by the record's selector. None is an error, unless an earlier lifting took
+// them away without being answered, so that the image still has one.
+func (e *Engine) blocksLike(tx store.Tx, record *store.Revocation) ([]uint64, error) {
 	var blocks []uint64
 	err := tx.Revocations(0, func(r store.Revocation) bool {
 		if r.Block && r.Kind == record.Kind && r.Selector == record.Selector {
@@ -188,7 +205,8 @@ func blocksLike(tx store.Tx, record *store.Revocation) ([]uint64, error) {
 		}
 		return true
 	})
-	if err == nil && len(blocks) == 0 {
+	_, blocked := e.Image.Revocations.Blocked(live.Selector{Kind: live.Kind(record.Kind), Value: record.Selector})
+	if err == nil && len(blocks) == 0 && !blocked {
 		err = Refuse(NotFound, "no_block", "nothing is blocked by that selector")
 	}
 	return blocks, err
