@@ -276,7 +276,7 @@ func mustBe(t testing.TB, err error, code Code) *Error {
 	return refused
 }
 
-// faultyStore is a store whose next commits can be made to fail.
+// faultyStore is a store whose next calls can be made to fail: so many of them, or all if negative.
 type faultyStore struct {
 	store.Store
 	mu     sync.Mutex
@@ -303,11 +303,11 @@ func (f *faultyStore) failViews(n int) {
 func (f *faultyStore) due(n *int) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if *n == 0 {
-		return false
+	if *n > 0 {
+		*n--
+		return true
 	}
-	*n--
-	return true
+	return *n < 0
 }
 
 func (f *faultyStore) View(ctx context.Context, fn func(store.Reader) error) error {
