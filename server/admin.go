@@ -41,7 +41,7 @@ func (s *Server) ready() error {
 	if err := s.engine.Clock.Trust(); err != nil {
 		return err
 	}
-	return nil
+	return s.store.writable()
 }
 
 // instrument makes the registry, which is the server's own, so that two servers fit into one process.

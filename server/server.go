@@ -21,7 +21,6 @@ import (
 	"github.com/whittle-sts/whittle/internal/seal"
 	"github.com/whittle-sts/whittle/server/guard"
 	"github.com/whittle-sts/whittle/server/rpc"
-	"github.com/whittle-sts/whittle/store"
 )
 
 // Server is one running Whittle.
@@ -30,7 +29,7 @@ type Server struct {
 
 	// The state, as the steps of New open it.
 	kek       *seal.Key
-	store     store.Store
+	store     *watched
 	log       *audit.Log
 	clock     *live.Clock
 	image     *live.Image

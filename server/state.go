@@ -43,7 +43,7 @@ func (s *Server) openStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.store, closeStore = kept, kept.Close
+	s.store, closeStore = &watched{Store: kept}, kept.Close
 	return nil
 }
 
