@@ -376,6 +376,24 @@ func TestLateAnchorIsTriedAgain(t *testing.T) {
 	})
 }
 
+func TestAnchorOfABindingCommitThatFailedCatchesUpByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		s := p.open(t)
+		defer s.Close()
+		unblock := p.block(t)
+		if err := update(s, revoke); err == nil {
+			t.Error("the update says nothing of the anchor")
+		}
+		unblock()
+		time.Sleep(lag)
+		synctest.Wait()
+		if rev := p.saved(t).Rev; rev != 1 {
+			t.Errorf("revocation %d is anchored", rev)
+		}
+	})
+}
+
 // failing commits and says that it didn't.
 type failing struct{ store.Store }
 

@@ -59,6 +59,7 @@ func (s *Store) Update(ctx context.Context, fns ...func(store.Tx) error) ([]erro
 		return outcomes, err
 	case due == now:
 		if err := s.anchor(context.WithoutCancel(ctx)); err != nil {
+			s.anchorLater() // there may be no next Update
 			return outcomes, fmt.Errorf("committed, but not anchored: %w", err)
 		}
 	case due == soon:

@@ -26,7 +26,7 @@ func (s *Store) open() error {
 	case isNew && s.durable.Load() > 0:
 		return fmt.Errorf("%w: %s is gone", store.ErrCorrupt, s.config.Path)
 	case isNew:
-		if err := os.MkdirAll(filepath.Dir(s.config.Path), 0o700); err != nil {
+		if err := makeFolder(filepath.Dir(s.config.Path)); err != nil {
 			return s.explain(err)
 		}
 	case err != nil:
@@ -155,7 +155,8 @@ func (s *Store) prepare(f *file) error {
 	case id < durable:
 		return fmt.Errorf("%w: %s has lost commits that were durable", store.ErrCorrupt, s.config.Path)
 	case laidOut && id > durable:
-		return f.settle()
+		// The file's name too: whoever made the file may have been stopped before that.
+		return errors.Join(f.settle(), syncFolder(filepath.Dir(s.config.Path)))
 	case laidOut:
 		return nil
 	}
@@ -201,6 +202,21 @@ func checkNewest(tx *bbolt.Tx, t table, count, newest uint64) error {
 		return nil
 	}
 	return corrupt(t, key, errNewest)
+}
+
+// makeFolder makes a folder and those above it, each durable in the one that holds it.
+func makeFolder(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	above := filepath.Dir(path)
+	if err := makeFolder(above); err != nil {
+		return err
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncFolder(above)
 }
 
 // syncFolder makes the file's name durable. Windows does that by itself and knows no such call.

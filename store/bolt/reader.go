@@ -196,13 +196,26 @@ func (r *reader) PersonByID(id [16]byte) (store.Person, error) {
 }
 
 func (r *reader) Entries(from uint64, fn func(index uint64, entry []byte) bool) error {
-	index := from
-	return r.scan(tableEntry, number(from), func(key, payload []byte) (bool, error) {
+	return r.entries(from, r.Meta, fn)
+}
+
+// entries calls fn with the entries from there on. They end where Meta says, not where a damaged page does.
+func (r *reader) entries(from uint64, meta func() (store.Meta, error), fn func(uint64, []byte) bool) error {
+	index, stopped := from, false
+	err := r.scan(tableEntry, number(from), func(key, payload []byte) (bool, error) {
 		if !bytes.Equal(key, number(index)) {
 			return false, corrupt(tableEntry, key, errGap)
 		}
-		more := fn(index, payload)
+		stopped = !fn(index, payload)
 		index++
-		return more, nil
+		return !stopped, nil
 	})
+	if err != nil || stopped {
+		return err
+	}
+	m, err := meta()
+	if err == nil && index < m.Size {
+		err = corrupt(tableEntry, number(index), errGap)
+	}
+	return err
 }

@@ -105,6 +105,9 @@ func (s *Store) Update(ctx context.Context, fns ...func(store.Tx) error) ([]erro
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	if err := ctx.Err(); err != nil { // it may have ended while this waited
+		return nil, err
+	}
 	outcomes, err := s.transact(fns)
 	if s.suspect.Load() {
 		if again := s.reopen(); again != nil {

@@ -91,6 +91,10 @@ func (w *writer) Meta() (store.Meta, error) {
 	return w.batch.meta, nil
 }
 
+func (w *writer) Entries(from uint64, fn func(index uint64, entry []byte) bool) error {
+	return w.entries(from, w.Meta, fn)
+}
+
 func (w *writer) PutPolicy(p store.Policy) error {
 	if p.Version != w.batch.meta.Policy+1 {
 		return fmt.Errorf("%w: %d after %d", errVersion, p.Version, w.batch.meta.Policy)
@@ -152,7 +156,7 @@ func (w *writer) AppendEntry(entry []byte, leaf [32]byte, at time.Time) (uint64,
 		return 0, err
 	}
 	m.Size, m.Head = index+1, leaf
-	if at.After(m.Time) {
+	if at = at.Round(0); at.After(m.Time) { // by the wall, since that is what is kept
 		m.Time = at
 	}
 	return index, nil
