@@ -36,7 +36,8 @@ func openFile(path string, flags int, wait time.Duration) (f *file, err error) {
 	}
 	defer func() {
 		if err != nil && f.os != nil {
-			_ = f.os.Close() // a second time, unless bbolt panicked
+			_ = unlock(f.os) // all this a second time, unless bbolt panicked
+			_ = f.os.Close()
 		}
 	}()
 	defer trap(&err)()
@@ -62,7 +63,12 @@ func begin(f *file, writable bool) (tx *bbolt.Tx, err error) {
 }
 
 func (f *file) close() (err error) {
-	defer func() { _ = f.os.Close() }()
+	defer func() {
+		if err != nil { // bbolt stopped halfway
+			_ = unlock(f.os)
+			_ = f.os.Close()
+		}
+	}()
 	defer trap(&err)()
 	return f.db.Close()
 }

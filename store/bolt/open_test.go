@@ -140,6 +140,59 @@ func cut(t *testing.T, whole []byte, n int) []byte {
 	return whole[:int(size)-n]
 }
 
+// bbolt panics on a list of free pages that isn't one.
+func TestPanicOnOpeningLeavesNoLock(t *testing.T) {
+	folder := t.TempDir()
+	s := filled(t, folder)
+	page := 0
+	_ = s.file.db.View(func(tx *bbolt.Tx) error {
+		for i := 2; ; i++ {
+			if info, err := tx.Page(i); err != nil || info == nil || info.Type == "freelist" {
+				page = i
+				return err
+			}
+		}
+	})
+	s.Close()
+	path := filepath.Join(folder, name)
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(content[page*os.Getpagesize()+8:], []byte{0xff, 0xff})
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		_, err := Open(Config{Path: path, LockTimeout: time.Millisecond})
+		if !errors.Is(err, store.ErrCorrupt) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestMissingEntryIsSeen(t *testing.T) {
+	s := filled(t, t.TempDir())
+	defer s.Close()
+	for range 3 {
+		if err := update(s, writes["append entry"]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.file.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte(tableEntry.name)).Delete(number(1)) }); err != nil {
+		t.Fatal(err)
+	}
+	s.durable.Add(1)
+	for from, want := range []error{store.ErrCorrupt, store.ErrCorrupt, nil} {
+		err := s.View(context.Background(), func(r store.Reader) error {
+			return r.Entries(uint64(from), func(uint64, []byte) bool { return true })
+		})
+		if !errors.Is(err, want) {
+			t.Errorf("from %d: %v", from, err)
+		}
+	}
+}
+
 // Wherever a bit flips, the store says so, or what it says was written so. It never crashes. What it
 // can't see is a record under a key that nobody asks for any more, and a newest commit that is gone
 // as a whole: those are for the anchor and the log.
