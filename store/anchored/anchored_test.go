@@ -1,7 +1,6 @@
 package anchored
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -105,156 +104,6 @@ func kill(s *Store) {
 		s.timer.Stop()
 	}
 	s.inner.Close()
-}
-
-func TestWhichDatabasesAreServed(t *testing.T) {
-	refused := func(t *testing.T, p place, want error, words string) {
-		t.Helper()
-		before := p.read(p.anchor())
-		s, err := p.try(t)
-		if err == nil {
-			closed(t, s)
-		}
-		if !errors.Is(err, want) || !strings.Contains(err.Error(), words) {
-			t.Errorf("got %v, want %v with %q", err, want, words)
-		}
-		if !bytes.Equal(before, p.read(p.anchor())) {
-			t.Error("the anchor was changed")
-		}
-	}
-	put := func(t *testing.T, path string, content []byte) {
-		t.Helper()
-		if err := os.WriteFile(path, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Run("the newest is", func(t *testing.T) {
-		p := newPlace(t)
-		s := p.open(t)
-		expect(t, s, appendEntry("1"), revoke)
-		closed(t, s)
-		closed(t, p.open(t))
-	})
-	t.Run("one that is ahead of its anchor is", func(t *testing.T) {
-		p := newPlace(t)
-		s := p.open(t)
-		expect(t, s, revoke)
-		old := p.read(p.anchor())
-		expect(t, s, appendEntry("2"), revoke)
-		kill(s)
-		put(t, p.anchor(), old)
-		s = p.open(t)
-		if a := p.saved(t); a.Size != 3 || a.Rev != 2 {
-			t.Errorf("the anchor stays at %+v", a)
-		}
-		closed(t, s)
-	})
-	t.Run("an old copy with fewer entries isn't", func(t *testing.T) {
-		p := newPlace(t)
-		s := p.open(t)
-		expect(t, s, appendEntry("1"))
-		closed(t, s)
-		old := p.read(p.database())
-		s = p.open(t)
-		expect(t, s, appendEntry("2"))
-		closed(t, s)
-		put(t, p.database(), old)
-		refused(t, p, ErrRolledBack, "1 entries")
-	})
-	t.Run("an old copy from before a revocation isn't", func(t *testing.T) {
-		p := newPlace(t)
-		s := p.open(t)
-		expect(t, s, appendEntry("1"))
-		closed(t, s)
-		old := p.read(p.database())
-		s = p.open(t)
-		expect(t, s, func(tx store.Tx) error {
-			_, err := tx.AppendRevocation(store.Revocation{Kind: "task"})
-			return err
-		})
-		closed(t, s)
-		put(t, p.database(), old)
-		refused(t, p, ErrRolledBack, "revocation 0")
-	})
-	t.Run("an old copy that went another way isn't", func(t *testing.T) {
-		p := newPlace(t)
-		s := p.open(t)
-		expect(t, s, appendEntry("1"))
-		closed(t, s)
-		old, oldAnchor := p.read(p.database()), p.read(p.anchor())
-		s = p.open(t)
-		expect(t, s, appendEntry("2"), appendEntry("3"))
-		closed(t, s)
-		newest := p.read(p.anchor())
-		put(t, p.database(), old)
-		put(t, p.anchor(), oldAnchor)
-		s = p.open(t)
-		expect(t, s, appendEntry("2"), appendEntry("another 3"), appendEntry("4"), appendEntry("5"))
-		closed(t, s)
-		put(t, p.anchor(), newest)
-		refused(t, p, ErrRolledBack, "entry 2")
-	})
-	t.Run("one from elsewhere isn't", func(t *testing.T) {
-		p, other := newPlace(t), newPlace(t)
-		for _, at := range []place{p, other} {
-			s := at.open(t)
-			expect(t, s, appendEntry("1"))
-			closed(t, s)
-		}
-		put(t, p.database(), other.read(other.database()))
-		refused(t, p, ErrRolledBack, "generation")
-	})
-	t.Run("an empty one isn't, where there was one", func(t *testing.T) {
-		p := newPlace(t)
-		s := p.open(t)
-		expect(t, s, appendEntry("1"))
-		closed(t, s)
-		if err := os.Remove(p.database()); err != nil {
-			t.Fatal(err)
-		}
-		refused(t, p, ErrRolledBack, "empty")
-	})
-	for name, use := range map[string]func(store.Tx) error{
-		"entries":    appendEntry("1"),
-		"policy":     func(tx store.Tx) error { return tx.PutPolicy(store.Policy{Version: 1}) },
-		"revocation": revoke,
-	} {
-		t.Run("one without anchor isn't, if it has "+name, func(t *testing.T) {
-			p := newPlace(t)
-			s := p.open(t)
-			expect(t, s, use)
-			closed(t, s)
-			if err := os.Remove(p.anchor()); err != nil {
-				t.Fatal(err)
-			}
-			refused(t, p, ErrNoAnchor, p.anchor())
-		})
-	}
-	t.Run("a torn or foreign anchor is told", func(t *testing.T) {
-		p := newPlace(t)
-		closed(t, p.open(t))
-		whole := p.read(p.anchor())
-		for n := range len(whole) - 2 {
-			put(t, p.anchor(), whole[:n])
-			refused(t, p, store.ErrCorrupt, p.anchor())
-		}
-		put(t, p.anchor(), bytes.Replace(whole, []byte(`"format":1`), []byte(`"format":2`), 1))
-		refused(t, p, store.ErrCorrupt, p.anchor())
-	})
-}
-
-func TestFirstStartThatStoppedHalfwayGoesOn(t *testing.T) {
-	p := newPlace(t)
-	s := p.open(t)
-	generation := p.saved(t).Generation
-	kill(s)
-	if err := os.Remove(p.anchor()); err != nil { // as if it had stopped before
-		t.Fatal(err)
-	}
-	closed(t, p.open(t))
-	if got := p.saved(t).Generation; got != generation || strings.Trim(got, "0") == "" {
-		t.Errorf("generation %s, then %s", generation, got)
-	}
 }
 
 // What takes power away is anchored when it is answered; the process may be killed at once.
@@ -417,22 +266,6 @@ func TestCommitThatFailedThoughPersistedIsAnchored(t *testing.T) {
 		synctest.Wait()
 		if a := p.saved(t); a.Rev != 1 {
 			t.Errorf("anchored is %+v", a)
-		}
-	})
-}
-
-func FuzzLoad(f *testing.F) {
-	f.Add([]byte(`{"format":1,"generation":"00","size":1,"head":"00","rev":18446744073709551615}`))
-	f.Add([]byte(`{"format":1,"format":1}`))
-	f.Add([]byte(`null`))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		path := filepath.Join(t.TempDir(), "anchor")
-		if err := os.WriteFile(path, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		a, found, err := load(path)
-		if err == nil && (!found || a.Format != format) {
-			t.Errorf("%q is taken for an anchor", text)
 		}
 	})
 }
