@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/whittle-sts/whittle/internal/clientauth"
 	"github.com/whittle-sts/whittle/internal/live"
@@ -22,6 +23,9 @@ const MaxBatch = 1000
 func (e *Engine) Introspect(ctx context.Context, caller clientauth.Caller, req IntrospectRequest) (Introspection, error) {
 	if req.Token.Reveal() == "" {
 		return Introspection{}, Refuse(InvalidRequest, "shape", "token is missing")
+	}
+	if len(req.UseID) > maxUseID || !utf8.ValidString(req.UseID) {
+		return Introspection{}, Refuse(InvalidRequest, "shape", "use_id is too long or no text")
 	}
 	if req.Look && !caller.Can(policy.TokenLook) {
 		return Introspection{}, Refuse(AccessDenied, "permission", "looking without using needs the permission token.look")

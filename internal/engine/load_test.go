@@ -48,7 +48,7 @@ func TestRevocationUnderLoad(t *testing.T) {
 			return err
 		},
 	} {
-		for range 3 {
+		for range 2 {
 			task := w.task()
 			claims, _ := w.claims(task)
 			var children family

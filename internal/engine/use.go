@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"unicode/utf8"
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/token"
@@ -25,9 +24,6 @@ var errCounted = errors.New("this use was counted before")
 // resource server may retry. Counters are only touched in the log's one writer, so two
 // callers never get the same last use.
 func (l look) use(ctx context.Context, in Introspection, c *token.Claims, useID string) (Introspection, error) {
-	if len(useID) > maxUseID || !utf8.ValidString(useID) {
-		return Introspection{}, Refuse(InvalidRequest, "shape", "use_id is too long or no text")
-	}
 	event, err := l.used(c, useID)
 	if err != nil {
 		return Introspection{}, err
