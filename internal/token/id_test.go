@@ -14,7 +14,7 @@ func TestIDsHaveOneSpelling(t *testing.T) {
 	if got, err := ParseID(text); err != nil || got != want || len(text) != 22 {
 		t.Errorf("%q: %v, %v", text, got, err)
 	}
-	for _, other := range []string{"", text[:21], text + "A", text + "==", text[:21] + "x", text[:10] + "\n" + text[10:21], strings.Repeat("+", 22)} {
+	for _, other := range []string{"", text[:21], text + "A", text + "==", text + "\n", text[:21] + "x", text[:10] + "\n" + text[10:21], strings.Repeat("+", 22)} {
 		if _, err := ParseID(other); err == nil {
 			t.Errorf("%q is an id", other)
 		}

@@ -241,6 +241,20 @@ func TestEvidenceBeyondItsLimitIsRefused(t *testing.T) {
 	}
 }
 
+func TestATokenThatNobodyWouldTakeIsRefused(t *testing.T) {
+	var scopes []string
+	for i := range scope.MaxNames {
+		scopes = append(scopes, fmt.Sprintf("ai.training.dataset.r%03d", i))
+	}
+	d := draft(granted(t, []string{"https://a.example"}, []string{"https://a.example"}, scopes...))
+	if _, _, _, err := NewMinter(us, rand.Reader).MintJWT(ring(t, keyFor("ES256")), d); !errors.Is(err, ErrEvidence) {
+		t.Errorf("a JWT of more than 16 KiB: %v", err)
+	}
+	if _, _, _, err := NewMinter(us, rand.Reader).MintOpaque(d); err != nil {
+		t.Errorf("an opaque token may say as much: %v", err)
+	}
+}
+
 func TestEvidenceOpensOnlyInItsOwnToken(t *testing.T) {
 	key := keyFor("ES256")
 	keys := ring(t, key)
