@@ -147,16 +147,18 @@ func (d *decision) above() narrow.Bounds {
 	return narrow.Root(narrow.PairsOf(held...), notAfter)
 }
 
-// reach is what was granted and, beyond it, what the rule lets the receiver trade the token for.
+// reach is what was granted and, for a token that works somewhere, what the rule lets its receiver trade
+// it for. A token that works nowhere reaches what was asked for and nothing else.
 func (d *decision) reach() narrow.Pairs {
 	var pairs []narrow.Pair
-	for _, r := range d.audience {
-		pairs = append(pairs, narrow.Pair{Resource: r.ID, Scopes: d.granted})
-	}
 	if len(d.audience) == 0 {
 		for _, r := range d.rule.resources {
 			pairs = append(pairs, narrow.Pair{Resource: r.ID, Scopes: d.granted.And(d.allowed(r))})
 		}
+		return narrow.PairsOf(pairs...)
+	}
+	for _, r := range d.audience {
+		pairs = append(pairs, narrow.Pair{Resource: r.ID, Scopes: d.granted})
 	}
 	for _, o := range d.rule.onward {
 		pairs = append(pairs, narrow.Pair{

@@ -91,7 +91,7 @@ func (w world) decide(req Request) (granted []string, reach map[pair]bool) {
 	}
 	for id, scopes := range r.onward {
 		for _, s := range scopes {
-			if w.allowed(req, pair{id, s}) {
+			if len(req.Resources) > 0 && w.allowed(req, pair{id, s}) {
 				reach[pair{id, s}] = true
 			}
 		}

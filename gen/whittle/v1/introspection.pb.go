@@ -25,7 +25,7 @@ const (
 // IntrospectRequest asks for one token (RFC 7662 section 2.1).
 type IntrospectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The token.
+	// The token. One too long to be a token is as any that isn't one.
 	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
 	// Accepted for RFC 7662's sake and without effect: every kind of token is searched.
 	TokenTypeHint string `protobuf:"bytes,2,opt,name=token_type_hint,json=tokenTypeHint,proto3" json:"token_type_hint,omitempty"`
@@ -474,16 +474,16 @@ var File_whittle_v1_introspection_proto protoreflect.FileDescriptor
 const file_whittle_v1_introspection_proto_rawDesc = "" +
 	"\n" +
 	"\x1ewhittle/v1/introspection.proto\x12\n" +
-	"whittle.v1\x1a\x1bbuf/validate/validate.proto\"\xa0\x01\n" +
+	"whittle.v1\x1a\x1bbuf/validate/validate.proto\"\xa1\x01\n" +
 	"\x11IntrospectRequest\x12$\n" +
-	"\x05token\x18\x01 \x01(\tB\x0e\xbaH\br\x06\x10\x01(\x80\x80\x01\x80\x01\x01R\x05token\x120\n" +
-	"\x0ftoken_type_hint\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\rtokenTypeHint\x12\x1f\n" +
+	"\x05token\x18\x01 \x01(\tB\x0e\xbaH\br\x06\x10\x01(\x80\x80@\x80\x01\x01R\x05token\x121\n" +
+	"\x0ftoken_type_hint\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@R\rtokenTypeHint\x12\x1f\n" +
 	"\x06use_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\x05useId\x12\x12\n" +
 	"\x04look\x18\x04 \x01(\bR\x04look\"U\n" +
 	"\x12IntrospectResponse\x12?\n" +
 	"\rintrospection\x18\x01 \x01(\v2\x19.whittle.v1.IntrospectionR\rintrospection\"J\n" +
 	"\x16BatchIntrospectRequest\x120\n" +
-	"\x06tokens\x18\x01 \x03(\tB\x18\xbaH\x12\x92\x01\x0f\b\x01\x10\xe8\a\"\br\x06\x10\x01(\x80\x80\x01\x80\x01\x01R\x06tokens\"N\n" +
+	"\x06tokens\x18\x01 \x03(\tB\x18\xbaH\x12\x92\x01\x0f\b\x01\x10\xe8\a\"\br\x06\x10\x01(\x80\x80@\x80\x01\x01R\x06tokens\"N\n" +
 	"\x17BatchIntrospectResponse\x123\n" +
 	"\aresults\x18\x01 \x03(\v2\x19.whittle.v1.IntrospectionR\aresults\"\x89\x03\n" +
 	"\rIntrospection\x12\x16\n" +

@@ -26,7 +26,7 @@ const (
 // RevokeTokenRequest names a token by its text (RFC 7009 section 2.1).
 type RevokeTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The token.
+	// The token. One too long to be a token is as any that isn't one.
 	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
 	// Accepted for RFC 7009's sake and without effect.
 	TokenTypeHint string `protobuf:"bytes,2,opt,name=token_type_hint,json=tokenTypeHint,proto3" json:"token_type_hint,omitempty"`
@@ -696,10 +696,10 @@ var File_whittle_v1_revocation_proto protoreflect.FileDescriptor
 const file_whittle_v1_revocation_proto_rawDesc = "" +
 	"\n" +
 	"\x1bwhittle/v1/revocation.proto\x12\n" +
-	"whittle.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"l\n" +
+	"whittle.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"m\n" +
 	"\x12RevokeTokenRequest\x12$\n" +
-	"\x05token\x18\x01 \x01(\tB\x0e\xbaH\br\x06\x10\x01(\x80\x80\x01\x80\x01\x01R\x05token\x120\n" +
-	"\x0ftoken_type_hint\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\rtokenTypeHint\"\x15\n" +
+	"\x05token\x18\x01 \x01(\tB\x0e\xbaH\br\x06\x10\x01(\x80\x80@\x80\x01\x01R\x05token\x121\n" +
+	"\x0ftoken_type_hint\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@R\rtokenTypeHint\"\x15\n" +
 	"\x13RevokeTokenResponse\"\x8f\x02\n" +
 	"\bSelector\x12 \n" +
 	"\x05token\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xa0\x01\x16H\x00R\x05token\x12\x1e\n" +
