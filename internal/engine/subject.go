@@ -81,7 +81,12 @@ func (x *exchange) verifyActor(ctx context.Context) error {
 		return nil
 	case AccessTokenType:
 		return x.verifyOwnActor(ctx)
+	default:
+		return x.verifyOutsideActor(ctx)
 	}
+}
+
+func (x *exchange) verifyOutsideActor(ctx context.Context) error {
 	out, who, err := x.verifyOutside(ctx, "actor_token", x.request.ActorToken, x.request.ActorTokenType)
 	if err != nil {
 		return err

@@ -1,0 +1,284 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"flag"
+	"fmt"
+	mathrand "math/rand/v2"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/whittle-sts/whittle/internal/clientauth"
+	"github.com/whittle-sts/whittle/internal/live"
+	"github.com/whittle-sts/whittle/internal/narrow"
+	"github.com/whittle-sts/whittle/internal/policy"
+	"github.com/whittle-sts/whittle/internal/token"
+)
+
+var sequences = flag.Int("engine.sequences", 0, "how many sequences of exchanges TestT54_NoSequenceWidens plays; 0: a short run")
+
+// version is one plan with the policy that it compiles to.
+type version struct {
+	plan
+	policy *policy.Policy
+}
+
+// histories are policies that follow one another, each a little different from the one before it.
+func histories(t *testing.T, count, length int) [][]version {
+	r := mathrand.New(mathrand.NewPCG(8693, 54))
+	out := make([][]version, count)
+	for i := range out {
+		p := drawPlan(r)
+		for n := range length {
+			compiled, err := policy.Compile([]byte(p.yaml()), "plan", uint64(n+1))
+			if err != nil {
+				t.Fatalf("%v\n%s", err, p.yaml())
+			}
+			out[i] = append(out[i], version{p, compiled})
+			p = p.vary(r)
+		}
+	}
+	return out
+}
+
+// mintedToken is a token with what the second implementation thinks of it.
+type mintedToken struct {
+	claims *token.Claims
+	naive  *held
+	usable pairs // at its mint
+}
+
+// player plays one sequence against the engine's own phases, without a store.
+type player struct {
+	*rapid.T
+	engine  *Engine
+	history []version
+	now     time.Time
+	tokens  []mintedToken
+	left    map[token.ID]int // of counted tokens
+}
+
+// No sequence of exchanges, whatever the policies in between, widens anything; and each grants exactly
+// what the second implementation grants.
+func TestT54_NoSequenceWidens(t *testing.T) {
+	count, length := 12, 6
+	if *sequences > 0 {
+		count, length = 400, 8
+		if err := flag.Set("rapid.checks", strconv.Itoa(*sequences)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := histories(t, count, length)
+	e := &Engine{Config: Config{Issuer: self, Random: rand.Reader}, minter: token.NewMinter(self, rand.Reader)}
+	granted, refused := 0, 0
+	rapid.Check(t, func(rt *rapid.T) {
+		p := &player{
+			T: rt, engine: e, history: all[rapid.IntRange(0, len(all)-1).Draw(rt, "history")],
+			now: time.Unix(1_800_000_000, 0).UTC(), left: map[token.ID]int{},
+		}
+		for range rapid.IntRange(2, 8).Draw(rt, "steps") {
+			p.now = p.now.Add(time.Duration(rapid.IntRange(0, 90_000).Draw(rt, "ms")) * time.Millisecond)
+			if rapid.IntRange(0, 5).Draw(rt, "what") == 0 {
+				p.use()
+			} else if p.exchange() {
+				granted++
+			} else {
+				refused++
+			}
+			p.lookAnew()
+		}
+	})
+	t.Logf("%d exchanges were granted, %d refused", granted, refused)
+	if granted < refused/20 {
+		t.Error("too few exchanges were granted for this to say anything")
+	}
+}
+
+func (p *player) some(list []string, label string) []string {
+	mask := rapid.IntRange(0, 1<<len(list)-1).Draw(p.T, label)
+	var out []string
+	for i, s := range list {
+		if mask&(1<<i) != 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// exchange trades an outside token or one of the tokens so far, and says whether that was granted.
+func (p *player) exchange() bool {
+	v := p.history[rapid.IntRange(0, len(p.history)-1).Draw(p.T, "policy")]
+	w := wish{
+		client: rapid.SampledFrom(planClients).Draw(p.T, "client"), scopes: p.some(planScopes, "scopes"),
+		lifetime: time.Duration(rapid.IntRange(0, 3).Draw(p.T, "lifetime")) * 50 * time.Second,
+	}
+	if rapid.IntRange(0, 2).Draw(p.T, "targets") > 0 {
+		w.resources = p.some(planResources, "resources")
+	}
+	x := &exchange{
+		engine: p.engine, caller: clientauth.Caller{ID: w.client}, view: &live.View{Policy: v.policy}, now: p.now,
+		request: ExchangeRequest{Scope: w.scopes, Lifetime: w.lifetime}, resources: w.resources,
+	}
+	var parent *mintedToken
+	var want *held
+	if i := rapid.IntRange(-1, len(p.tokens)-1).Draw(p.T, "subject"); i >= 0 && p.tokens[i].claims.LiveAt(p.now) {
+		parent = &p.tokens[i]
+		c, uses := parent.claims, p.usesLeft(parent.claims)
+		if uses == 0 {
+			return false
+		}
+		x.subject = subject{principal: c.Evidence.Root, id: c.ID, own: c, expires: c.Expires, reach: reachNow(v.policy, c, p.now), uses: narrow.Unlimited}
+		if uses > 0 {
+			x.subject.uses = narrow.Uses(uses)
+		}
+		want = v.grant(p.now, nil, parent.naive, c.Expires, uses, w)
+	} else {
+		groups := p.some(planGroups[1:], "groups")
+		end := p.now.Add(time.Duration(rapid.IntRange(1, 5000).Draw(p.T, "outside life")) * time.Second)
+		x.subject = subject{principal: ana(groups), id: token.ID{1}, expires: end}
+		want = v.grant(p.now, groups, nil, end, -1, w)
+	}
+	got := p.mint(x)
+	if (got == nil) != (want == nil) {
+		p.Fatalf("granted: %v, by the second implementation: %v (%+v)\n%s", got != nil, want != nil, w, v.yaml())
+	}
+	if got == nil {
+		return false
+	}
+	made := mintedToken{claims: got, naive: want, usable: product(audienceOf(got), got.Scope)}
+	p.compare(made, v)
+	if parent != nil {
+		p.narrower(made, parent, v)
+	}
+	if bounds, _ := x.grant.Bounds(); bounds.Uses != narrow.Unlimited {
+		p.left[got.ID] = int(bounds.Uses)
+	}
+	p.tokens = append(p.tokens, made)
+	return true
+}
+
+// mint runs the engine's phases from the decision to the draft, and mints.
+func (p *player) mint(x *exchange) *token.Claims {
+	for _, phase := range []func(context.Context) error{x.decide, x.narrow, x.draftToken} {
+		if phase(context.Background()) != nil {
+			return nil
+		}
+	}
+	_, claims, _, err := p.engine.minter.MintOpaque(x.draft)
+	if err != nil {
+		return nil
+	}
+	return claims
+}
+
+func audienceOf(c *token.Claims) []string {
+	if c.ExchangeOnly() {
+		return nil
+	}
+	return c.Audience
+}
+
+func reachOf(c *token.Claims) pairs {
+	out := pairs{}
+	for _, e := range c.Evidence.Reach {
+		for _, s := range e.Scopes {
+			out[pair{e.Resource, s}] = true
+		}
+	}
+	return out
+}
+
+// compare holds a token to the second implementation.
+func (p *player) compare(m mintedToken, v version) {
+	c, want := m.claims, m.naive
+	last := c.Evidence.Hops[len(c.Evidence.Hops)-1]
+	slices.Sort(want.scopes)
+	same := slices.Equal(c.Scope, want.scopes) && slices.Equal(audienceOf(c), want.audience) &&
+		reachOf(c).within(want.reach) && want.reach.within(reachOf(c)) && c.Expires.Equal(want.expires) &&
+		c.Evidence.Depth == want.depth && slices.Equal(c.Evidence.Bindings, want.bindings) &&
+		slices.Equal(c.Evidence.Root.Groups, want.groups) && last.Rule == want.hops[len(want.hops)-1].rule
+	if !same {
+		p.Fatalf("minted %v for %v until %v, %+v\nby the second implementation %+v\n%s", c.Scope, c.Audience, c.Expires, c.Evidence, want, v.yaml())
+	}
+}
+
+// narrower is the first promise.
+func (p *player) narrower(child mintedToken, parent *mintedToken, v version) {
+	c, of := child.claims, parent.claims
+	allowed := v.still(parent.naive, parent.naive.reach, false)
+	switch {
+	case !child.usable.within(reachOf(c)):
+		p.Fatalf("usable beyond its own reach: %v %v", child.usable, reachOf(c))
+	case !reachOf(c).within(reachOf(of)), !reachOf(c).within(allowed):
+		p.Fatalf("reaches further than its parent: %v, of %v", reachOf(c), reachOf(of))
+	case c.Expires.After(of.Expires):
+		p.Fatalf("outlives its parent")
+	case c.Evidence.Depth >= of.Evidence.Depth:
+		p.Fatalf("may be traded on %d times, its parent %d", c.Evidence.Depth, of.Evidence.Depth)
+	case len(of.Evidence.Limited) > 0 && !slices.Equal(c.Evidence.Limited[:len(of.Evidence.Limited)], of.Evidence.Limited):
+		p.Fatalf("a limited ancestor's uses aren't counted")
+	case len(c.Lineage) != len(of.Lineage)+1 || c.Task != of.Task || c.Rev != of.Rev:
+		p.Fatalf("it isn't of its parent's lineage, task and sequence")
+	}
+}
+
+// use takes one use of a token and of each limited ancestor, if there is one left.
+func (p *player) use() {
+	if len(p.tokens) == 0 {
+		return
+	}
+	c := rapid.SampledFrom(p.tokens).Draw(p.T, "used").claims
+	if p.usesLeft(c) <= 0 {
+		return
+	}
+	for _, id := range c.Evidence.Limited {
+		p.left[id]--
+	}
+}
+
+// usesLeft is the least of the counters; -1: not counted.
+func (p *player) usesLeft(c *token.Claims) int {
+	left := -1
+	for _, id := range c.Evidence.Limited {
+		if n := p.left[id]; left < 0 || n < left {
+			left = n
+		}
+	}
+	return left
+}
+
+// lookAnew holds what today's policy leaves of a token to what it had at its mint, and to the second
+// implementation.
+func (p *player) lookAnew() {
+	if len(p.tokens) == 0 {
+		return
+	}
+	m := rapid.SampledFrom(p.tokens).Draw(p.T, "looked at")
+	v := p.history[rapid.IntRange(0, len(p.history)-1).Draw(p.T, "policy of the look")]
+	if !m.claims.ExchangeOnly() {
+		now := pairs{}
+		for _, e := range usableNow(v.policy, m.claims, p.now).List() {
+			for _, s := range e.Scopes.Names() {
+				now[pair{e.Resource, s}] = true
+			}
+		}
+		want := v.still(m.naive, m.usable, true)
+		if !now.within(m.usable) || !now.within(want) || !want.within(now) {
+			p.Fatalf("usable %v, by the second implementation %v, at its mint %v\n%s", now, want, m.usable, v.yaml())
+		}
+	}
+	now := pairs{}
+	for _, e := range reachNow(v.policy, m.claims, p.now).List() {
+		for _, s := range e.Scopes.Names() {
+			now[pair{e.Resource, s}] = true
+		}
+	}
+	if want := v.still(m.naive, m.naive.reach, false); !now.within(want) || !want.within(now) {
+		p.Fatalf("reaches %v, by the second implementation %v", now, fmt.Sprint(want))
+	}
+}
