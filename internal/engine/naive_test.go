@@ -119,6 +119,7 @@ func (p plan) vary(r *rand.Rand) plan {
 		p.rules = slices.Clone(p.rules)
 		for i := range min(len(p.rules), len(other.rules)) {
 			if r.IntN(2) == 0 {
+				other.rules[i].name = p.rules[i].name
 				p.rules[i] = other.rules[i]
 			}
 		}

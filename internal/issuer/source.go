@@ -104,7 +104,7 @@ func (s *source) unavailable() error {
 	if s.cause == nil {
 		return ErrUnavailable
 	}
-	return fmt.Errorf("%w: %.300v", ErrUnavailable, s.cause)
+	return fmt.Errorf("%w: %.300s", ErrUnavailable, s.cause.Error())
 }
 
 // answered says that a look needn't wait for the running refresh: there are keys, and they are in

@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/clientauth"
@@ -60,14 +61,11 @@ func (c *call) authorise() error {
 }
 
 func or(may []policy.Permission) string {
-	text := ""
-	for i, p := range may {
-		if i > 0 {
-			text += " or "
-		}
-		text += string(p)
+	names := make([]string, 0, len(may))
+	for _, p := range may {
+		names = append(names, string(p))
 	}
-	return text
+	return strings.Join(names, " or ")
 }
 
 // end records, counts and logs how the call went, and makes of its error the one that callers see.

@@ -21,12 +21,14 @@ func (p *panicked) Error() string { return fmt.Sprintf("a handler panicked (%T)"
 // log writes one line for a fault of ours. Refusals are the callers' business: they are on the
 // record and in the metrics, and a log line for each would let strangers fill the disk.
 func (c *call) log(ctx context.Context, e *engine.Error) {
-	level := slog.LevelDebug
+	var level slog.Level
 	switch e.Code {
 	case engine.ServerError:
 		level = slog.LevelError
 	case engine.TemporarilyUnavailable:
 		level = slog.LevelWarn
+	default:
+		level = slog.LevelDebug
 	}
 	if !c.guard.config.Logger.Enabled(ctx, level) {
 		return

@@ -100,17 +100,17 @@ func (f form) lifetime() (time.Duration, error) {
 	if text == "" {
 		return 0, nil
 	}
-	seconds := time.Duration(0)
+	seconds := 0
 	for _, c := range text {
 		if c < '0' || c > '9' || len(text) > 9 {
 			return 0, malformed("lifetime is not a positive number of seconds")
 		}
-		seconds = seconds*10 + time.Duration(c-'0')
+		seconds = seconds*10 + int(c-'0')
 	}
 	if seconds == 0 {
 		return 0, malformed("lifetime is not a positive number of seconds")
 	}
-	return seconds * time.Second, nil
+	return time.Duration(seconds) * time.Second, nil
 }
 
 // flag is a parameter that is true, false or not there. The parameter is ours.

@@ -17,8 +17,8 @@ func testDurability(t *testing.T, open Open) {
 		last := ""
 		for i, step := range steps {
 			s := open(t, folder)
-			if now := ""; i > 0 {
-				if now = stateOf(t, s); now != last {
+			if i > 0 {
+				if now := stateOf(t, s); now != last {
 					t.Fatalf("step %d: got\n%s\nwant\n%s", i, now, last)
 				}
 			}
