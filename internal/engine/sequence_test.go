@@ -75,7 +75,7 @@ func TestT54_NoSequenceWidens(t *testing.T) {
 	}
 	all := histories(t, count, length)
 	e := &Engine{Config: Config{Issuer: self, Random: rand.Reader}, minter: token.NewMinter(self, rand.Reader)}
-	granted, refused := 0, 0
+	granted, refused, deep := 0, 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		p := &player{
 			T: rt, engine: e, history: all[rapid.IntRange(0, len(all)-1).Draw(rt, "history")],
@@ -92,9 +92,14 @@ func TestT54_NoSequenceWidens(t *testing.T) {
 			}
 			p.lookAnew()
 		}
+		for _, m := range p.tokens {
+			if len(m.claims.Evidence.Hops) > 1 {
+				deep++
+			}
+		}
 	})
-	t.Logf("%d exchanges were granted, %d refused", granted, refused)
-	if granted < refused/20 {
+	t.Logf("%d exchanges were granted, %d of them of our own tokens, and %d refused", granted, deep, refused)
+	if deep < refused/50 {
 		t.Error("too few exchanges were granted for this to say anything")
 	}
 }
@@ -117,7 +122,10 @@ func (p *player) exchange() bool {
 		client: rapid.SampledFrom(planClients).Draw(p.T, "client"), scopes: p.some(planScopes, "scopes"),
 		lifetime: time.Duration(rapid.IntRange(0, 3).Draw(p.T, "lifetime")) * 50 * time.Second,
 	}
-	if rapid.IntRange(0, 2).Draw(p.T, "targets") > 0 {
+	switch rapid.IntRange(0, 3).Draw(p.T, "targets") {
+	case 0, 1:
+		w.resources = []string{rapid.SampledFrom(planResources).Draw(p.T, "resource")}
+	case 2:
 		w.resources = p.some(planResources, "resources")
 	}
 	x := &exchange{
