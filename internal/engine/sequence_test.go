@@ -58,6 +58,7 @@ type player struct {
 	*rapid.T
 	engine  *Engine
 	history []version
+	current int // the policy in force
 	now     time.Time
 	tokens  []mintedToken
 	left    map[token.ID]int // of counted tokens
@@ -81,8 +82,8 @@ func TestT54_NoSequenceWidens(t *testing.T) {
 			T: rt, engine: e, history: all[rapid.IntRange(0, len(all)-1).Draw(rt, "history")],
 			now: time.Unix(1_800_000_000, 0).UTC(), left: map[token.ID]int{},
 		}
-		for range rapid.IntRange(2, 8).Draw(rt, "steps") {
-			p.now = p.now.Add(time.Duration(rapid.IntRange(0, 90_000).Draw(rt, "ms")) * time.Millisecond)
+		for range rapid.IntRange(3, 10).Draw(rt, "steps") {
+			p.now = p.now.Add(time.Duration(rapid.IntRange(0, 30_000).Draw(rt, "ms")) * time.Millisecond)
 			if rapid.IntRange(0, 5).Draw(rt, "what") == 0 {
 				p.use()
 			} else if p.exchange() {
@@ -115,11 +116,22 @@ func (p *player) some(list []string, label string) []string {
 	return out
 }
 
+// wanted is one scope mostly, else any or none.
+func (p *player) wanted() []string {
+	if rapid.IntRange(0, 3).Draw(p.T, "how many scopes") == 0 {
+		return p.some(planScopes, "scopes")
+	}
+	return []string{rapid.SampledFrom(planScopes).Draw(p.T, "scope")}
+}
+
 // exchange trades an outside token or one of the tokens so far, and says whether that was granted.
 func (p *player) exchange() bool {
-	v := p.history[rapid.IntRange(0, len(p.history)-1).Draw(p.T, "policy")]
+	if rapid.IntRange(0, 3).Draw(p.T, "policy changes") == 0 {
+		p.current = rapid.IntRange(0, len(p.history)-1).Draw(p.T, "policy")
+	}
+	v := p.history[p.current]
 	w := wish{
-		client: rapid.SampledFrom(planClients).Draw(p.T, "client"), scopes: p.some(planScopes, "scopes"),
+		client: rapid.SampledFrom(planClients).Draw(p.T, "client"), scopes: p.wanted(),
 		lifetime: time.Duration(rapid.IntRange(0, 3).Draw(p.T, "lifetime")) * 50 * time.Second,
 	}
 	switch rapid.IntRange(0, 3).Draw(p.T, "targets") {
@@ -128,14 +140,17 @@ func (p *player) exchange() bool {
 	case 2:
 		w.resources = p.some(planResources, "resources")
 	}
+	var parent *mintedToken
+	if i := len(p.tokens) - 1 - rapid.IntRange(0, 2).Draw(p.T, "subject"); i >= 0 && p.tokens[i].claims.LiveAt(p.now) {
+		parent = &p.tokens[i]
+		p.likely(&w, parent.claims)
+	}
 	x := &exchange{
 		engine: p.engine, caller: clientauth.Caller{ID: w.client}, view: &live.View{Policy: v.policy}, now: p.now,
 		request: ExchangeRequest{Scope: w.scopes, Lifetime: w.lifetime}, resources: w.resources,
 	}
-	var parent *mintedToken
 	var want *held
-	if i := rapid.IntRange(-1, len(p.tokens)-1).Draw(p.T, "subject"); i >= 0 && p.tokens[i].claims.LiveAt(p.now) {
-		parent = &p.tokens[i]
+	if parent != nil {
 		c, uses := parent.claims, p.usesLeft(parent.claims)
 		if uses == 0 {
 			return false
@@ -168,6 +183,20 @@ func (p *player) exchange() bool {
 	}
 	p.tokens = append(p.tokens, made)
 	return true
+}
+
+// likely makes most wishes such that the token could give what is wished for.
+func (p *player) likely(w *wish, c *token.Claims) {
+	if rapid.IntRange(0, 3).Draw(p.T, "other client") > 0 {
+		w.client = c.ClientID
+	}
+	if rapid.IntRange(0, 3).Draw(p.T, "other wish") > 0 {
+		e := rapid.SampledFrom(c.Evidence.Reach).Draw(p.T, "of its reach")
+		w.scopes = []string{rapid.SampledFrom(e.Scopes).Draw(p.T, "scope of its reach")}
+		if len(w.resources) > 0 {
+			w.resources = []string{e.Resource}
+		}
+	}
 }
 
 // mint runs the engine's phases from the decision to the draft, and mints.
