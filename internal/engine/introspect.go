@@ -96,7 +96,7 @@ func (l look) at(ctx context.Context, text token.Secret) (Introspection, *token.
 	if v.ExchangeOnly() || l.engine.alive(v, now) != nil {
 		return Introspection{}, nil, nil
 	}
-	audience, usable := l.narrowed(v.Claims, usableNow(l.view.Policy, v.Claims, now))
+	audience, usable := l.narrowed(v.Claims, v.usableNow(l.view.Policy, now))
 	if len(audience) == 0 || usable.IsEmpty() {
 		return Introspection{}, nil, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"testing"
+	"time"
 
 	"github.com/whittle-sts/whittle/internal/token"
 )
@@ -42,5 +43,28 @@ func TestTheMemoHoldsForItsKeysOnly(t *testing.T) {
 	m.put(digestOf(0), &verified{keys: &token.Keyring{}})
 	if _, ok := m.get(digestOf(0), &token.Keyring{}); ok {
 		t.Error("what was verified under other keys was taken as verified")
+	}
+}
+
+// What a policy gives of a token until an hour must end at that hour, however often it was asked before.
+func TestAnAnswerIsKeptOnlyUntilTimeMayChangeIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	visitorLeaves := time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC) // testdata/policy.yaml
+	w.clock.pass(visitorLeaves.Add(-5 * time.Minute).Sub(w.clock.now()))
+	vera := outside(w.person("vera", nil), "ai.training.read")
+	read := w.trade("agent", own(w.trade("agent", vera).AccessToken, "ai.training.read").at(dataAPI)).AccessToken
+	for range 2 {
+		if !w.look("data-gateway", read).Active {
+			t.Fatal("inactive before the visitor's binding ended")
+		}
+	}
+	w.clock.pass(5*time.Minute - time.Second)
+	if !w.look("data-gateway", read).Active {
+		t.Error("inactive a second before the visitor's binding ended")
+	}
+	w.clock.pass(time.Second)
+	if w.look("data-gateway", read).Active {
+		t.Error("active after the visitor's binding ended: an old answer was kept")
 	}
 }

@@ -133,11 +133,3 @@ func reachNow(p *policy.Policy, c *token.Claims, now time.Time) narrow.Pairs {
 	reach, _ := p.Again(now, s)
 	return reach
 }
-
-// usableNow is what of a token's audience × scope the policy still gives.
-func usableNow(p *policy.Policy, c *token.Claims, now time.Time) narrow.Pairs {
-	s := standing(c)
-	s.Audience, s.Scope = c.Audience, c.Scope
-	usable, _ := p.Again(now, s)
-	return usable
-}

@@ -299,7 +299,7 @@ func (p *player) lookAnew() {
 	v := p.history[rapid.IntRange(0, len(p.history)-1).Draw(p.T, "policy of the look")]
 	if !m.claims.ExchangeOnly() {
 		now := pairs{}
-		for _, e := range usableNow(v.policy, m.claims, p.now).List() {
+		for _, e := range (&verified{Claims: m.claims}).usableNow(v.policy, p.now).List() {
 			for _, s := range e.Scopes.Names() {
 				now[pair{e.Resource, s}] = true
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/whittle-sts/whittle/internal/issuer"
 	"github.com/whittle-sts/whittle/internal/live"
@@ -91,7 +92,10 @@ func (x *exchange) verifyOutsideActor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	x.actor = &actor{id: out.ID, who: who.ID, key: outsideKey(out), lineage: []token.ID{out.ID}, expires: out.Expires}
+	x.actor = &actor{
+		id: out.ID, who: who.ID, key: outsideKey(out), expires: out.Expires, lineage: []token.ID{out.ID},
+		beyond: []string{live.OfKey(outsideKey(out)).String()},
+	}
 	if err := x.checkOutside("actor_token", out, who); err != nil {
 		return err
 	}
@@ -114,7 +118,7 @@ func (x *exchange) verifyOwnActor(ctx context.Context) error {
 	}
 	x.actor = &actor{
 		id: v.ID, who: v.Subject, key: v.key, expires: v.Expires,
-		lineage: append(slices.Clone(v.Lineage), v.ID),
+		lineage: append(slices.Clone(v.Lineage), v.ID), beyond: beyond(v),
 	}
 	switch err := x.engine.alive(v, x.now); {
 	case err != nil:
@@ -125,6 +129,22 @@ func (x *exchange) verifyOwnActor(ctx context.Context) error {
 		return notAcceptable("actor_token", "suspended", nil)
 	}
 	return x.checkWielded(&v.Evidence.Root)
+}
+
+// beyond is what an actor token of ours can be revoked by, besides its lineage and its principal.
+func beyond(v *verified) []string {
+	list := []string{live.OfTask(v.Task).String()}
+	add := func(s live.Selector) {
+		if text := s.String(); s.Value != "" && !slices.Contains(list, text) {
+			list = append(list, text)
+		}
+	}
+	add(live.OfKey(v.key))
+	for _, hop := range v.Evidence.Hops {
+		add(live.OfClient(hop.Client))
+		add(live.OfKey(hop.Key))
+	}
+	return append(list, v.Evidence.Beyond...)
 }
 
 // checkMayAct enforces `may_act` on every path, actor token or not (RFC 8693 section 4.4): who acts
@@ -188,7 +208,7 @@ func (x *exchange) checkOutside(which string, out *issuer.Outside, who principal
 	if s, dead := x.engine.Image.Revocations.Killed(outsideTrace(out, who)); dead {
 		return notAcceptable(which, "revoked", nil).saying("revoked: %s", s)
 	}
-	if !x.now.Before(out.Expires) {
+	if !x.now.Before(out.Expires.Truncate(time.Second)) { // our tokens end on whole seconds
 		return notAcceptable(which, "ended", nil)
 	}
 	return nil

@@ -481,9 +481,9 @@ const file_whittle_v1_introspection_proto_rawDesc = "" +
 	"\x06use_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\x05useId\x12\x12\n" +
 	"\x04look\x18\x04 \x01(\bR\x04look\"U\n" +
 	"\x12IntrospectResponse\x12?\n" +
-	"\rintrospection\x18\x01 \x01(\v2\x19.whittle.v1.IntrospectionR\rintrospection\"J\n" +
-	"\x16BatchIntrospectRequest\x120\n" +
-	"\x06tokens\x18\x01 \x03(\tB\x18\xbaH\x12\x92\x01\x0f\b\x01\x10\xe8\a\"\br\x06\x10\x01(\x80\x80@\x80\x01\x01R\x06tokens\"N\n" +
+	"\rintrospection\x18\x01 \x01(\v2\x19.whittle.v1.IntrospectionR\rintrospection\"@\n" +
+	"\x16BatchIntrospectRequest\x12&\n" +
+	"\x06tokens\x18\x01 \x03(\tB\x0e\xbaH\b\x92\x01\x05\b\x01\x10\xe8\a\x80\x01\x01R\x06tokens\"N\n" +
 	"\x17BatchIntrospectResponse\x123\n" +
 	"\aresults\x18\x01 \x03(\v2\x19.whittle.v1.IntrospectionR\aresults\"\x89\x03\n" +
 	"\rIntrospection\x12\x16\n" +

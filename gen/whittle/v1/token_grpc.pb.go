@@ -31,6 +31,9 @@ const (
 //
 // The two grants are two rpcs and not one with a oneof: they share nothing but their answer, and a
 // shape rule that holds for one of two requests is a rule that gets forgotten.
+//
+// Lists have rules on their length alone. What stands in them the engine checks on every wire; a
+// rule here would be an expression run for each element.
 type TokenServiceClient interface {
 	// Exchange trades a subject token for a narrower one (RFC 8693 section 2).
 	Exchange(ctx context.Context, in *ExchangeRequest, opts ...grpc.CallOption) (*ExchangeResponse, error)
@@ -74,6 +77,9 @@ func (c *tokenServiceClient) ClientCredentials(ctx context.Context, in *ClientCr
 //
 // The two grants are two rpcs and not one with a oneof: they share nothing but their answer, and a
 // shape rule that holds for one of two requests is a rule that gets forgotten.
+//
+// Lists have rules on their length alone. What stands in them the engine checks on every wire; a
+// rule here would be an expression run for each element.
 type TokenServiceServer interface {
 	// Exchange trades a subject token for a narrower one (RFC 8693 section 2).
 	Exchange(context.Context, *ExchangeRequest) (*ExchangeResponse, error)
