@@ -101,6 +101,7 @@ type actor struct {
 	who     principal.ID
 	key     string     // what the actor token was verified with
 	lineage []token.ID // the tokens that the actor token descends from, and itself
+	beyond  []string   // what else it can be revoked by, as selectors
 	expires time.Time
 }
 

@@ -32,6 +32,7 @@ func (x *exchange) draftToken(context.Context) error {
 		d.Lineage = append(slices.Clone(own.Lineage), own.ID)
 		d.Evidence.Hops = slices.Clone(own.Evidence.Hops)
 		d.Evidence.Actors = slices.Clone(own.Evidence.Actors)
+		d.Evidence.Beyond = slices.Clone(own.Evidence.Beyond)
 		d.Evidence.Limited = slices.Clone(own.Evidence.Limited)
 		if d.Evidence.Label == "" {
 			d.Evidence.Label = own.Evidence.Label
@@ -43,6 +44,7 @@ func (x *exchange) draftToken(context.Context) error {
 	if x.actor != nil {
 		d.Lineage = append(d.Lineage, x.actor.lineage...)
 		d.Evidence.Actors = append(d.Evidence.Actors, x.actor.who)
+		d.Evidence.Beyond = append(d.Evidence.Beyond, x.actor.beyond...)
 	}
 	d.Evidence.Hops = append(d.Evidence.Hops, token.Hop{
 		Token: id, Client: x.caller.ID, Rule: x.verdict.Rule, Audience: bounds.Audience, Key: x.subject.key,

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/live"
+	"github.com/whittle-sts/whittle/internal/principal"
 	"github.com/whittle-sts/whittle/internal/token"
 )
 
@@ -231,6 +232,45 @@ func TestActorTokens(t *testing.T) {
 		req.ActorToken, req.ActorTokenType = bot, JWTType
 		return req
 	}(), InvalidRequest) // which doesn't wield it
+}
+
+// A client may act by a token that it got for itself, and what came of it dies with that token's task.
+func TestATokenDescendsFromItsActorTokenToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.apply(w.policy + `  - name: agent itself
+    clients: [agent]
+    subject: { client: agent }
+    resources: [https://data.example.com]
+`)
+	w.apply(strings.Replace(w.policy, "to: { client: exporter }", "to: [{ client: exporter }, { client: agent }]", 1))
+	for name, revoke := range map[string]func(*token.Claims, token.Secret) error{
+		"by its task": func(c *token.Claims, _ token.Secret) error { return w.revokeBy(live.OfTask(c.Task)) },
+		"by its id":   func(c *token.Claims, _ token.Secret) error { return w.revokeBy(live.OfToken(c.ID)) },
+		"by itself": func(_ *token.Claims, actor token.Secret) error {
+			return w.RevokeToken(context.Background(), w.as("agent"), actor)
+		},
+		"by its actor": func(*token.Claims, token.Secret) error { return w.revokeBy(live.OfSubject(principal.Client("agent"))) },
+	} {
+		actor, err := w.ClientCredentials(context.Background(), w.as("agent"), ClientCredentialsRequest{Resource: []string{dataAPI}, Scope: []string{"ai.training.read"}})
+		w.check(err)
+		req := outside(w.ana(), "ai.training.read")
+		req.ActorToken, req.ActorTokenType = actor.AccessToken, AccessTokenType
+		task := w.trade("agent", req).AccessToken
+		child := w.trade("summarizer", own(task, "ai.training.read").at(dataAPI)).AccessToken
+		claims, _ := w.claims(actor.AccessToken)
+		if act, _ := w.claims(task); act.Actor.Sub != "agent" || act.Actor.ClientID != "" || act.Actor.Act != nil {
+			t.Errorf("act = %+v", act.Actor)
+		}
+		if !w.look("data-gateway", child).Active {
+			t.Fatal("inactive from the start")
+		}
+		w.check(revoke(claims, actor.AccessToken))
+		if w.look("data-gateway", child).Active {
+			t.Errorf("revoked %s: the child is active", name)
+		}
+		w.refusal("agent", own(task, "ai.training.read").at(dataAPI), InvalidRequest)
+	}
 }
 
 func TestMayActIsEnforcedOnEveryPath(t *testing.T) {

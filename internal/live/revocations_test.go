@@ -21,6 +21,7 @@ func anasToken() *token.Claims {
 		Evidence: token.Evidence{
 			Root:   principal.Principal{ID: principal.ID{Issuer: "corp", Subject: "ana"}, Groups: []string{"research"}},
 			Actors: []principal.ID{{Issuer: "ci", Subject: "runner"}},
+			Beyond: []string{"key ci/k9"},
 			Hops: []token.Hop{
 				{Token: id(2), Client: "agent", Key: "corp/k1"},
 				{Token: id(3), Client: "summarizer", Key: "our-kid"},
@@ -60,6 +61,7 @@ func TestARevocationKillsWhatItSelects(t *testing.T) {
 		"the issuer of an actor":           {OfIssuer("ci"), 1, true, true},
 		"the key of the outside token":     {OfKey("corp/k1"), 1, true, true},
 		"the key that signed its parent":   {OfKey("our-kid"), 1, true, true},
+		"the key of an actor token":        {OfKey("ci/k9"), 1, true, true},
 		"another issuer's key of that kid": {OfKey("ci/k1"), 1, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,7 +32,7 @@ type Selector struct {
 	Value string
 }
 
-// String is the selector for people.
+// String is the selector for people, and for the evidence of a token: the kind, a space, the value.
 func (s Selector) String() string { return fmt.Sprintf("%s %s", s.Kind, s.Value) }
 
 // digest is what the image keeps of a selector: 16 bytes instead of a text of any length.

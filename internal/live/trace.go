@@ -1,6 +1,7 @@
 package live
 
 import (
+	"strings"
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/token"
@@ -42,6 +43,10 @@ func TraceOf(c *token.Claims) Trace {
 		if !actor.IsClient() {
 			t.add(OfIssuer(actor.Issuer))
 		}
+	}
+	for _, text := range c.Evidence.Beyond {
+		kind, value, _ := strings.Cut(text, " ")
+		t.add(Selector{Kind(kind), value})
 	}
 	for _, hop := range c.Evidence.Hops {
 		t.add(OfClient(hop.Client))

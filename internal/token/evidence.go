@@ -63,6 +63,9 @@ func encodeEvidence(e *Evidence, b beside) ([]byte, error) {
 		w.id(id)
 	}
 	w.text(e.Label)
+	if len(e.Beyond) > 0 { // few tokens have it
+		w.texts(e.Beyond)
+	}
 	return w.bytes()
 }
 
@@ -86,7 +89,9 @@ func decodeEvidence(text []byte, b beside) (Evidence, error) {
 	}
 	e.Label = r.text()
 	if r.err == nil && len(r.rest) > 0 {
-		r.fail("bytes behind the end")
+		if e.Beyond = r.texts(); len(e.Beyond) == 0 || len(r.rest) > 0 {
+			r.fail("bytes behind the end")
+		}
 	}
 	return e, r.err
 }
