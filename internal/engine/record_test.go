@@ -125,3 +125,31 @@ func TestNoEntryHoldsATokenOrNamesAPerson(t *testing.T) {
 		}
 	}
 }
+
+// The entry of a counted use says what was left, and of whom.
+func TestAUseIsRecordedWithWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	task := w.trade("agent", outside(w.ana(), "ai.batch.run"))
+	batch := w.trade("agent", own(task.AccessToken, "ai.batch.run").at(modelsAPI)).AccessToken
+	claims, _ := w.claims(batch)
+	for range 4 { // of three
+		w.look("model-gateway", batch)
+	}
+	var left []uint32
+	entries, err := w.Entries(ctx, w.as("ops"), 0, 10_000)
+	w.check(err)
+	for _, e := range entries {
+		if e.Event.Kind != audit.KindUse {
+			continue
+		}
+		left = append(left, e.Event.Used.Left)
+		if e.Event.Used.Token != claims.ID.String() || e.Event.Client != "model-gateway" || e.Event.People[0].Subject != "ana" {
+			t.Errorf("%+v", e.Event)
+		}
+	}
+	if fmt.Sprint(left) != "[2 1 0]" {
+		t.Errorf("left: %d", left)
+	}
+}

@@ -32,7 +32,7 @@ func drawnEvidence(t *rapid.T) (Evidence, beside) {
 		Root:     principal.Principal{ID: who.Draw(t, "root"), Groups: names.Draw(t, "groups"), Attributes: drawnAttributes(t)},
 		Bindings: names.Draw(t, "bindings"), Actors: orNil(rapid.SliceOfN(who, 0, 3).Draw(t, "actors")),
 		Depth: rapid.IntRange(0, 8).Draw(t, "depth"), Limited: orNil(rapid.SliceOfN(aToken, 0, 3).Draw(t, "limited")),
-		Label: rapid.String().Draw(t, "label"),
+		Label: rapid.String().Draw(t, "label"), Beyond: names.Draw(t, "beyond"),
 	}
 	for range rapid.IntRange(0, 4).Draw(t, "hops") {
 		e.Hops = append(e.Hops, Hop{
