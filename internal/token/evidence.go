@@ -16,6 +16,7 @@ import (
 
 const (
 	evidenceFormat = 1
+	evidenceBeyond = 2    // the same, with Beyond at the end: of tokens with an actor token on their way
 	maxList        = 4096 // things in one list, and strings in the table
 )
 
@@ -63,7 +64,8 @@ func encodeEvidence(e *Evidence, b beside) ([]byte, error) {
 		w.id(id)
 	}
 	w.text(e.Label)
-	if len(e.Beyond) > 0 { // few tokens have it
+	if len(e.Beyond) > 0 {
+		w.format = evidenceBeyond
 		w.texts(e.Beyond)
 	}
 	return w.bytes()
@@ -88,25 +90,29 @@ func decodeEvidence(text []byte, b beside) (Evidence, error) {
 		e.Limited = append(e.Limited, r.id())
 	}
 	e.Label = r.text()
-	if r.err == nil && len(r.rest) > 0 {
-		if e.Beyond = r.texts(); len(e.Beyond) == 0 || len(r.rest) > 0 {
-			r.fail("bytes behind the end")
+	if r.format == evidenceBeyond {
+		if e.Beyond = r.texts(); len(e.Beyond) == 0 {
+			r.fail("no need for its format")
 		}
+	}
+	if r.err == nil && len(r.rest) > 0 {
+		r.fail("bytes behind the end")
 	}
 	return e, r.err
 }
 
 type evidenceWriter struct {
 	beside
-	table []string
-	index map[string]int
-	body  []byte
-	err   error
+	format byte
+	table  []string
+	index  map[string]int
+	body   []byte
+	err    error
 }
 
 // newEvidenceWriter has room for usual evidence.
 func newEvidenceWriter(b beside) *evidenceWriter {
-	return &evidenceWriter{beside: b, index: make(map[string]int, 32), table: make([]string, 0, 32), body: make([]byte, 0, 256)}
+	return &evidenceWriter{beside: b, format: evidenceFormat, index: make(map[string]int, 32), table: make([]string, 0, 32), body: make([]byte, 0, 256)}
 }
 
 func (w *evidenceWriter) number(n int) { w.body = binary.AppendUvarint(w.body, uint64(n)) }
@@ -201,7 +207,7 @@ func (w *evidenceWriter) bytes() ([]byte, error) {
 	if w.err != nil {
 		return nil, w.err
 	}
-	out := append(make([]byte, 0, MaxEvidence), evidenceFormat)
+	out := append(make([]byte, 0, MaxEvidence), w.format)
 	out = binary.AppendUvarint(out, uint64(len(w.table)))
 	for _, s := range w.table {
 		out = binary.AppendUvarint(out, uint64(len(s)))

@@ -10,19 +10,20 @@ import (
 // that is read after it is empty.
 type evidenceReader struct {
 	beside
-	whole string // which the table's strings point into
-	rest  []byte
-	table []string
-	err   error
+	format byte
+	whole  string // which the table's strings point into
+	rest   []byte
+	table  []string
+	err    error
 }
 
 func newEvidenceReader(text []byte, b beside) *evidenceReader {
 	r := &evidenceReader{beside: b, whole: string(text), rest: text}
-	if len(text) == 0 || text[0] != evidenceFormat {
+	if len(text) == 0 || text[0] != evidenceFormat && text[0] != evidenceBeyond {
 		r.fail("unknown format")
 		return r
 	}
-	r.rest = text[1:]
+	r.format, r.rest = text[0], text[1:]
 	n := r.count()
 	r.table = make([]string, 0, n)
 	for range n {
