@@ -43,7 +43,8 @@ func New(image *live.Image, now func() time.Time) *Authenticator {
 	return &Authenticator{image: image, now: now}
 }
 
-// Authenticate says who calls, or [ErrInvalid].
+// Authenticate says who calls, or [ErrInvalid]. A client that is blocked can't do anything any more, least
+// of all lift its block; the bootstrap credential, which an operator can always make anew, can.
 func (a *Authenticator) Authenticate(c Credentials, from Origin) (Caller, error) {
 	view := a.image.View()
 	credential, ok := secretMatches(view.Credentials[c.ClientID], c.Secret, a.now())
@@ -54,7 +55,7 @@ func (a *Authenticator) Authenticate(c Credentials, from Origin) (Caller, error)
 		return Caller{ID: policy.Bootstrap, Credential: credential, Origin: from, may: policy.Administrative()}, nil
 	}
 	client, ok := view.Policy.Client(c.ClientID)
-	if !ok {
+	if _, blocked := a.image.Revocations.Blocked(live.OfClient(c.ClientID)); !ok || blocked {
 		return Caller{}, ErrInvalid
 	}
 	return Caller{ID: client.ID, Credential: credential, Origin: from, may: client.May}, nil

@@ -141,7 +141,7 @@ func TestPermissions(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, p := range []policy.Permission{
-			policy.PolicyRead, policy.PolicyApply, policy.RevokeAny, policy.AuditRead, policy.ClientManage, policy.TokenLook, policy.KeyManage,
+			policy.PolicyRead, policy.PolicyApply, policy.RevokeAny, policy.AuditRead, policy.ClientManage, policy.TokenLook,
 		} {
 			want := false
 			for _, m := range tc.may {

@@ -39,7 +39,7 @@ func secretMatches(known []live.Credential, secret token.Secret, now time.Time) 
 	}
 	for _, c := range known {
 		usable := 0
-		if !c.Disabled && (c.Expires.IsZero() || now.Before(c.Expires)) {
+		if c.UsableAt(now) {
 			usable = 1
 		}
 		if usable&subtle.ConstantTimeCompare(digest[:], c.Verifier[:]) == 1 {

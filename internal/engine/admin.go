@@ -60,8 +60,14 @@ func (e *Engine) ValidatePolicy(_ context.Context, caller clientauth.Caller, yam
 			return nil, err
 		}
 	}
-	_, problems := compile(yaml, 0)
-	return problems, nil
+	next, problems := compile(yaml, 0)
+	if problems != nil {
+		return problems, nil
+	}
+	if err := e.fits(next); err != nil {
+		return policy.Objection(policyFile, yaml, Fault(err).Description), nil
+	}
+	return nil, nil
 }
 
 // ApplyPolicy checks a document, makes it the current policy durably, and puts it to work, as a
@@ -85,7 +91,7 @@ func (e *Engine) ApplyPolicy(ctx context.Context, caller clientauth.Caller, req 
 	}
 	e.Image.SetPolicy(next)
 	e.followIssuers()
-	return Policy(record), nil
+	return Policy(record), e.reload(ctx)
 }
 
 // acceptable compiles a document that may become the policy.
@@ -97,27 +103,11 @@ func (e *Engine) acceptable(req ApplyRequest) (*policy.Policy, error) {
 	if problems != nil {
 		return nil, Refuse(InvalidRequest, "policy_problems", "the policy has problems").because(problems)
 	}
-	if len(next.Administrators()) == 0 {
-		return nil, Refuse(InvalidRequest, "no_administrator", "the policy would leave nobody who may apply the next one")
-	}
-	return next, e.checkNames(next)
+	return next, e.fits(next)
 }
 
-// checkNames refuses a policy that takes this server for something else. As an outside issuer it would
-// turn any token of ours into a fresh start, free of its lineage and reach; as a resource it would
-// make exchange-only tokens, whose audience it is, usable.
-func (e *Engine) checkNames(p *policy.Policy) error {
-	for _, i := range p.Issuers() {
-		if i.URL == e.Issuer {
-			return Refuse(InvalidRequest, "own_issuer", "the policy names this server itself as an outside issuer")
-		}
-	}
-	if _, known := p.Resource(e.Issuer); known {
-		return Refuse(InvalidRequest, "own_resource", "the policy names this server itself as a resource")
-	}
-	return nil
-}
-
+// putPolicy writes the policy. A client that it no longer names loses its secrets for good: whoever
+// names it again makes it new ones.
 func (e *Engine) putPolicy(tx store.Tx, caller clientauth.Caller, record store.Policy, p *policy.Policy) (audit.Entry, error) {
 	meta, err := tx.Meta()
 	if err != nil {
@@ -127,16 +117,31 @@ func (e *Engine) putPolicy(tx store.Tx, caller clientauth.Caller, record store.P
 		return audit.Entry{}, Refuse(Conflict, "version",
 			fmt.Sprintf("the current policy version is %d, not the expected %d", meta.Policy, record.Version-1))
 	}
+	credentials, err := tx.Credentials()
+	if err != nil {
+		return audit.Entry{}, err
+	}
 	entry, err := e.changed(caller, audit.KindPolicy, policyChange(p, record))
 	if err != nil {
 		return audit.Entry{}, err
 	}
+	for _, c := range credentials {
+		if _, kept := p.Client(c.Client); kept || c.Client == policy.Bootstrap {
+			continue
+		}
+		if err := tx.DeleteCredential(c.Client, c.ID); err != nil {
+			return audit.Entry{}, err
+		}
+	}
 	return entry, tx.PutPolicy(record)
 }
 
-// compile is policy.Compile with the one name that callers see for what they sent.
+// policyFile is what callers see their document called.
+const policyFile = "policy.yaml"
+
+// compile is policy.Compile under that name.
 func compile(yaml []byte, version uint64) (*policy.Policy, *policy.Problems) {
-	p, err := policy.Compile(yaml, "policy.yaml", version)
+	p, err := policy.Compile(yaml, policyFile, version)
 	problems, _ := errors.AsType[*policy.Problems](err)
 	return p, problems
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -57,17 +58,18 @@ func (e *Engine) revokeOnce(ctx context.Context, caller clientauth.Caller, id to
 }
 
 // revokeOutside revokes another issuer's token, with all that was traded for it. Only whoever may
-// revoke anything may do that: an outside token has no client of ours.
+// revoke anything may do that: an outside token has no client of ours. Others are told so, lest they
+// take it for dead.
 func (e *Engine) revokeOutside(ctx context.Context, caller clientauth.Caller, text token.Secret) error {
-	if !caller.Can(policy.RevokeAny) {
-		return nil
-	}
-	out, err := e.Outside.Verify(ctx, text.Reveal(), issuer.JWT)
+	out, err := e.Outside.Identify(ctx, text.Reveal())
 	if errors.Is(err, issuer.ErrUnavailable) {
 		return unavailable("issuer_down", err)
 	}
 	if err != nil {
 		return nil
+	}
+	if !caller.Can(policy.RevokeAny) {
+		return e.refuse(caller, audit.KindRevocation, Refuse(UnauthorizedClient, "not_owner", "the token was not issued to this client"))
 	}
 	return e.revokeOnce(ctx, caller, out.ID, out.Expires)
 }
@@ -82,7 +84,7 @@ func (e *Engine) Revoke(ctx context.Context, caller clientauth.Caller, req Revok
 	if err := e.require(caller, policy.RevokeAny); err != nil {
 		return Revocation{}, err
 	}
-	if err := checkSelector(req.Selector); err != nil {
+	if err := e.checkSelector(req.Selector); err != nil {
 		return Revocation{}, err
 	}
 	if !writable(req.Reason) {
@@ -103,7 +105,7 @@ func (e *Engine) Revoke(ctx context.Context, caller clientauth.Caller, req Revok
 	return r, err
 }
 
-func checkSelector(s live.Selector) error {
+func (e *Engine) checkSelector(s live.Selector) error {
 	bad := Refuse(InvalidRequest, "shape", "the selector is malformed")
 	switch s.Kind {
 	case live.Token, live.Task:
@@ -114,10 +116,26 @@ func checkSelector(s live.Selector) error {
 		if s.Value == "" || !writable(s.Value) {
 			return bad
 		}
+		return e.checkValue(s)
 	default:
 		return bad
 	}
 	return nil
+}
+
+// checkValue refuses what could never match anything: an operator must not take it for done.
+func (e *Engine) checkValue(s live.Selector) error {
+	malformed := func(how string) error { return Refuse(InvalidRequest, "shape", how) }
+	switch {
+	case s.Kind == live.Group && !strings.Contains(s.Value, ":"):
+		return malformed("a group is written issuer:group, by the name that the policy gives the issuer")
+	case (s.Kind == live.Issuer || s.Kind == live.Client) && strings.ContainsAny(s.Value, ":/"):
+		return malformed("an issuer or client is named by its name in the policy")
+	case s.Kind == live.Key && !strings.Contains(s.Value, "/") && !e.Image.View().Keys.Has(s.Value):
+		return malformed("this server has no such key; a key of another issuer is written issuer/kid")
+	default:
+		return nil
+	}
 }
 
 // revoke acts in memory at once, then makes it durable, and only then returns without an error.
@@ -177,7 +195,7 @@ func (e *Engine) Unblock(ctx context.Context, caller clientauth.Caller, s live.S
 	if err := e.require(caller, policy.RevokeAny); err != nil {
 		return Revocation{}, err
 	}
-	if err := checkSelector(s); err != nil {
+	if err := e.checkSelector(s); err != nil {
 		return Revocation{}, err
 	}
 	now := e.Clock.Now()

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -105,6 +106,11 @@ func (x *exchange) verifyOutsideActor(ctx context.Context) error {
 // checkWielded refuses an actor token that speaks for somebody whom the caller may not wield.
 func (x *exchange) checkWielded(who *principal.Principal) error {
 	client, known := x.view.Policy.Client(x.caller.ID)
+	if known {
+		for _, group := range client.WieldedBy(who) {
+			x.actor.beyond = append(x.actor.beyond, live.OfGroup(who.Issuer, group).String())
+		}
+	}
 	if who.ID == principal.Client(x.caller.ID) || known && client.Wields(who) {
 		return nil
 	}
@@ -127,6 +133,9 @@ func (x *exchange) verifyOwnActor(ctx context.Context) error {
 		return notAcceptable("actor_token", "not_wielded", nil)
 	case reachNow(x.view.Policy, v.Claims, x.now).IsEmpty():
 		return notAcceptable("actor_token", "suspended", nil)
+	}
+	if uses, err := x.engine.usesLeft(ctx, v.Claims); err != nil || uses == 0 {
+		return cmp.Or(err, error(notAcceptable("actor_token", "used_up", nil)))
 	}
 	return x.checkWielded(&v.Evidence.Root)
 }

@@ -34,6 +34,20 @@ func (s *Set) Verify(ctx context.Context, text string, kind Kind) (*Outside, err
 	return v.out, nil
 }
 
+// Identify says which token it is, of a configured issuer and under its signature, also if it isn't
+// good at this moment: so that what isn't valid yet can be revoked. One that has ended for good is
+// [ErrExpired].
+func (s *Set) Identify(ctx context.Context, text string) (*Outside, error) {
+	v, err := s.examine(ctx, text, JWT)
+	if err != nil {
+		return nil, err
+	}
+	if !s.now().Before(v.out.Expires.Add(skew)) {
+		return nil, fmt.Errorf("%w: it has expired", ErrExpired)
+	}
+	return v.out, nil
+}
+
 // recall finds a token that was verified under today's configuration and the issuer's present keys.
 func (s *Set) recall(ctx context.Context, d digest) (verified, bool) {
 	v, ok := s.memo.get(d)

@@ -32,6 +32,11 @@ type Credential struct {
 	Disabled bool
 }
 
+// UsableAt says whether the credential can be proved with now.
+func (c Credential) UsableAt(now time.Time) bool {
+	return !c.Disabled && (c.Expires.IsZero() || now.Before(c.Expires))
+}
+
 // Image is the memory image of a store.
 type Image struct {
 	Revocations *Revocations

@@ -22,7 +22,6 @@ const (
 	AuditRead    Permission = "audit.read"
 	ClientManage Permission = "client.manage"
 	TokenLook    Permission = "token.look" // introspect without using one of a token's uses
-	KeyManage    Permission = "key.manage"
 )
 
 // Bootstrap is the id of whoever holds the bootstrap credential; no client may have it.
@@ -31,7 +30,7 @@ const Bootstrap = "bootstrap"
 // Administrative lists the permissions of the bootstrap credential: enough to apply a first policy,
 // make secrets for its clients, and see and undo what was done.
 func Administrative() []Permission {
-	return []Permission{PolicyRead, PolicyApply, RevokeAny, AuditRead, ClientManage, KeyManage}
+	return []Permission{PolicyRead, PolicyApply, RevokeAny, AuditRead, ClientManage}
 }
 
 // Client is one registered client (RFC 6749 section 2).
@@ -49,6 +48,18 @@ func (c *Client) Can(p Permission) bool { return slices.Contains(c.May, p) }
 
 // Wields says whether the client may act by the actor tokens of the principal (RFC 8693 section 2.1).
 func (c *Client) Wields(p *principal.Principal) bool { return c.wields.match(p) }
+
+// WieldedBy lists the groups by which the client may wield the principal's tokens: revoking one of them
+// ends what was acted in by these.
+func (c *Client) WieldedBy(p *principal.Principal) []string {
+	var groups []string
+	for _, s := range c.wields {
+		if s.group != "" && s.matches(p) {
+			groups = append(groups, s.group)
+		}
+	}
+	return groups
+}
 
 // Resource is one place where tokens are used (RFC 8707).
 type Resource struct {
@@ -74,7 +85,7 @@ func (c *compiler) clients(n *yaml.Node) {
 		client := &Client{ID: e.name, Ceiling: c.expand(f.get("ceiling"), "ceiling"), serves: map[string]bool{}}
 		for _, m := range c.list(f.get("may"), "may", maxEntries) {
 			p := Permission(c.choice(m, "a permission", string(PolicyRead), string(PolicyApply), string(RevokeAny),
-				string(AuditRead), string(ClientManage), string(TokenLook), string(KeyManage)))
+				string(AuditRead), string(ClientManage), string(TokenLook)))
 			client.May = append(client.May, p)
 		}
 		c.policy.clients[e.name] = client

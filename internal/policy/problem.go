@@ -26,6 +26,13 @@ type Problems struct {
 	full   bool // there may be more than are listed
 }
 
+// Objection is a problem with a document as a whole, found by whoever was to put it to work.
+func Objection(file string, source []byte, message string) *Problems {
+	p := &Problems{file: file, source: string(source)}
+	p.add(1, 1, "%s", message)
+	return p
+}
+
 // List is the problems in the document's order.
 func (p *Problems) List() []Problem { return slices.Clone(p.list) }
 

@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/whittle-sts/whittle/internal/live"
+	"github.com/whittle-sts/whittle/internal/token"
+)
+
+// bots lets the agent wield the principals of a group of ci, and ask for itself.
+func (w *world) bots() {
+	w.apply(strings.NewReplacer(
+		`accept_when: claims.repository_owner == "example"`, `groups: claims.groups`,
+		`wields: { issuer: ci } }`, `wields: { issuer: ci, group: bots } }`,
+		`  - { name: export, role: exporter, to: { client: exporter } }`,
+		"  - { name: export, role: exporter, to: { client: exporter } }\n  - { name: agent, role: exporter, to: { client: agent } }",
+		"  - name: export\n", "  - name: agent for itself\n    clients: [agent]\n    subject: { client: agent }\n    resources: [https://data.example.com]\n    max_lifetime: 24h\n  - name: export\n",
+	).Replace(w.policy))
+}
+
+// actedIn is a token for ana in which the actor token's principal acts.
+func (w *world) actedIn(actor token.Secret, kind TokenType) (child token.Secret, again func() error) {
+	req := outside(w.ana(), "ai.training.read").at(dataAPI)
+	req.ActorToken, req.ActorTokenType = actor, kind
+	child = w.trade("agent", req).AccessToken
+	if !w.look("data-gateway", child).Active {
+		w.t.Fatal("it never lived")
+	}
+	return child, func() error {
+		_, err := w.Exchange(context.Background(), w.as("agent"), req)
+		return err
+	}
+}
+
+// revokes says that the selector ends the child, and whatever it could be traded for.
+func (w *world) ends(s live.Selector, child token.Secret, again func() error) {
+	w.t.Helper()
+	_, err := w.Revoke(context.Background(), w.as("ops"), RevokeRequest{Selector: s})
+	w.check(err)
+	if again() == nil {
+		w.t.Errorf("revoked %s: the actor token still acts", s)
+	}
+	if w.look("data-gateway", child).Active {
+		w.t.Errorf("revoked %s: what it acted in is active", s)
+	}
+	w.refusal("agent", own(child, "ai.training.read").at(dataAPI), InvalidRequest)
+}
+
+func TestWhatEndsAnOutsideActorTokenEndsWhatItActedIn(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []live.Kind{live.Key, live.Group, live.Issuer, live.Subject, live.Token} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.bots()
+			text, err := w.ci.Token("bot", "whittle", map[string]any{"groups": []string{"bots"}})
+			w.check(err)
+			x := &exchange{engine: w.Engine, view: w.Image.View()}
+			out, who, err := x.verifyOutside(context.Background(), "actor_token", token.NewSecret(text), JWTType)
+			w.check(err)
+			child, again := w.actedIn(token.NewSecret(text), JWTType)
+			w.ends(map[live.Kind]live.Selector{
+				live.Key: live.OfKey(outsideKey(out)), live.Group: live.OfGroup("ci", "bots"), live.Issuer: live.OfIssuer("ci"),
+				live.Subject: live.OfSubject(who.ID), live.Token: live.OfToken(out.ID),
+			}[kind], child, again)
+		})
+	}
+}
+
+func TestWhatEndsAnActorTokenOfOursEndsWhatItActedIn(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []live.Kind{live.Key, live.Task, live.Token} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.bots()
+			issued, err := w.ClientCredentials(context.Background(), w.as("agent"),
+				ClientCredentialsRequest{Scope: []string{"ai.training.read"}, Resource: []string{dataAPI}})
+			w.check(err)
+			claims, kid := w.claims(issued.AccessToken)
+			w.check(w.RotateKey(context.Background(), w.as("ops"))) // the child is signed with another key
+			w.clock.pass(KeyOverlap + time.Second)
+			child, again := w.actedIn(issued.AccessToken, AccessTokenType)
+			w.ends(map[live.Kind]live.Selector{
+				live.Key: live.OfKey(kid), live.Task: live.OfTask(claims.Task), live.Token: live.OfToken(claims.ID),
+			}[kind], child, again)
+		})
+	}
+}
+
+func TestAnOutsideTokenCanBeRevokedBeforeItIsValid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	claims := anasClaims()
+	claims["nbf"] = w.clock.now().Add(3 * time.Minute).Unix()
+	early := w.person("ana", claims)
+	w.check(w.RevokeToken(context.Background(), w.as("ops"), early))
+	w.clock.pass(4 * time.Minute)
+	w.refusal("agent", outside(early, "ai.training.read"), InvalidRequest)
+}
+
+func TestARevocationThatCouldMatchNothingIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, s := range []live.Selector{
+		{Kind: live.Group, Value: "research"}, {Kind: live.Issuer, Value: "https://id.example.com"},
+		{Kind: live.Key, Value: "nosuchkey"}, {Kind: live.Client, Value: "corp:ana"}, {Kind: "tokens", Value: "x"},
+	} {
+		_, err := w.Revoke(context.Background(), w.as("ops"), RevokeRequest{Selector: s})
+		mustBe(t, err, InvalidRequest)
+	}
+}

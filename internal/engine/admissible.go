@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/whittle-sts/whittle/internal/live"
+	"github.com/whittle-sts/whittle/internal/policy"
+)
+
+// fits says why a document that compiles can't be the next policy of this server.
+func (e *Engine) fits(next *policy.Policy) error {
+	if !e.administrable(next) {
+		return Refuse(InvalidRequest, "no_administrator",
+			"the policy would leave nobody who may apply the next one: no client with policy.apply has a secret")
+	}
+	if err := e.checkNames(next); err != nil {
+		return err
+	}
+	return e.checkIssuers(next)
+}
+
+// administrable says whether somebody could apply the policy after next: a client with the permission and
+// with a credential to prove itself by. On the first day the bootstrap credential is one, and makes the
+// others' secrets; a client must be there then that can have one.
+func (e *Engine) administrable(next *policy.Policy) bool {
+	now, credentials := e.Clock.Now(), e.Image.View().Credentials
+	usable := func(client string) bool {
+		return slices.ContainsFunc(credentials[client], func(c live.Credential) bool { return c.UsableAt(now) })
+	}
+	administrators := next.Administrators()
+	if usable(policy.Bootstrap) {
+		return len(administrators) > 0
+	}
+	return slices.ContainsFunc(administrators, usable)
+}
+
+// checkNames refuses a policy that takes this server for something else. As an outside issuer it would
+// turn any token of ours into a fresh start, free of its lineage and reach; as a resource it would
+// make exchange-only tokens, whose audience it is, usable.
+func (e *Engine) checkNames(p *policy.Policy) error {
+	for _, i := range p.Issuers() {
+		if i.URL == e.Issuer {
+			return Refuse(InvalidRequest, "own_issuer", "the policy names this server itself as an outside issuer")
+		}
+	}
+	if _, known := p.Resource(e.Issuer); known {
+		return Refuse(InvalidRequest, "own_resource", "the policy names this server itself as a resource")
+	}
+	return nil
+}
+
+// checkIssuers refuses to give an issuer's name to another: tokens name their principals by it.
+func (e *Engine) checkIssuers(next *policy.Policy) error {
+	for _, was := range e.Image.View().Policy.Issuers() {
+		if i, still := next.Issuer(was.Name); still && i.URL != was.URL {
+			return Refuse(InvalidRequest, "renamed_issuer",
+				fmt.Sprintf("the issuer %s has another url; give that one a name of its own", was.Name))
+		}
+	}
+	return nil
+}
