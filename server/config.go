@@ -38,6 +38,7 @@ type Config struct {
 	AllowNetworks []netip.Prefix // networks beyond the public Internet in which outside issuers may live
 	SigningAlg    string         // of new signing keys: ES256 (default), RS256 or EdDSA
 	AcceptClock   bool           // trust the wall clock although it jumped
+	NewBootstrap  bool           // make a bootstrap credential also at a later start than the first
 
 	Logger  *slog.Logger         // default: discards
 	Now     func() time.Time     // the wall clock. Default: time.Now

@@ -83,7 +83,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	return s, nil
 }
 
-// Bootstrap is the credential that the first start made, for its first day; zero at any other start.
+// Bootstrap is the credential that the first start made, or one that was told to; zero at any other start.
 // The caller shows it to the operator once.
 func (s *Server) Bootstrap() engine.Credential { return s.bootstrap }
 

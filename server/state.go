@@ -109,7 +109,7 @@ func (s *Server) startEngine(context.Context) (err error) {
 
 // firstStart makes the first signing key and the bootstrap credential, if there are none.
 func (s *Server) firstStart(ctx context.Context) (err error) {
-	s.bootstrap, err = s.engine.Bootstrap(ctx)
+	s.bootstrap, err = s.engine.Bootstrap(ctx, s.config.NewBootstrap)
 	return err
 }
 

@@ -52,7 +52,8 @@ apply a policy and to make the secrets of its clients.`,
 	f.StringVar(&c.SigningAlg, "signing-alg", "ES256", "of new signing keys: ES256, RS256 or EdDSA")
 	f.BoolVar(&c.Reflection, "reflection", false, "serve gRPC reflection")
 	f.BoolVar(&c.AcceptClock, "accept-clock", false, "trust the clock although it stands before the newest entry on the record")
-	f.BoolVar(&verbose, "verbose", false, "log every request")
+	f.BoolVar(&c.NewBootstrap, "new-bootstrap", false, "make a bootstrap credential anew, if every other way in is lost")
+	f.BoolVar(&verbose, "verbose", false, "log refused requests too")
 	_ = cmd.MarkFlagRequired("data") // it is there
 	return cmd
 }
@@ -67,7 +68,7 @@ func serve(cmd *cobra.Command, c server.Config) error {
 	return s.Run(cmd.Context())
 }
 
-// announce says where the server is, and at the first start who may use it.
+// announce says where the server is, and who may use it if that is new.
 func announce(out io.Writer, s *server.Server) {
 	fmt.Fprintf(out, "gRPC %s · Connect and OAuth %s · health and metrics %s\n", s.GRPCAddr(), s.HTTPURL(), s.AdminURL())
 	made := s.Bootstrap()
@@ -75,7 +76,7 @@ func announce(out io.Writer, s *server.Server) {
 		return
 	}
 	fmt.Fprintf(out, `
-First start. This credential is shown once and is good for a day:
+This credential is shown once and is good for a day:
   client %s
   secret %s
 `, made.Client, made.Secret.Reveal())

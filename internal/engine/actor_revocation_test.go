@@ -101,15 +101,3 @@ func TestAnOutsideTokenCanBeRevokedBeforeItIsValid(t *testing.T) {
 	w.clock.pass(4 * time.Minute)
 	w.refusal("agent", outside(early, "ai.training.read"), InvalidRequest)
 }
-
-func TestARevocationThatCouldMatchNothingIsRefused(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	for _, s := range []live.Selector{
-		{Kind: live.Group, Value: "research"}, {Kind: live.Issuer, Value: "https://id.example.com"},
-		{Kind: live.Key, Value: "nosuchkey"}, {Kind: live.Client, Value: "corp:ana"}, {Kind: "tokens", Value: "x"},
-	} {
-		_, err := w.Revoke(context.Background(), w.as("ops"), RevokeRequest{Selector: s})
-		mustBe(t, err, InvalidRequest)
-	}
-}

@@ -56,6 +56,9 @@ func TestAPolicyThatCantBeAppliedIsRefused(t *testing.T) {
 	}{
 		"no administrator": {ApplyRequest{YAML: []byte(strings.Replace(w.policy, "policy.apply, ", "", 1)), Expected: version}, InvalidRequest, "no_administrator"},
 		"an empty one":     {ApplyRequest{YAML: []byte("format: 1\nscopes: {}\n"), Expected: version}, InvalidRequest, "no_administrator"},
+		"an issuer's name for another's tokens": {
+			ApplyRequest{YAML: []byte(strings.Replace(w.policy, w.corp.URL, "https://other.example.com", 1)), Expected: version}, InvalidRequest, "renamed_issuer",
+		},
 		"no policy":        {ApplyRequest{YAML: []byte("x"), Expected: version}, InvalidRequest, "policy_problems"},
 		"an old version":   {ApplyRequest{YAML: []byte(w.policy), Expected: version - 1}, Conflict, "version"},
 		"a future version": {ApplyRequest{YAML: []byte(w.policy), Expected: version + 1}, Conflict, "version"},
@@ -77,6 +80,8 @@ func TestASelectorMustMeanSomething(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, s := range []live.Selector{
+		{Kind: live.Group, Value: "research"}, {Kind: live.Issuer, Value: "https://id.example.com"},
+		{Kind: live.Key, Value: "nosuchkey"}, {Kind: live.Client, Value: "corp:ana"},
 		{}, {Kind: live.Client}, {Kind: "everything", Value: "x"}, {Kind: live.Token, Value: "x"}, {Kind: live.Task, Value: strings.Repeat("A", 23)},
 		{Kind: live.Subject, Value: strings.Repeat("x", 1<<20)}, {Kind: live.Group, Value: "\xff"},
 	} {
@@ -180,7 +185,7 @@ func TestTheBootstrapCredential(t *testing.T) {
 	_, err := w.Introspect(ctx, boot, IntrospectRequest{Token: read, Look: true})
 	mustBe(t, err, AccessDenied)
 	w.restart()
-	if again, err := w.Bootstrap(ctx); err != nil || again.Client != "" {
+	if again, err := w.Bootstrap(ctx, false); err != nil || again.Client != "" {
 		t.Errorf("a second one was made: %v", err)
 	}
 	w.as("bootstrap")

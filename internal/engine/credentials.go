@@ -27,13 +27,17 @@ func (e *Engine) CreateSecret(ctx context.Context, caller clientauth.Caller, cli
 	return e.createSecret(ctx, caller, client, time.Time{})
 }
 
-// Bootstrap makes the bootstrap credential and the first signing key, if this is the first start.
-// The credential is zero at any later one.
-func (e *Engine) Bootstrap(ctx context.Context) (Credential, error) {
-	if e.Image.View().Keys.Len() > 0 {
-		return Credential{}, nil
-	}
+// Bootstrap makes the bootstrap credential and the first signing key, if this is the first start. At a
+// later one it makes a bootstrap credential only if told to make it anew, for an operator who has lost
+// every other way in; the credential is zero otherwise.
+func (e *Engine) Bootstrap(ctx context.Context, anew bool) (Credential, error) {
 	self := clientauth.Caller{ID: policy.Bootstrap}
+	if e.Image.View().Keys.Len() > 0 {
+		if !anew {
+			return Credential{}, nil
+		}
+		return e.createSecret(ctx, self, policy.Bootstrap, e.Clock.Now().Add(BootstrapLife))
+	}
 	made, err := e.createSecret(ctx, self, policy.Bootstrap, e.Clock.Now().Add(BootstrapLife))
 	if err != nil {
 		return Credential{}, err

@@ -131,7 +131,7 @@ func (w *world) start() {
 	})
 	w.check(err)
 	w.auth = clientauth.New(image, clock.Now)
-	if boot, err := w.Bootstrap(ctx); err != nil {
+	if boot, err := w.Bootstrap(ctx, false); err != nil {
 		w.t.Fatal(err)
 	} else if boot.Client != "" {
 		w.boot, w.secrets[boot.Client] = boot, boot.Secret
