@@ -103,6 +103,18 @@ func TestNoTokenOrSecretCanComeInAURL(t *testing.T) {
 	}
 }
 
+// The server looks for unknown fields in messages of messages, and not in lists or maps of them.
+func TestNoRequestHoldsAListOfMessages(t *testing.T) {
+	t.Parallel()
+	for _, m := range methods() {
+		walk(m.Input(), func(f protoreflect.FieldDescriptor) {
+			if f.Message() != nil && f.Cardinality() == protoreflect.Repeated {
+				t.Errorf("%s", f.FullName())
+			}
+		})
+	}
+}
+
 func TestEachInputHasALimit(t *testing.T) {
 	t.Parallel()
 	for _, m := range methods() {

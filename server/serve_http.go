@@ -11,6 +11,7 @@ import (
 	connectcors "connectrpc.com/cors"
 	"github.com/rs/cors"
 
+	"github.com/whittle-sts/whittle/server/guard"
 	"github.com/whittle-sts/whittle/server/oauth"
 )
 
@@ -28,7 +29,7 @@ func (s *Server) serveHTTP(context.Context) error {
 	}
 	rpc := connect.NewServer(s.guard.Interceptor())
 	s.services.RegisterConnect(rpc)
-	connecthttp.Mount(wrapped{mux, public}, rpc,
+	connecthttp.Mount(wrapped{mux, public}, rpc, connecthttp.WithCodecs(guard.ConnectCodecs()...),
 		connecthttp.WithReadMaxBytes(maxMessage), connecthttp.WithCompressMinBytes(compressFrom))
 	s.http = s.newHTTPServer(mux)
 	if s.tls != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connectproto"
 
 	"github.com/whittle-sts/whittle/internal/clientauth"
 	"github.com/whittle-sts/whittle/internal/engine"
@@ -33,6 +34,14 @@ func (g *Guard) Interceptor() connect.ServerInterceptor {
 			return fault.Connect(err)
 		}
 	}
+}
+
+// ConnectCodecs is the codecs that Connect and gRPC-Web need: Connect's own for JSON drops members that
+// the contract doesn't have before the guard sees them.
+func ConnectCodecs() []connect.Codec {
+	strict := connectproto.NewJSONCodec()
+	strict.UnmarshalOptions.DiscardUnknown = false
+	return []connect.Codec{connectproto.NewBinaryCodec(), strict}
 }
 
 // checked is a stream whose messages are in shape.

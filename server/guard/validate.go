@@ -33,6 +33,9 @@ func (g *Guard) validate(message any) error {
 	if !ok {
 		return fmt.Errorf("guard: a message of type %T", message)
 	}
+	if holdsUnknown(m.ProtoReflect()) {
+		return engine.Refuse(engine.InvalidRequest, "unknown_field", "the request holds a field that this version doesn't know")
+	}
 	err := g.validator.Validate(m)
 	if err == nil {
 		return nil
@@ -44,6 +47,23 @@ func (g *Guard) validate(message any) error {
 	v := broken.Violations[0].Proto
 	field := protovalidate.FieldPathString(v.GetField())
 	return engine.Refuse(codeOf(v.GetField().GetElements()[0].GetFieldName()), "shape", field+" breaks the rule "+v.GetRuleId())
+}
+
+// holdsUnknown says whether the message, or one in it, holds a field that the contract doesn't have.
+// It may be a restriction of a later version: what can't be enforced must not be dropped. That no
+// request has a list or map of messages, the contract's tests say.
+func holdsUnknown(m protoreflect.Message) bool {
+	if len(m.GetUnknown()) > 0 {
+		return true
+	}
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		f := fields.Get(i)
+		if f.Message() != nil && m.Has(f) && holdsUnknown(m.Get(f).Message()) {
+			return true
+		}
+	}
+	return false
 }
 
 // codeOf is the OAuth code of a malformed field, the same that its form parameter gives: RFC 6749

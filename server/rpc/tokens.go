@@ -36,6 +36,7 @@ func (s *tokens) Exchange(ctx context.Context, m *whittlev1.ExchangeRequest) (*w
 		Scope:              m.GetScope(),
 		Lifetime:           lifetime,
 		TaskLabel:          m.GetTaskLabel(),
+		Details:            m.GetAuthorizationDetails() != "",
 	})
 	if err != nil {
 		return nil, err
@@ -51,7 +52,7 @@ func (s *tokens) ClientCredentials(ctx context.Context, m *whittlev1.ClientCrede
 	}
 	issued, err := s.engine.ClientCredentials(ctx, caller.Of(ctx), engine.ClientCredentialsRequest{
 		Resource: m.GetResource(), Audience: m.GetAudience(), Scope: m.GetScope(),
-		Lifetime: lifetime, TaskLabel: m.GetTaskLabel(),
+		Lifetime: lifetime, TaskLabel: m.GetTaskLabel(), Details: m.GetAuthorizationDetails() != "",
 	})
 	if err != nil {
 		return nil, err

@@ -58,12 +58,14 @@ func (w *oauthWire) Exchange(ctx context.Context, c Client, m *whittlev1.Exchang
 	set(form, "actor_token_type", typeName(m.GetActorTokenType()))
 	set(form, "requested_token_type", typeName(m.GetRequestedTokenType()))
 	ask(form, m.GetResource(), m.GetAudience(), m.GetScope(), m.GetLifetime(), m.GetTaskLabel())
+	set(form, "authorization_details", m.GetAuthorizationDetails())
 	return w.token(ctx, c, form)
 }
 
 func (w *oauthWire) ClientCredentials(ctx context.Context, c Client, m *whittlev1.ClientCredentialsRequest) (*whittlev1.IssuedToken, error) {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	ask(form, m.GetResource(), m.GetAudience(), m.GetScope(), m.GetLifetime(), m.GetTaskLabel())
+	set(form, "authorization_details", m.GetAuthorizationDetails())
 	return w.token(ctx, c, form)
 }
 

@@ -59,7 +59,8 @@ type Ask struct {
 	Scope     []string      `yaml:"scope"`
 	Lifetime  time.Duration `yaml:"lifetime"`
 	Label     string        `yaml:"label"`
-	Keep      string        `yaml:"keep"` // the name of the new token
+	Details   string        `yaml:"details"` // authorization_details
+	Keep      string        `yaml:"keep"`    // the name of the new token
 }
 
 // About asks about a token.

@@ -109,12 +109,14 @@ func (s *story) exchange(a *Ask) *whittlev1.ExchangeRequest {
 		SubjectToken: s.token(a.Subject), SubjectTokenType: tokenType(kind),
 		ActorToken: s.token(a.Actor), ActorTokenType: tokenType(a.ActorType), RequestedTokenType: tokenType(a.Requested),
 		Resource: a.Resource, Audience: a.Audience, Scope: a.Scope, Lifetime: wish(a.Lifetime), TaskLabel: a.Label,
+		AuthorizationDetails: a.Details,
 	}
 }
 
 func (s *story) credentials(a *Ask) *whittlev1.ClientCredentialsRequest {
 	return &whittlev1.ClientCredentialsRequest{
 		Resource: a.Resource, Audience: a.Audience, Scope: a.Scope, Lifetime: wish(a.Lifetime), TaskLabel: a.Label,
+		AuthorizationDetails: a.Details,
 	}
 }
 

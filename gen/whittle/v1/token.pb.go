@@ -104,9 +104,12 @@ type ExchangeRequest struct {
 	// How long the new token should be good. A wish: it can only shorten.
 	Lifetime *durationpb.Duration `protobuf:"bytes,9,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
 	// The caller's own name for the task. It is recorded, sealed, and never decided by.
-	TaskLabel     string `protobuf:"bytes,10,opt,name=task_label,json=taskLabel,proto3" json:"task_label,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TaskLabel string `protobuf:"bytes,10,opt,name=task_label,json=taskLabel,proto3" json:"task_label,omitempty"`
+	// Rich authorization details (RFC 9396 section 6). No type of them is supported by this version: any value
+	// is refused with invalid_authorization_details, since what can't be enforced must not be dropped.
+	AuthorizationDetails string `protobuf:"bytes,11,opt,name=authorization_details,json=authorizationDetails,proto3" json:"authorization_details,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *ExchangeRequest) Reset() {
@@ -209,6 +212,13 @@ func (x *ExchangeRequest) GetTaskLabel() string {
 	return ""
 }
 
+func (x *ExchangeRequest) GetAuthorizationDetails() string {
+	if x != nil {
+		return x.AuthorizationDetails
+	}
+	return ""
+}
+
 // ExchangeResponse is the new token (RFC 8693 section 2.2.1).
 type ExchangeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -267,9 +277,12 @@ type ClientCredentialsRequest struct {
 	// How long the token should be good. A wish: it can only shorten.
 	Lifetime *durationpb.Duration `protobuf:"bytes,4,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
 	// The caller's own name for the task.
-	TaskLabel     string `protobuf:"bytes,5,opt,name=task_label,json=taskLabel,proto3" json:"task_label,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TaskLabel string `protobuf:"bytes,5,opt,name=task_label,json=taskLabel,proto3" json:"task_label,omitempty"`
+	// Rich authorization details (RFC 9396 section 6). No type of them is supported by this version: any value
+	// is refused with invalid_authorization_details, since what can't be enforced must not be dropped.
+	AuthorizationDetails string `protobuf:"bytes,6,opt,name=authorization_details,json=authorizationDetails,proto3" json:"authorization_details,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *ClientCredentialsRequest) Reset() {
@@ -333,6 +346,13 @@ func (x *ClientCredentialsRequest) GetLifetime() *durationpb.Duration {
 func (x *ClientCredentialsRequest) GetTaskLabel() string {
 	if x != nil {
 		return x.TaskLabel
+	}
+	return ""
+}
+
+func (x *ClientCredentialsRequest) GetAuthorizationDetails() string {
+	if x != nil {
+		return x.AuthorizationDetails
 	}
 	return ""
 }
@@ -488,7 +508,7 @@ var File_whittle_v1_token_proto protoreflect.FileDescriptor
 const file_whittle_v1_token_proto_rawDesc = "" +
 	"\n" +
 	"\x16whittle/v1/token.proto\x12\n" +
-	"whittle.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xbb\x04\n" +
+	"whittle.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xfb\x04\n" +
 	"\x0fExchangeRequest\x123\n" +
 	"\rsubject_token\x18\x01 \x01(\tB\x0e\xbaH\br\x06\x10\x01(\x80\x80\x01\x80\x01\x01R\fsubjectToken\x12O\n" +
 	"\x12subject_token_type\x18\x02 \x01(\x0e2\x15.whittle.v1.TokenTypeB\n" +
@@ -503,16 +523,18 @@ const file_whittle_v1_token_proto_rawDesc = "" +
 	"\blifetime\x18\t \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\blifetime\x12'\n" +
 	"\n" +
 	"task_label\x18\n" +
-	" \x01(\tB\b\xbaH\x05r\x03(\x80\x02R\ttaskLabel\"A\n" +
+	" \x01(\tB\b\xbaH\x05r\x03(\x80\x02R\ttaskLabel\x12>\n" +
+	"\x15authorization_details\x18\v \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\x14authorizationDetails\"A\n" +
 	"\x10ExchangeResponse\x12-\n" +
-	"\x05token\x18\x01 \x01(\v2\x17.whittle.v1.IssuedTokenR\x05token\"\xf1\x01\n" +
+	"\x05token\x18\x01 \x01(\v2\x17.whittle.v1.IssuedTokenR\x05token\"\xb1\x02\n" +
 	"\x18ClientCredentialsRequest\x12$\n" +
 	"\bresource\x18\x01 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10 R\bresource\x12$\n" +
 	"\baudience\x18\x02 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10 R\baudience\x12\x1f\n" +
 	"\x05scope\x18\x03 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05scope\x12?\n" +
 	"\blifetime\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\blifetime\x12'\n" +
 	"\n" +
-	"task_label\x18\x05 \x01(\tB\b\xbaH\x05r\x03(\x80\x02R\ttaskLabel\"J\n" +
+	"task_label\x18\x05 \x01(\tB\b\xbaH\x05r\x03(\x80\x02R\ttaskLabel\x12>\n" +
+	"\x15authorization_details\x18\x06 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\x14authorizationDetails\"J\n" +
 	"\x19ClientCredentialsResponse\x12-\n" +
 	"\x05token\x18\x01 \x01(\v2\x17.whittle.v1.IssuedTokenR\x05token\"\x97\x02\n" +
 	"\vIssuedToken\x12&\n" +
