@@ -25,12 +25,13 @@ type Edit struct {
 	With    string `yaml:"with"`
 }
 
-// Outside is a token of an outside issuer.
+// Outside is a token of an outside issuer, or a text that is none.
 type Outside struct {
 	Issuer   string         `yaml:"issuer"`
 	Subject  string         `yaml:"subject"`
 	Audience string         `yaml:"audience"` // whittle if empty
 	Claims   map[string]any `yaml:"claims"`
+	Letters  int            `yaml:"letters"` // no token at all, but so many letters
 	Expires  time.Duration  `yaml:"expires"` // from now, and may be in the past; an hour if zero
 }
 

@@ -48,6 +48,9 @@ type story struct {
 }
 
 func (s *story) issue(o Outside) string {
+	if o.Letters > 0 {
+		return strings.Repeat("x", o.Letters)
+	}
 	claims := make(map[string]any)
 	maps.Copy(claims, o.Claims)
 	if o.Audience != "" {

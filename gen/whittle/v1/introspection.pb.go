@@ -474,9 +474,9 @@ var File_whittle_v1_introspection_proto protoreflect.FileDescriptor
 const file_whittle_v1_introspection_proto_rawDesc = "" +
 	"\n" +
 	"\x1ewhittle/v1/introspection.proto\x12\n" +
-	"whittle.v1\x1a\x1bbuf/validate/validate.proto\"\xa1\x01\n" +
-	"\x11IntrospectRequest\x12$\n" +
-	"\x05token\x18\x01 \x01(\tB\x0e\xbaH\br\x06\x10\x01(\x80\x80@\x80\x01\x01R\x05token\x121\n" +
+	"whittle.v1\x1a\x1bbuf/validate/validate.proto\"\x9f\x01\n" +
+	"\x11IntrospectRequest\x12\"\n" +
+	"\x05token\x18\x01 \x01(\tB\f\xbaH\x06r\x04(\x80\x80@\x80\x01\x01R\x05token\x121\n" +
 	"\x0ftoken_type_hint\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@R\rtokenTypeHint\x12\x1f\n" +
 	"\x06use_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\x05useId\x12\x12\n" +
 	"\x04look\x18\x04 \x01(\bR\x04look\"U\n" +

@@ -696,9 +696,9 @@ var File_whittle_v1_revocation_proto protoreflect.FileDescriptor
 const file_whittle_v1_revocation_proto_rawDesc = "" +
 	"\n" +
 	"\x1bwhittle/v1/revocation.proto\x12\n" +
-	"whittle.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"m\n" +
-	"\x12RevokeTokenRequest\x12$\n" +
-	"\x05token\x18\x01 \x01(\tB\x0e\xbaH\br\x06\x10\x01(\x80\x80@\x80\x01\x01R\x05token\x121\n" +
+	"whittle.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"k\n" +
+	"\x12RevokeTokenRequest\x12\"\n" +
+	"\x05token\x18\x01 \x01(\tB\f\xbaH\x06r\x04(\x80\x80@\x80\x01\x01R\x05token\x121\n" +
 	"\x0ftoken_type_hint\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@R\rtokenTypeHint\"\x15\n" +
 	"\x13RevokeTokenResponse\"\x8f\x02\n" +
 	"\bSelector\x12 \n" +

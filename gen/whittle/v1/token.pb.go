@@ -83,7 +83,7 @@ func (TokenType) EnumDescriptor() ([]byte, []int) {
 // ExchangeRequest is a token exchange (RFC 8693 section 2.1).
 type ExchangeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The token that says for whom the new one speaks.
+	// The token that says for whom the new one speaks. One too long to be a token is as any that isn't one.
 	SubjectToken string `protobuf:"bytes,1,opt,name=subject_token,json=subjectToken,proto3" json:"subject_token,omitempty"`
 	// What subject_token is.
 	SubjectTokenType TokenType `protobuf:"varint,2,opt,name=subject_token_type,json=subjectTokenType,proto3,enum=whittle.v1.TokenType" json:"subject_token_type,omitempty"`
@@ -508,12 +508,11 @@ var File_whittle_v1_token_proto protoreflect.FileDescriptor
 const file_whittle_v1_token_proto_rawDesc = "" +
 	"\n" +
 	"\x16whittle/v1/token.proto\x12\n" +
-	"whittle.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xfb\x04\n" +
-	"\x0fExchangeRequest\x123\n" +
-	"\rsubject_token\x18\x01 \x01(\tB\x0e\xbaH\br\x06\x10\x01(\x80\x80\x01\x80\x01\x01R\fsubjectToken\x12O\n" +
-	"\x12subject_token_type\x18\x02 \x01(\x0e2\x15.whittle.v1.TokenTypeB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x10subjectTokenType\x12-\n" +
-	"\vactor_token\x18\x03 \x01(\tB\f\xbaH\x06r\x04(\x80\x80\x01\x80\x01\x01R\n" +
+	"whittle.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xf7\x04\n" +
+	"\x0fExchangeRequest\x121\n" +
+	"\rsubject_token\x18\x01 \x01(\tB\f\xbaH\x06r\x04(\x80\x80@\x80\x01\x01R\fsubjectToken\x12M\n" +
+	"\x12subject_token_type\x18\x02 \x01(\x0e2\x15.whittle.v1.TokenTypeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x10subjectTokenType\x12-\n" +
+	"\vactor_token\x18\x03 \x01(\tB\f\xbaH\x06r\x04(\x80\x80@\x80\x01\x01R\n" +
 	"actorToken\x12I\n" +
 	"\x10actor_token_type\x18\x04 \x01(\x0e2\x15.whittle.v1.TokenTypeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x0eactorTokenType\x12Q\n" +
 	"\x14requested_token_type\x18\x05 \x01(\x0e2\x15.whittle.v1.TokenTypeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x12requestedTokenType\x12$\n" +
