@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -56,19 +57,17 @@ func (w *Wire) endpoint(path string, serve serve) http.Handler {
 			notAllowed(rw, http.MethodPost)
 			return
 		}
-		var f form
+		var in posted
 		var answer any
 		request := guard.Request{
 			Method: path, Wire: guard.OAuth, Remote: r.RemoteAddr,
-			Credentials: func() (c clientauth.Credentials, err error) {
-				if f, err = readForm(rw, r); err != nil {
-					return c, err
-				}
-				return caller.FromForm(r.Header.Values, f)
-			},
+			Credentials: func() (clientauth.Credentials, error) { return in.read(rw, r) },
 		}
 		err := w.guard.Do(r.Context(), request, func(ctx context.Context) (err error) {
-			answer, err = serve(ctx, f)
+			if in.problem != nil {
+				return in.problem
+			}
+			answer, err = serve(ctx, in.form)
 			return err
 		})
 		if err != nil {
@@ -77,6 +76,30 @@ func (w *Wire) endpoint(path string, serve serve) http.Handler {
 		}
 		write(rw, answer)
 	})
+}
+
+// posted is what came to an endpoint.
+type posted struct {
+	form    form
+	problem error // what is wrong with it, to be told once the client is known
+}
+
+// read reads the form and takes the client's credentials off the request. What is malformed waits if
+// the header says by itself who the client is: then it is a refusal of that client, on the record, and
+// not a stranger's failure.
+func (in *posted) read(w http.ResponseWriter, r *http.Request) (clientauth.Credentials, error) {
+	if in.form, in.problem = readForm(w, r); in.problem == nil {
+		c, err := caller.FromForm(r.Header.Values, in.form)
+		if err == nil || errors.Is(err, clientauth.ErrInvalid) {
+			return c, err
+		}
+		in.problem = err
+	}
+	c, err := caller.FromHeaders(r.Header.Values)
+	if err != nil {
+		return clientauth.Credentials{}, in.problem
+	}
+	return c, nil
 }
 
 // write answers 200 (RFC 6749 section 5.1).
