@@ -59,5 +59,8 @@ func (s *Server) instrument(context.Context) error {
 		s.registry.Register(gauge("whittle_revocations", "Selectors that are revoked.", func() float64 {
 			return float64(s.engine.Image.Revocations.Len())
 		})),
+		s.registry.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "whittle_refusals_lost_total", Help: "Refusals that are on no record, since the store could not keep them.",
+		}, func() float64 { return float64(s.log.LostRefusals()) })),
 	)
 }

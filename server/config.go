@@ -10,8 +10,11 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/whittle-sts/whittle/internal/token"
 )
 
 // Config is the static settings. What is empty gets the default named beside it.
@@ -60,6 +63,9 @@ func (c Config) complete() (Config, error) {
 		}
 	}
 	c.fill()
+	if !slices.Contains(token.SigningAlgorithms(), c.SigningAlg) {
+		return c, fmt.Errorf("signing algorithm %q: must be one of %s", c.SigningAlg, strings.Join(token.SigningAlgorithms(), ", "))
+	}
 	if c.Issuer != "" {
 		return c, checkIssuer(c.Issuer)
 	}

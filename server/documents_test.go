@@ -193,7 +193,7 @@ func TestTheAdminListener(t *testing.T) {
 		}
 	}
 	metrics := get(b.AdminURL(), "/metrics").body
-	for _, want := range []string{`whittle_requests_total{code="ok",method="/whittle.v1.PolicyService/ApplyPolicy",wire="grpc"} 1`, "whittle_policy_version 1", "go_goroutines"} {
+	for _, want := range []string{`whittle_requests_total{code="ok",method="/whittle.v1.PolicyService/ApplyPolicy",wire="grpc"} 1`, "whittle_policy_version 1", "whittle_refusals_lost_total 0", "go_goroutines"} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("no %s", want)
 		}

@@ -54,6 +54,18 @@ func TestSettingsThatCanNotWork(t *testing.T) {
 	}
 }
 
+func TestAnUnknownAlgorithmLeavesNothingBehind(t *testing.T) {
+	c := settings(t)
+	c.SigningAlg = "HS256"
+	if s, err := server.New(context.Background(), c); err == nil {
+		s.Close()
+		t.Fatal("it was taken")
+	}
+	if left, err := os.ReadDir(c.DataDir); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
 func TestAStateSurvivesARestart(t *testing.T) {
 	c := settings(t)
 	policy := servertest.ReadFile(t, "../test/scenarios/policies/platform.yaml")
