@@ -23,7 +23,7 @@ func TestAFieldThatIsNotKnownIsRefused(t *testing.T) {
 	later := protowire.AppendString(protowire.AppendTag(nil, 99, protowire.BytesType), "hunter2")
 	for name, add := range map[string]func(*whittlev1.ExchangeRequest){
 		"in the request":         func(m *whittlev1.ExchangeRequest) { m.ProtoReflect().SetUnknown(later) },
-		"in a message within it": func(m *whittlev1.ExchangeRequest) { m.Lifetime.ProtoReflect().SetUnknown(later) },
+		"in a message within it": func(m *whittlev1.ExchangeRequest) { m.GetLifetime().ProtoReflect().SetUnknown(later) },
 	} {
 		for _, wire := range []servertest.Wire{b.GRPC(), b.Connect("connect"), b.Connect("grpcweb", connecthttp.WithGRPCWeb())} {
 			m := &whittlev1.ExchangeRequest{
