@@ -101,3 +101,21 @@ func TestAnOutsideTokenCanBeRevokedBeforeItIsValid(t *testing.T) {
 	w.clock.pass(4 * time.Minute)
 	w.refusal("agent", outside(early, "ai.training.read"), InvalidRequest)
 }
+
+func TestAUsedUpTokenNoLongerActs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.bots()
+	w.apply(strings.Replace(w.policy, "  ai.training.read: ", "  ai.training.read: { max_uses: 1 }\n  ai.training.once: ", 1))
+	issued, err := w.ClientCredentials(context.Background(), w.as("agent"),
+		ClientCredentialsRequest{Scope: []string{"ai.training.read"}, Resource: []string{dataAPI}})
+	w.check(err)
+	if !w.look("data-gateway", issued.AccessToken).Active {
+		t.Fatal("it never lived")
+	}
+	req := outside(w.ana(), "ai.training.read").at(dataAPI)
+	req.ActorToken, req.ActorTokenType = issued.AccessToken, AccessTokenType
+	if got := w.refusal("agent", req, InvalidRequest).Reason(); got != "used_up" {
+		t.Errorf("refused for %q", got)
+	}
+}
