@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"testing"
@@ -66,5 +67,19 @@ func TestAnAnswerIsKeptOnlyUntilTimeMayChangeIt(t *testing.T) {
 	w.clock.pass(time.Second)
 	if w.look("data-gateway", read).Active {
 		t.Error("active after the visitor's binding ended: an old answer was kept")
+	}
+}
+
+// A new secret or policy doesn't touch the keys, and must not cost every token its next signature.
+func TestTheKeysStayWhenOtherThingsChange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	keys := w.Image.View().Keys
+	w.apply(w.policy)
+	if _, err := w.CreateSecret(context.Background(), w.as("ops"), "agent"); err != nil || w.Image.View().Keys != keys {
+		t.Errorf("the keys were made anew: %v", err)
+	}
+	if err := w.RotateKey(context.Background(), w.as("ops")); err != nil || w.Image.View().Keys == keys {
+		t.Errorf("a new key doesn't show: %v", err)
 	}
 }

@@ -96,7 +96,7 @@ func (i *Image) SetPolicy(p *policy.Policy) {
 }
 
 func (v *View) loadSecrets(r store.Reader) (err error) {
-	if v.Keys, err = loadKeys(r); err != nil {
+	if v.Keys, err = loadKeys(r, v.Keys); err != nil {
 		return err
 	}
 	v.Credentials, err = loadCredentials(r)
@@ -118,14 +118,22 @@ func loadPolicy(r store.Reader) (*policy.Policy, error) {
 	return policy.Compile(record.YAML, fmt.Sprintf("policy version %d", record.Version), record.Version)
 }
 
-func loadKeys(r store.Reader) (*token.Keyring, error) {
-	records, err := r.Keys()
+// loadKeys makes the ring of the store's keys, or keeps the old one if that is of the same.
+func loadKeys(r store.Reader, old *token.Keyring) (*token.Keyring, error) {
+	stored, err := r.Keys()
 	if err != nil {
 		return nil, err
 	}
+	records := make([]token.KeyRecord, 0, len(stored))
+	for _, k := range stored {
+		records = append(records, token.KeyRecord(k))
+	}
+	if old != nil && old.Holds(records) {
+		return old, nil
+	}
 	keys := make([]*token.SigningKey, 0, len(records))
 	for _, k := range records {
-		key, err := token.ParseSigningKey(token.KeyRecord(k))
+		key, err := token.ParseSigningKey(k)
 		if err != nil {
 			return nil, fmt.Errorf("signing key %s: %w", k.ID, err)
 		}

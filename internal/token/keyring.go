@@ -2,6 +2,7 @@ package token
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -46,6 +47,18 @@ func NewKeyring(keys ...*SigningKey) (*Keyring, error) {
 		return nil, fmt.Errorf("writing the key set: %w", err)
 	}
 	return r, nil
+}
+
+// Holds says whether the ring is of exactly these keys as the records describe them, so that it need
+// not be made anew: what was verified under it stays verified.
+func (r *Keyring) Holds(records []KeyRecord) bool {
+	if len(records) != len(r.keys) {
+		return false
+	}
+	return !slices.ContainsFunc(records, func(record KeyRecord) bool {
+		k, ok := r.byID[record.ID]
+		return !ok || !reflect.DeepEqual(k.record, record)
+	})
 }
 
 // Len is the number of keys.
