@@ -22,13 +22,19 @@ func (e *Engine) require(caller clientauth.Caller, p policy.Permission) error {
 		Refuse(AccessDenied, "permission", "this operation needs the permission "+string(p)))
 }
 
+// requireReader is require for what both who reads policies and who applies them may do.
+func (e *Engine) requireReader(caller clientauth.Caller) error {
+	if caller.Can(policy.PolicyApply) {
+		return nil
+	}
+	return e.require(caller, policy.PolicyRead)
+}
+
 // Policy is one version of the policy; 0 is the current one. The caller must hold policy.read or
 // policy.apply.
 func (e *Engine) Policy(ctx context.Context, caller clientauth.Caller, version uint64) (Policy, error) {
-	if !caller.Can(policy.PolicyApply) {
-		if err := e.require(caller, policy.PolicyRead); err != nil {
-			return Policy{}, err
-		}
+	if err := e.requireReader(caller); err != nil {
+		return Policy{}, err
 	}
 	var record store.Policy
 	err := e.Store.View(ctx, func(r store.Reader) error {
@@ -55,10 +61,8 @@ func (e *Engine) Policy(ctx context.Context, caller clientauth.Caller, version u
 // ValidatePolicy checks a document without applying it. What is wrong with it is in the problems; the
 // error is nil unless the caller holds neither policy.read nor policy.apply.
 func (e *Engine) ValidatePolicy(_ context.Context, caller clientauth.Caller, yaml []byte) (*policy.Problems, error) {
-	if !caller.Can(policy.PolicyApply) {
-		if err := e.require(caller, policy.PolicyRead); err != nil {
-			return nil, err
-		}
+	if err := e.requireReader(caller); err != nil {
+		return nil, err
 	}
 	next, problems := compile(yaml, 0)
 	if problems != nil {
@@ -90,8 +94,7 @@ func (e *Engine) ApplyPolicy(ctx context.Context, caller clientauth.Caller, req 
 		return Policy{}, err
 	}
 	e.Image.SetPolicy(next)
-	e.followIssuers()
-	return Policy(record), e.reload(ctx)
+	return Policy(record), e.reload(ctx) // the issuers, and the credentials that were deleted
 }
 
 // acceptable compiles a document that may become the policy.

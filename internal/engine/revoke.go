@@ -39,7 +39,7 @@ func (e *Engine) RevokeToken(ctx context.Context, caller clientauth.Caller, text
 		return e.revokeOutside(ctx, caller, text)
 	}
 	if !mayRevoke(caller, v.Claims) {
-		return e.refuse(caller, audit.KindRevocation, Refuse(UnauthorizedClient, "not_owner", "the token was not issued to this client"))
+		return e.notOwner(caller)
 	}
 	if !v.LiveAt(e.Clock.Now()) {
 		return nil
@@ -69,9 +69,14 @@ func (e *Engine) revokeOutside(ctx context.Context, caller clientauth.Caller, te
 		return nil
 	}
 	if !caller.Can(policy.RevokeAny) {
-		return e.refuse(caller, audit.KindRevocation, Refuse(UnauthorizedClient, "not_owner", "the token was not issued to this client"))
+		return e.notOwner(caller)
 	}
 	return e.revokeOnce(ctx, caller, out.ID, out.Expires)
+}
+
+// notOwner is the one answer to whoever revokes a token that isn't theirs, whatever its state.
+func (e *Engine) notOwner(caller clientauth.Caller) error {
+	return e.refuse(caller, audit.KindRevocation, Refuse(UnauthorizedClient, "not_owner", "the token was not issued to this client"))
 }
 
 func mayRevoke(caller clientauth.Caller, c *token.Claims) bool {
