@@ -64,6 +64,7 @@ func secret(f protoreflect.FieldDescriptor) bool {
 	}
 	name := string(f.Name())
 	return f.Kind() == protoreflect.StringKind &&
+		name != "page_token" && name != "next_page_token" &&
 		(name == "tokens" || strings.HasSuffix(name, "token") || strings.HasSuffix(name, "secret"))
 }
 

@@ -21,16 +21,18 @@ const (
 	RevokeAny    Permission = "revoke.any"
 	AuditRead    Permission = "audit.read"
 	ClientManage Permission = "client.manage"
-	TokenLook    Permission = "token.look" // introspect without using one of a token's uses
+	KeyManage    Permission = "key.manage"
+	StateBackup  Permission = "state.backup" // copy the whole state, its secrets sealed
+	TokenLook    Permission = "token.look"   // introspect without using one of a token's uses
 )
 
 // Bootstrap is the id of whoever holds the bootstrap credential; no client may have it.
 const Bootstrap = "bootstrap"
 
 // Administrative lists the permissions of the bootstrap credential: enough to apply a first policy,
-// make secrets for its clients, and see and undo what was done.
+// make secrets for its clients, see and undo what was done, and keep it safe.
 func Administrative() []Permission {
-	return []Permission{PolicyRead, PolicyApply, RevokeAny, AuditRead, ClientManage}
+	return []Permission{PolicyRead, PolicyApply, RevokeAny, AuditRead, ClientManage, KeyManage, StateBackup}
 }
 
 // Client is one registered client (RFC 6749 section 2).
@@ -85,7 +87,7 @@ func (c *compiler) clients(n *yaml.Node) {
 		client := &Client{ID: e.name, Ceiling: c.expand(f.get("ceiling"), "ceiling"), serves: map[string]bool{}}
 		for _, m := range c.list(f.get("may"), "may", maxEntries) {
 			p := Permission(c.choice(m, "a permission", string(PolicyRead), string(PolicyApply), string(RevokeAny),
-				string(AuditRead), string(ClientManage), string(TokenLook)))
+				string(AuditRead), string(ClientManage), string(KeyManage), string(StateBackup), string(TokenLook)))
 			client.May = append(client.May, p)
 		}
 		c.policy.clients[e.name] = client

@@ -33,6 +33,10 @@ func rules() map[string]rule {
 	introspect := rule{class: look, kind: audit.KindUse}
 	revoke := rule{class: mint, kind: audit.KindRevocation}
 	revokeAny := rule{may: permissions{policy.RevokeAny}, class: manage, kind: audit.KindAdministration}
+	apply := rule{permissions{policy.PolicyApply}, manage, audit.KindAdministration}
+	manageClients := rule{permissions{policy.ClientManage}, manage, audit.KindAdministration}
+	manageKeys := rule{permissions{policy.KeyManage}, manage, audit.KindAdministration}
+	readLog := rule{permissions{policy.AuditRead}, manage, audit.KindAdministration}
 	return map[string]rule{
 		TokenPath:      exchange,
 		IntrospectPath: introspect,
@@ -51,12 +55,26 @@ func rules() map[string]rule {
 
 		"/whittle.v1.PolicyService/GetPolicy":      {readers, manage, audit.KindAdministration},
 		"/whittle.v1.PolicyService/ValidatePolicy": {readers, manage, audit.KindAdministration},
-		"/whittle.v1.PolicyService/ApplyPolicy":    {permissions{policy.PolicyApply}, manage, audit.KindAdministration},
+		"/whittle.v1.PolicyService/ApplyPolicy":    apply,
+		"/whittle.v1.PolicyService/ListPolicies":   {readers, manage, audit.KindAdministration},
+		"/whittle.v1.PolicyService/DiffPolicy":     {readers, manage, audit.KindAdministration},
+		"/whittle.v1.PolicyService/RollbackPolicy": apply,
 
-		"/whittle.v1.ClientService/CreateSecret": {permissions{policy.ClientManage}, manage, audit.KindAdministration},
+		"/whittle.v1.ClientService/CreateSecret":  manageClients,
+		"/whittle.v1.ClientService/RotateSecret":  manageClients,
+		"/whittle.v1.ClientService/ListClients":   manageClients,
+		"/whittle.v1.ClientService/DisableSecret": manageClients,
+		"/whittle.v1.ClientService/EnableSecret":  manageClients,
+		"/whittle.v1.ClientService/DeleteSecret":  manageClients,
 
-		"/whittle.v1.AuditService/ListEntries": {permissions{policy.AuditRead}, manage, audit.KindAdministration},
-		"/whittle.v1.AuditService/Explain":     {permissions{policy.AuditRead}, manage, audit.KindAdministration},
+		"/whittle.v1.KeyService/ListKeys":  manageKeys,
+		"/whittle.v1.KeyService/RotateKey": manageKeys,
+		"/whittle.v1.KeyService/RetireKey": manageKeys,
+		"/whittle.v1.KeyService/RevokeKey": manageKeys,
+
+		"/whittle.v1.AuditService/ListEntries": readLog,
+		"/whittle.v1.AuditService/GetEntry":    readLog,
+		"/whittle.v1.AuditService/Explain":     readLog,
 	}
 }
 

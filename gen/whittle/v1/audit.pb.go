@@ -23,20 +23,180 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// EntryFilter says which entries are wanted: those that match every member that is set.
+type EntryFilter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Not before then.
+	After *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`
+	// Before then.
+	Before *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
+	// Whom it names in any role, as `sub` writes it: "issuer:subject", or a client's id.
+	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The client that asked.
+	Client string `protobuf:"bytes,4,opt,name=client,proto3" json:"client,omitempty"`
+	// The task that it belongs to (`txn`).
+	Task string `protobuf:"bytes,5,opt,name=task,proto3" json:"task,omitempty"`
+	// The token that it is about: presented, granted, used, revoked, or an ancestor of such a one.
+	TokenId string `protobuf:"bytes,6,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	// A scope that was asked for or granted.
+	Scope string `protobuf:"bytes,7,opt,name=scope,proto3" json:"scope,omitempty"`
+	// A resource that was asked for or granted.
+	Resource string `protobuf:"bytes,8,opt,name=resource,proto3" json:"resource,omitempty"`
+	// What it is about: exchange, revocation and others.
+	Kind string `protobuf:"bytes,9,opt,name=kind,proto3" json:"kind,omitempty"`
+	// granted, refused or done.
+	Outcome string `protobuf:"bytes,10,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// The short stable word for why.
+	Reason string `protobuf:"bytes,11,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The rule that decided.
+	Rule string `protobuf:"bytes,12,opt,name=rule,proto3" json:"rule,omitempty"`
+	// The policy version that decided.
+	PolicyVersion uint64 `protobuf:"varint,13,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EntryFilter) Reset() {
+	*x = EntryFilter{}
+	mi := &file_whittle_v1_audit_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EntryFilter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EntryFilter) ProtoMessage() {}
+
+func (x *EntryFilter) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_audit_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EntryFilter.ProtoReflect.Descriptor instead.
+func (*EntryFilter) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *EntryFilter) GetAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *EntryFilter) GetBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *EntryFilter) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *EntryFilter) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *EntryFilter) GetTask() string {
+	if x != nil {
+		return x.Task
+	}
+	return ""
+}
+
+func (x *EntryFilter) GetTokenId() string {
+	if x != nil {
+		return x.TokenId
+	}
+	return ""
+}
+
+func (x *EntryFilter) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *EntryFilter) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+func (x *EntryFilter) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *EntryFilter) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *EntryFilter) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *EntryFilter) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *EntryFilter) GetPolicyVersion() uint64 {
+	if x != nil {
+		return x.PolicyVersion
+	}
+	return 0
+}
+
 // ListEntriesRequest asks for one page.
 type ListEntriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The first index.
-	From uint64 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	// The first index; with newest_first, the last.
+	From *uint64 `protobuf:"varint,1,opt,name=from,proto3,oneof" json:"from,omitempty"`
 	// How many at most; 0: 100.
-	PageSize      int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Which; absent: all.
+	Filter *EntryFilter `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	// The next_page_token of the page before, with the same filter; empty: the first page.
+	PageToken string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// From the newest to the oldest.
+	NewestFirst   bool `protobuf:"varint,5,opt,name=newest_first,json=newestFirst,proto3" json:"newest_first,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListEntriesRequest) Reset() {
 	*x = ListEntriesRequest{}
-	mi := &file_whittle_v1_audit_proto_msgTypes[0]
+	mi := &file_whittle_v1_audit_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -48,7 +208,7 @@ func (x *ListEntriesRequest) String() string {
 func (*ListEntriesRequest) ProtoMessage() {}
 
 func (x *ListEntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_whittle_v1_audit_proto_msgTypes[0]
+	mi := &file_whittle_v1_audit_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -61,12 +221,12 @@ func (x *ListEntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntriesRequest.ProtoReflect.Descriptor instead.
 func (*ListEntriesRequest) Descriptor() ([]byte, []int) {
-	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{0}
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *ListEntriesRequest) GetFrom() uint64 {
-	if x != nil {
-		return x.From
+	if x != nil && x.From != nil {
+		return *x.From
 	}
 	return 0
 }
@@ -78,18 +238,42 @@ func (x *ListEntriesRequest) GetPageSize() int32 {
 	return 0
 }
 
-// ListEntriesResponse is one page. A page shorter than asked for is the last.
+func (x *ListEntriesRequest) GetFilter() *EntryFilter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+func (x *ListEntriesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListEntriesRequest) GetNewestFirst() bool {
+	if x != nil {
+		return x.NewestFirst
+	}
+	return false
+}
+
+// ListEntriesResponse is one page. It may be shorter than asked for though more follow: a request looks only at
+// so many entries.
 type ListEntriesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The entries.
-	Entries       []*AuditEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	Entries []*AuditEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	// For the next page; empty: there are no more.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListEntriesResponse) Reset() {
 	*x = ListEntriesResponse{}
-	mi := &file_whittle_v1_audit_proto_msgTypes[1]
+	mi := &file_whittle_v1_audit_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -101,7 +285,7 @@ func (x *ListEntriesResponse) String() string {
 func (*ListEntriesResponse) ProtoMessage() {}
 
 func (x *ListEntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_whittle_v1_audit_proto_msgTypes[1]
+	mi := &file_whittle_v1_audit_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -114,7 +298,7 @@ func (x *ListEntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntriesResponse.ProtoReflect.Descriptor instead.
 func (*ListEntriesResponse) Descriptor() ([]byte, []int) {
-	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{1}
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ListEntriesResponse) GetEntries() []*AuditEntry {
@@ -122,6 +306,215 @@ func (x *ListEntriesResponse) GetEntries() []*AuditEntry {
 		return x.Entries
 	}
 	return nil
+}
+
+func (x *ListEntriesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// GetEntryRequest names an entry.
+type GetEntryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its place in the log.
+	Index         uint64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetEntryRequest) Reset() {
+	*x = GetEntryRequest{}
+	mi := &file_whittle_v1_audit_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetEntryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetEntryRequest) ProtoMessage() {}
+
+func (x *GetEntryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_audit_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetEntryRequest.ProtoReflect.Descriptor instead.
+func (*GetEntryRequest) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *GetEntryRequest) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+// GetEntryResponse is that entry.
+type GetEntryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entry.
+	Entry         *AuditEntry `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetEntryResponse) Reset() {
+	*x = GetEntryResponse{}
+	mi := &file_whittle_v1_audit_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetEntryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetEntryResponse) ProtoMessage() {}
+
+func (x *GetEntryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_audit_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetEntryResponse.ProtoReflect.Descriptor instead.
+func (*GetEntryResponse) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *GetEntryResponse) GetEntry() *AuditEntry {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+// FollowEntriesRequest says from where.
+type FollowEntriesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first index; absent: what comes from now on.
+	From *uint64 `protobuf:"varint,1,opt,name=from,proto3,oneof" json:"from,omitempty"`
+	// Which; absent: all.
+	Filter        *EntryFilter `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowEntriesRequest) Reset() {
+	*x = FollowEntriesRequest{}
+	mi := &file_whittle_v1_audit_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowEntriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowEntriesRequest) ProtoMessage() {}
+
+func (x *FollowEntriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_audit_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowEntriesRequest.ProtoReflect.Descriptor instead.
+func (*FollowEntriesRequest) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *FollowEntriesRequest) GetFrom() uint64 {
+	if x != nil && x.From != nil {
+		return *x.From
+	}
+	return 0
+}
+
+func (x *FollowEntriesRequest) GetFilter() *EntryFilter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+// FollowEntriesResponse is the next entry, or, now and then when there is none, only how far the log was read.
+type FollowEntriesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entry; absent: none so far.
+	Entry *AuditEntry `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
+	// From where to go on after this.
+	Next          uint64 `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowEntriesResponse) Reset() {
+	*x = FollowEntriesResponse{}
+	mi := &file_whittle_v1_audit_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowEntriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowEntriesResponse) ProtoMessage() {}
+
+func (x *FollowEntriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_audit_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowEntriesResponse.ProtoReflect.Descriptor instead.
+func (*FollowEntriesResponse) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *FollowEntriesResponse) GetEntry() *AuditEntry {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+func (x *FollowEntriesResponse) GetNext() uint64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
 }
 
 // AuditEntry is one entry of the log.
@@ -141,7 +534,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_whittle_v1_audit_proto_msgTypes[2]
+	mi := &file_whittle_v1_audit_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -153,7 +546,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_whittle_v1_audit_proto_msgTypes[2]
+	mi := &file_whittle_v1_audit_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -166,7 +559,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{2}
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *AuditEntry) GetIndex() uint64 {
@@ -214,7 +607,7 @@ type AuditPerson struct {
 
 func (x *AuditPerson) Reset() {
 	*x = AuditPerson{}
-	mi := &file_whittle_v1_audit_proto_msgTypes[3]
+	mi := &file_whittle_v1_audit_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -226,7 +619,7 @@ func (x *AuditPerson) String() string {
 func (*AuditPerson) ProtoMessage() {}
 
 func (x *AuditPerson) ProtoReflect() protoreflect.Message {
-	mi := &file_whittle_v1_audit_proto_msgTypes[3]
+	mi := &file_whittle_v1_audit_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -239,7 +632,7 @@ func (x *AuditPerson) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditPerson.ProtoReflect.Descriptor instead.
 func (*AuditPerson) Descriptor() ([]byte, []int) {
-	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{3}
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *AuditPerson) GetRole() string {
@@ -281,7 +674,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_whittle_v1_audit_proto_msgTypes[4]
+	mi := &file_whittle_v1_audit_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -293,7 +686,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_whittle_v1_audit_proto_msgTypes[4]
+	mi := &file_whittle_v1_audit_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -306,7 +699,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{4}
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ExplainRequest) GetDecision() string {
@@ -349,7 +742,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_whittle_v1_audit_proto_msgTypes[5]
+	mi := &file_whittle_v1_audit_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -361,7 +754,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_whittle_v1_audit_proto_msgTypes[5]
+	mi := &file_whittle_v1_audit_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -374,7 +767,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{5}
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ExplainResponse) GetDecision() string {
@@ -478,7 +871,7 @@ type Removal struct {
 
 func (x *Removal) Reset() {
 	*x = Removal{}
-	mi := &file_whittle_v1_audit_proto_msgTypes[6]
+	mi := &file_whittle_v1_audit_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -490,7 +883,7 @@ func (x *Removal) String() string {
 func (*Removal) ProtoMessage() {}
 
 func (x *Removal) ProtoReflect() protoreflect.Message {
-	mi := &file_whittle_v1_audit_proto_msgTypes[6]
+	mi := &file_whittle_v1_audit_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -503,7 +896,7 @@ func (x *Removal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Removal.ProtoReflect.Descriptor instead.
 func (*Removal) Descriptor() ([]byte, []int) {
-	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{6}
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Removal) GetScope() string {
@@ -539,13 +932,45 @@ var File_whittle_v1_audit_proto protoreflect.FileDescriptor
 const file_whittle_v1_audit_proto_rawDesc = "" +
 	"\n" +
 	"\x16whittle/v1/audit.proto\x12\n" +
-	"whittle.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"Q\n" +
-	"\x12ListEntriesRequest\x12\x12\n" +
-	"\x04from\x18\x01 \x01(\x04R\x04from\x12'\n" +
+	"whittle.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x03\n" +
+	"\vEntryFilter\x120\n" +
+	"\x05after\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05after\x122\n" +
+	"\x06before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06before\x12\"\n" +
+	"\asubject\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\asubject\x12\x1f\n" +
+	"\x06client\x18\x04 \x01(\tB\a\xbaH\x04r\x02(@R\x06client\x12\x1b\n" +
+	"\x04task\x18\x05 \x01(\tB\a\xbaH\x04r\x02(@R\x04task\x12\"\n" +
+	"\btoken_id\x18\x06 \x01(\tB\a\xbaH\x04r\x02(@R\atokenId\x12\x1e\n" +
+	"\x05scope\x18\a \x01(\tB\b\xbaH\x05r\x03(\x80\x02R\x05scope\x12$\n" +
+	"\bresource\x18\b \x01(\tB\b\xbaH\x05r\x03(\x80\x10R\bresource\x12\x1b\n" +
+	"\x04kind\x18\t \x01(\tB\a\xbaH\x04r\x02(@R\x04kind\x12!\n" +
+	"\aoutcome\x18\n" +
+	" \x01(\tB\a\xbaH\x04r\x02(\x10R\aoutcome\x12\x1f\n" +
+	"\x06reason\x18\v \x01(\tB\a\xbaH\x04r\x02(@R\x06reason\x12\x1c\n" +
+	"\x04rule\x18\f \x01(\tB\b\xbaH\x05r\x03(\x80\x02R\x04rule\x12%\n" +
+	"\x0epolicy_version\x18\r \x01(\x04R\rpolicyVersion\"\xdc\x01\n" +
+	"\x12ListEntriesRequest\x12\x17\n" +
+	"\x04from\x18\x01 \x01(\x04H\x00R\x04from\x88\x01\x01\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\"G\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12/\n" +
+	"\x06filter\x18\x03 \x01(\v2\x17.whittle.v1.EntryFilterR\x06filter\x12'\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\x80\x02R\tpageToken\x12!\n" +
+	"\fnewest_first\x18\x05 \x01(\bR\vnewestFirstB\a\n" +
+	"\x05_from\"o\n" +
 	"\x13ListEntriesResponse\x120\n" +
-	"\aentries\x18\x01 \x03(\v2\x16.whittle.v1.AuditEntryR\aentries\"\x88\x01\n" +
+	"\aentries\x18\x01 \x03(\v2\x16.whittle.v1.AuditEntryR\aentries\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"'\n" +
+	"\x0fGetEntryRequest\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\"@\n" +
+	"\x10GetEntryResponse\x12,\n" +
+	"\x05entry\x18\x01 \x01(\v2\x16.whittle.v1.AuditEntryR\x05entry\"i\n" +
+	"\x14FollowEntriesRequest\x12\x17\n" +
+	"\x04from\x18\x01 \x01(\x04H\x00R\x04from\x88\x01\x01\x12/\n" +
+	"\x06filter\x18\x02 \x01(\v2\x17.whittle.v1.EntryFilterR\x06filterB\a\n" +
+	"\x05_from\"Y\n" +
+	"\x15FollowEntriesResponse\x12,\n" +
+	"\x05entry\x18\x01 \x01(\v2\x16.whittle.v1.AuditEntryR\x05entry\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\x04R\x04next\"\x88\x01\n" +
 	"\n" +
 	"AuditEntry\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x16\n" +
@@ -577,10 +1002,13 @@ const file_whittle_v1_audit_proto_rawDesc = "" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12\x0e\n" +
 	"\x02by\x18\x03 \x01(\tR\x02by\x12\x12\n" +
-	"\x04name\x18\x04 \x01(\tR\x04name2\xac\x01\n" +
-	"\fAuditService\x12S\n" +
-	"\vListEntries\x12\x1e.whittle.v1.ListEntriesRequest\x1a\x1f.whittle.v1.ListEntriesResponse\"\x03\x90\x02\x01\x12G\n" +
-	"\aExplain\x12\x1a.whittle.v1.ExplainRequest\x1a\x1b.whittle.v1.ExplainResponse\"\x03\x90\x02\x01B9Z7github.com/whittle-sts/whittle/gen/whittle/v1;whittlev1b\x06proto3"
+	"\x04name\x18\x04 \x01(\tR\x04name2\xf3\x01\n" +
+	"\fAuditService\x12N\n" +
+	"\vListEntries\x12\x1e.whittle.v1.ListEntriesRequest\x1a\x1f.whittle.v1.ListEntriesResponse\x12J\n" +
+	"\bGetEntry\x12\x1b.whittle.v1.GetEntryRequest\x1a\x1c.whittle.v1.GetEntryResponse\"\x03\x90\x02\x01\x12G\n" +
+	"\aExplain\x12\x1a.whittle.v1.ExplainRequest\x1a\x1b.whittle.v1.ExplainResponse\"\x03\x90\x02\x012j\n" +
+	"\x10AuditFeedService\x12V\n" +
+	"\rFollowEntries\x12 .whittle.v1.FollowEntriesRequest\x1a!.whittle.v1.FollowEntriesResponse0\x01B9Z7github.com/whittle-sts/whittle/gen/whittle/v1;whittlev1b\x06proto3"
 
 var (
 	file_whittle_v1_audit_proto_rawDescOnce sync.Once
@@ -594,32 +1022,47 @@ func file_whittle_v1_audit_proto_rawDescGZIP() []byte {
 	return file_whittle_v1_audit_proto_rawDescData
 }
 
-var file_whittle_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_whittle_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_whittle_v1_audit_proto_goTypes = []any{
-	(*ListEntriesRequest)(nil),    // 0: whittle.v1.ListEntriesRequest
-	(*ListEntriesResponse)(nil),   // 1: whittle.v1.ListEntriesResponse
-	(*AuditEntry)(nil),            // 2: whittle.v1.AuditEntry
-	(*AuditPerson)(nil),           // 3: whittle.v1.AuditPerson
-	(*ExplainRequest)(nil),        // 4: whittle.v1.ExplainRequest
-	(*ExplainResponse)(nil),       // 5: whittle.v1.ExplainResponse
-	(*Removal)(nil),               // 6: whittle.v1.Removal
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*EntryFilter)(nil),           // 0: whittle.v1.EntryFilter
+	(*ListEntriesRequest)(nil),    // 1: whittle.v1.ListEntriesRequest
+	(*ListEntriesResponse)(nil),   // 2: whittle.v1.ListEntriesResponse
+	(*GetEntryRequest)(nil),       // 3: whittle.v1.GetEntryRequest
+	(*GetEntryResponse)(nil),      // 4: whittle.v1.GetEntryResponse
+	(*FollowEntriesRequest)(nil),  // 5: whittle.v1.FollowEntriesRequest
+	(*FollowEntriesResponse)(nil), // 6: whittle.v1.FollowEntriesResponse
+	(*AuditEntry)(nil),            // 7: whittle.v1.AuditEntry
+	(*AuditPerson)(nil),           // 8: whittle.v1.AuditPerson
+	(*ExplainRequest)(nil),        // 9: whittle.v1.ExplainRequest
+	(*ExplainResponse)(nil),       // 10: whittle.v1.ExplainResponse
+	(*Removal)(nil),               // 11: whittle.v1.Removal
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
 }
 var file_whittle_v1_audit_proto_depIdxs = []int32{
-	2, // 0: whittle.v1.ListEntriesResponse.entries:type_name -> whittle.v1.AuditEntry
-	3, // 1: whittle.v1.AuditEntry.people:type_name -> whittle.v1.AuditPerson
-	7, // 2: whittle.v1.ExplainResponse.time:type_name -> google.protobuf.Timestamp
-	6, // 3: whittle.v1.ExplainResponse.removed:type_name -> whittle.v1.Removal
-	3, // 4: whittle.v1.ExplainResponse.people:type_name -> whittle.v1.AuditPerson
-	0, // 5: whittle.v1.AuditService.ListEntries:input_type -> whittle.v1.ListEntriesRequest
-	4, // 6: whittle.v1.AuditService.Explain:input_type -> whittle.v1.ExplainRequest
-	1, // 7: whittle.v1.AuditService.ListEntries:output_type -> whittle.v1.ListEntriesResponse
-	5, // 8: whittle.v1.AuditService.Explain:output_type -> whittle.v1.ExplainResponse
-	7, // [7:9] is the sub-list for method output_type
-	5, // [5:7] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	12, // 0: whittle.v1.EntryFilter.after:type_name -> google.protobuf.Timestamp
+	12, // 1: whittle.v1.EntryFilter.before:type_name -> google.protobuf.Timestamp
+	0,  // 2: whittle.v1.ListEntriesRequest.filter:type_name -> whittle.v1.EntryFilter
+	7,  // 3: whittle.v1.ListEntriesResponse.entries:type_name -> whittle.v1.AuditEntry
+	7,  // 4: whittle.v1.GetEntryResponse.entry:type_name -> whittle.v1.AuditEntry
+	0,  // 5: whittle.v1.FollowEntriesRequest.filter:type_name -> whittle.v1.EntryFilter
+	7,  // 6: whittle.v1.FollowEntriesResponse.entry:type_name -> whittle.v1.AuditEntry
+	8,  // 7: whittle.v1.AuditEntry.people:type_name -> whittle.v1.AuditPerson
+	12, // 8: whittle.v1.ExplainResponse.time:type_name -> google.protobuf.Timestamp
+	11, // 9: whittle.v1.ExplainResponse.removed:type_name -> whittle.v1.Removal
+	8,  // 10: whittle.v1.ExplainResponse.people:type_name -> whittle.v1.AuditPerson
+	1,  // 11: whittle.v1.AuditService.ListEntries:input_type -> whittle.v1.ListEntriesRequest
+	3,  // 12: whittle.v1.AuditService.GetEntry:input_type -> whittle.v1.GetEntryRequest
+	9,  // 13: whittle.v1.AuditService.Explain:input_type -> whittle.v1.ExplainRequest
+	5,  // 14: whittle.v1.AuditFeedService.FollowEntries:input_type -> whittle.v1.FollowEntriesRequest
+	2,  // 15: whittle.v1.AuditService.ListEntries:output_type -> whittle.v1.ListEntriesResponse
+	4,  // 16: whittle.v1.AuditService.GetEntry:output_type -> whittle.v1.GetEntryResponse
+	10, // 17: whittle.v1.AuditService.Explain:output_type -> whittle.v1.ExplainResponse
+	6,  // 18: whittle.v1.AuditFeedService.FollowEntries:output_type -> whittle.v1.FollowEntriesResponse
+	15, // [15:19] is the sub-list for method output_type
+	11, // [11:15] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_whittle_v1_audit_proto_init() }
@@ -627,15 +1070,17 @@ func file_whittle_v1_audit_proto_init() {
 	if File_whittle_v1_audit_proto != nil {
 		return
 	}
+	file_whittle_v1_audit_proto_msgTypes[1].OneofWrappers = []any{}
+	file_whittle_v1_audit_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_whittle_v1_audit_proto_rawDesc), len(file_whittle_v1_audit_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   12,
 			NumExtensions: 0,
-			NumServices:   1,
+			NumServices:   2,
 		},
 		GoTypes:           file_whittle_v1_audit_proto_goTypes,
 		DependencyIndexes: file_whittle_v1_audit_proto_depIdxs,

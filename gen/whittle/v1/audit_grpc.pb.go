@@ -20,6 +20,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	AuditService_ListEntries_FullMethodName = "/whittle.v1.AuditService/ListEntries"
+	AuditService_GetEntry_FullMethodName    = "/whittle.v1.AuditService/GetEntry"
 	AuditService_Explain_FullMethodName     = "/whittle.v1.AuditService/Explain"
 )
 
@@ -27,11 +28,14 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// AuditService reads the audit log.
+// AuditService reads the audit log. All of it needs audit.read.
 type AuditServiceClient interface {
-	// ListEntries lists entries by index. Needs audit.read.
+	// ListEntries lists entries that match a filter, in the order of the log. Pages are stable: entries that
+	// come later change none that was given out. It is no GET, since a filter may name a person.
 	ListEntries(ctx context.Context, in *ListEntriesRequest, opts ...grpc.CallOption) (*ListEntriesResponse, error)
-	// Explain says why a decision was what it was. Needs audit.read.
+	// GetEntry returns one entry.
+	GetEntry(ctx context.Context, in *GetEntryRequest, opts ...grpc.CallOption) (*GetEntryResponse, error)
+	// Explain says why a decision was what it was.
 	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error)
 }
 
@@ -53,6 +57,16 @@ func (c *auditServiceClient) ListEntries(ctx context.Context, in *ListEntriesReq
 	return out, nil
 }
 
+func (c *auditServiceClient) GetEntry(ctx context.Context, in *GetEntryRequest, opts ...grpc.CallOption) (*GetEntryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetEntryResponse)
+	err := c.cc.Invoke(ctx, AuditService_GetEntry_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *auditServiceClient) Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ExplainResponse)
@@ -67,11 +81,14 @@ func (c *auditServiceClient) Explain(ctx context.Context, in *ExplainRequest, op
 // All implementations must embed UnimplementedAuditServiceServer
 // for forward compatibility.
 //
-// AuditService reads the audit log.
+// AuditService reads the audit log. All of it needs audit.read.
 type AuditServiceServer interface {
-	// ListEntries lists entries by index. Needs audit.read.
+	// ListEntries lists entries that match a filter, in the order of the log. Pages are stable: entries that
+	// come later change none that was given out. It is no GET, since a filter may name a person.
 	ListEntries(context.Context, *ListEntriesRequest) (*ListEntriesResponse, error)
-	// Explain says why a decision was what it was. Needs audit.read.
+	// GetEntry returns one entry.
+	GetEntry(context.Context, *GetEntryRequest) (*GetEntryResponse, error)
+	// Explain says why a decision was what it was.
 	Explain(context.Context, *ExplainRequest) (*ExplainResponse, error)
 	mustEmbedUnimplementedAuditServiceServer()
 }
@@ -85,6 +102,9 @@ type UnimplementedAuditServiceServer struct{}
 
 func (UnimplementedAuditServiceServer) ListEntries(context.Context, *ListEntriesRequest) (*ListEntriesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListEntries not implemented")
+}
+func (UnimplementedAuditServiceServer) GetEntry(context.Context, *GetEntryRequest) (*GetEntryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetEntry not implemented")
 }
 func (UnimplementedAuditServiceServer) Explain(context.Context, *ExplainRequest) (*ExplainResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Explain not implemented")
@@ -128,6 +148,24 @@ func _AuditService_ListEntries_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AuditService_GetEntry_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetEntryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AuditServiceServer).GetEntry(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AuditService_GetEntry_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AuditServiceServer).GetEntry(ctx, req.(*GetEntryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AuditService_Explain_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ExplainRequest)
 	if err := dec(in); err != nil {
@@ -158,10 +196,127 @@ var AuditService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _AuditService_ListEntries_Handler,
 		},
 		{
+			MethodName: "GetEntry",
+			Handler:    _AuditService_GetEntry_Handler,
+		},
+		{
 			MethodName: "Explain",
 			Handler:    _AuditService_Explain_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
+	Metadata: "whittle/v1/audit.proto",
+}
+
+const (
+	AuditFeedService_FollowEntries_FullMethodName = "/whittle.v1.AuditFeedService/FollowEntries"
+)
+
+// AuditFeedServiceClient is the client API for AuditFeedService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// AuditFeedService is the audit log as it grows. Needs audit.read.
+type AuditFeedServiceClient interface {
+	// FollowEntries sends the entries that match a filter, those that are there and then each as it comes,
+	// until the caller or the server ends it. Whoever asks again from the last next misses none.
+	FollowEntries(ctx context.Context, in *FollowEntriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FollowEntriesResponse], error)
+}
+
+type auditFeedServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewAuditFeedServiceClient(cc grpc.ClientConnInterface) AuditFeedServiceClient {
+	return &auditFeedServiceClient{cc}
+}
+
+func (c *auditFeedServiceClient) FollowEntries(ctx context.Context, in *FollowEntriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FollowEntriesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AuditFeedService_ServiceDesc.Streams[0], AuditFeedService_FollowEntries_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[FollowEntriesRequest, FollowEntriesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AuditFeedService_FollowEntriesClient = grpc.ServerStreamingClient[FollowEntriesResponse]
+
+// AuditFeedServiceServer is the server API for AuditFeedService service.
+// All implementations must embed UnimplementedAuditFeedServiceServer
+// for forward compatibility.
+//
+// AuditFeedService is the audit log as it grows. Needs audit.read.
+type AuditFeedServiceServer interface {
+	// FollowEntries sends the entries that match a filter, those that are there and then each as it comes,
+	// until the caller or the server ends it. Whoever asks again from the last next misses none.
+	FollowEntries(*FollowEntriesRequest, grpc.ServerStreamingServer[FollowEntriesResponse]) error
+	mustEmbedUnimplementedAuditFeedServiceServer()
+}
+
+// UnimplementedAuditFeedServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedAuditFeedServiceServer struct{}
+
+func (UnimplementedAuditFeedServiceServer) FollowEntries(*FollowEntriesRequest, grpc.ServerStreamingServer[FollowEntriesResponse]) error {
+	return status.Error(codes.Unimplemented, "method FollowEntries not implemented")
+}
+func (UnimplementedAuditFeedServiceServer) mustEmbedUnimplementedAuditFeedServiceServer() {}
+func (UnimplementedAuditFeedServiceServer) testEmbeddedByValue()                          {}
+
+// UnsafeAuditFeedServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to AuditFeedServiceServer will
+// result in compilation errors.
+type UnsafeAuditFeedServiceServer interface {
+	mustEmbedUnimplementedAuditFeedServiceServer()
+}
+
+func RegisterAuditFeedServiceServer(s grpc.ServiceRegistrar, srv AuditFeedServiceServer) {
+	// If the following call panics, it indicates UnimplementedAuditFeedServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&AuditFeedService_ServiceDesc, srv)
+}
+
+func _AuditFeedService_FollowEntries_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(FollowEntriesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(AuditFeedServiceServer).FollowEntries(m, &grpc.GenericServerStream[FollowEntriesRequest, FollowEntriesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AuditFeedService_FollowEntriesServer = grpc.ServerStreamingServer[FollowEntriesResponse]
+
+// AuditFeedService_ServiceDesc is the grpc.ServiceDesc for AuditFeedService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var AuditFeedService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "whittle.v1.AuditFeedService",
+	HandlerType: (*AuditFeedServiceServer)(nil),
+	Methods:     []grpc.MethodDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "FollowEntries",
+			Handler:       _AuditFeedService_FollowEntries_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "whittle/v1/audit.proto",
 }

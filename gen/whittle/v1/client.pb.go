@@ -10,6 +10,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -27,7 +28,9 @@ const (
 type CreateSecretRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The client's id in the policy.
-	Client        string `protobuf:"bytes,1,opt,name=client,proto3" json:"client,omitempty"`
+	Client string `protobuf:"bytes,1,opt,name=client,proto3" json:"client,omitempty"`
+	// How long the secret is good; absent: until it is disabled or deleted.
+	Lifetime      *durationpb.Duration `protobuf:"bytes,2,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -69,6 +72,13 @@ func (x *CreateSecretRequest) GetClient() string {
 	return ""
 }
 
+func (x *CreateSecretRequest) GetLifetime() *durationpb.Duration {
+	if x != nil {
+		return x.Lifetime
+	}
+	return nil
+}
+
 // CreateSecretResponse shows the secret, the only time it is shown.
 type CreateSecretResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -79,7 +89,9 @@ type CreateSecretResponse struct {
 	// The secret: 256 random bits.
 	Secret string `protobuf:"bytes,3,opt,name=secret,proto3" json:"secret,omitempty"`
 	// When it was made.
-	Created       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created,proto3" json:"created,omitempty"`
+	Created *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created,proto3" json:"created,omitempty"`
+	// When it ends; absent: never by itself.
+	Expires       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expires,proto3" json:"expires,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -142,21 +154,824 @@ func (x *CreateSecretResponse) GetCreated() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *CreateSecretResponse) GetExpires() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Expires
+	}
+	return nil
+}
+
+// RotateSecretRequest names the client.
+type RotateSecretRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The client's id in the policy.
+	Client string `protobuf:"bytes,1,opt,name=client,proto3" json:"client,omitempty"`
+	// How long the earlier secrets stay good beside the new one; absent or zero: they end now. One that ends
+	// sooner anyway still does.
+	Overlap       *durationpb.Duration `protobuf:"bytes,2,opt,name=overlap,proto3" json:"overlap,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateSecretRequest) Reset() {
+	*x = RotateSecretRequest{}
+	mi := &file_whittle_v1_client_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateSecretRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateSecretRequest) ProtoMessage() {}
+
+func (x *RotateSecretRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_client_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateSecretRequest.ProtoReflect.Descriptor instead.
+func (*RotateSecretRequest) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_client_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *RotateSecretRequest) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *RotateSecretRequest) GetOverlap() *durationpb.Duration {
+	if x != nil {
+		return x.Overlap
+	}
+	return nil
+}
+
+// RotateSecretResponse shows the new secret, the only time it is shown.
+type RotateSecretResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The client's id.
+	Client string `protobuf:"bytes,1,opt,name=client,proto3" json:"client,omitempty"`
+	// The new secret's id, which is not secret.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// The new secret: 256 random bits.
+	Secret string `protobuf:"bytes,3,opt,name=secret,proto3" json:"secret,omitempty"`
+	// When it was made.
+	Created *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created,proto3" json:"created,omitempty"`
+	// The earlier secrets, as they are now.
+	Earlier       []*ClientSecret `protobuf:"bytes,5,rep,name=earlier,proto3" json:"earlier,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateSecretResponse) Reset() {
+	*x = RotateSecretResponse{}
+	mi := &file_whittle_v1_client_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateSecretResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateSecretResponse) ProtoMessage() {}
+
+func (x *RotateSecretResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_client_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateSecretResponse.ProtoReflect.Descriptor instead.
+func (*RotateSecretResponse) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_client_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RotateSecretResponse) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *RotateSecretResponse) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RotateSecretResponse) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+func (x *RotateSecretResponse) GetCreated() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Created
+	}
+	return nil
+}
+
+func (x *RotateSecretResponse) GetEarlier() []*ClientSecret {
+	if x != nil {
+		return x.Earlier
+	}
+	return nil
+}
+
+// ListClientsRequest asks for one page.
+type ListClientsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only this client; empty: all.
+	Client string `protobuf:"bytes,1,opt,name=client,proto3" json:"client,omitempty"`
+	// How many clients at most; 0: 100.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The next_page_token of the page before; empty: the first page.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListClientsRequest) Reset() {
+	*x = ListClientsRequest{}
+	mi := &file_whittle_v1_client_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListClientsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListClientsRequest) ProtoMessage() {}
+
+func (x *ListClientsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_client_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListClientsRequest.ProtoReflect.Descriptor instead.
+func (*ListClientsRequest) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_client_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ListClientsRequest) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *ListClientsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListClientsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListClientsResponse is one page, in the order of the clients' ids.
+type ListClientsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The clients.
+	Clients []*Client `protobuf:"bytes,1,rep,name=clients,proto3" json:"clients,omitempty"`
+	// For the next page; empty: this is the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListClientsResponse) Reset() {
+	*x = ListClientsResponse{}
+	mi := &file_whittle_v1_client_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListClientsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListClientsResponse) ProtoMessage() {}
+
+func (x *ListClientsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_client_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListClientsResponse.ProtoReflect.Descriptor instead.
+func (*ListClientsResponse) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_client_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ListClientsResponse) GetClients() []*Client {
+	if x != nil {
+		return x.Clients
+	}
+	return nil
+}
+
+func (x *ListClientsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// Client is a client of the policy in force.
+type Client struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The most that it may ever hold.
+	Ceiling []string `protobuf:"bytes,2,rep,name=ceiling,proto3" json:"ceiling,omitempty"`
+	// What it may do with Whittle itself.
+	May []string `protobuf:"bytes,3,rep,name=may,proto3" json:"may,omitempty"`
+	// The resources that it serves.
+	Serves []string `protobuf:"bytes,4,rep,name=serves,proto3" json:"serves,omitempty"`
+	// Its secrets, the oldest first.
+	Secrets []*ClientSecret `protobuf:"bytes,5,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	// Whether a revocation blocks it: it can't authenticate, and gets no tokens.
+	Blocked       bool `protobuf:"varint,6,opt,name=blocked,proto3" json:"blocked,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Client) Reset() {
+	*x = Client{}
+	mi := &file_whittle_v1_client_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Client) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Client) ProtoMessage() {}
+
+func (x *Client) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_client_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Client.ProtoReflect.Descriptor instead.
+func (*Client) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_client_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Client) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Client) GetCeiling() []string {
+	if x != nil {
+		return x.Ceiling
+	}
+	return nil
+}
+
+func (x *Client) GetMay() []string {
+	if x != nil {
+		return x.May
+	}
+	return nil
+}
+
+func (x *Client) GetServes() []string {
+	if x != nil {
+		return x.Serves
+	}
+	return nil
+}
+
+func (x *Client) GetSecrets() []*ClientSecret {
+	if x != nil {
+		return x.Secrets
+	}
+	return nil
+}
+
+func (x *Client) GetBlocked() bool {
+	if x != nil {
+		return x.Blocked
+	}
+	return false
+}
+
+// ClientSecret is what may be known of a secret. The secret itself is kept as a hash.
+type ClientSecret struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// When it was made.
+	Created *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=created,proto3" json:"created,omitempty"`
+	// When it ends or ended; absent: never by itself.
+	Expires *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expires,proto3" json:"expires,omitempty"`
+	// Whether it is disabled.
+	Disabled bool `protobuf:"varint,4,opt,name=disabled,proto3" json:"disabled,omitempty"`
+	// When somebody last proved themselves with it, to about a minute; absent: never, as far as is known.
+	LastUsed *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_used,json=lastUsed,proto3" json:"last_used,omitempty"`
+	// Whether it can be used now.
+	Usable        bool `protobuf:"varint,6,opt,name=usable,proto3" json:"usable,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClientSecret) Reset() {
+	*x = ClientSecret{}
+	mi := &file_whittle_v1_client_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClientSecret) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClientSecret) ProtoMessage() {}
+
+func (x *ClientSecret) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_client_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClientSecret.ProtoReflect.Descriptor instead.
+func (*ClientSecret) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_client_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ClientSecret) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ClientSecret) GetCreated() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Created
+	}
+	return nil
+}
+
+func (x *ClientSecret) GetExpires() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Expires
+	}
+	return nil
+}
+
+func (x *ClientSecret) GetDisabled() bool {
+	if x != nil {
+		return x.Disabled
+	}
+	return false
+}
+
+func (x *ClientSecret) GetLastUsed() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastUsed
+	}
+	return nil
+}
+
+func (x *ClientSecret) GetUsable() bool {
+	if x != nil {
+		return x.Usable
+	}
+	return false
+}
+
+// DisableSecretRequest names a secret.
+type DisableSecretRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The client's id.
+	Client string `protobuf:"bytes,1,opt,name=client,proto3" json:"client,omitempty"`
+	// The secret's id; empty: all secrets of the client.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisableSecretRequest) Reset() {
+	*x = DisableSecretRequest{}
+	mi := &file_whittle_v1_client_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisableSecretRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisableSecretRequest) ProtoMessage() {}
+
+func (x *DisableSecretRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_client_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisableSecretRequest.ProtoReflect.Descriptor instead.
+func (*DisableSecretRequest) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_client_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *DisableSecretRequest) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *DisableSecretRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// DisableSecretResponse lists the client's secrets as they are now.
+type DisableSecretResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The secrets.
+	Secrets       []*ClientSecret `protobuf:"bytes,1,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisableSecretResponse) Reset() {
+	*x = DisableSecretResponse{}
+	mi := &file_whittle_v1_client_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisableSecretResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisableSecretResponse) ProtoMessage() {}
+
+func (x *DisableSecretResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_client_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisableSecretResponse.ProtoReflect.Descriptor instead.
+func (*DisableSecretResponse) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_client_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *DisableSecretResponse) GetSecrets() []*ClientSecret {
+	if x != nil {
+		return x.Secrets
+	}
+	return nil
+}
+
+// EnableSecretRequest names a secret.
+type EnableSecretRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The client's id.
+	Client string `protobuf:"bytes,1,opt,name=client,proto3" json:"client,omitempty"`
+	// The secret's id; empty: all secrets of the client.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnableSecretRequest) Reset() {
+	*x = EnableSecretRequest{}
+	mi := &file_whittle_v1_client_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnableSecretRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnableSecretRequest) ProtoMessage() {}
+
+func (x *EnableSecretRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_client_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnableSecretRequest.ProtoReflect.Descriptor instead.
+func (*EnableSecretRequest) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_client_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *EnableSecretRequest) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *EnableSecretRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// EnableSecretResponse lists the client's secrets as they are now.
+type EnableSecretResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The secrets.
+	Secrets       []*ClientSecret `protobuf:"bytes,1,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnableSecretResponse) Reset() {
+	*x = EnableSecretResponse{}
+	mi := &file_whittle_v1_client_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnableSecretResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnableSecretResponse) ProtoMessage() {}
+
+func (x *EnableSecretResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_client_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnableSecretResponse.ProtoReflect.Descriptor instead.
+func (*EnableSecretResponse) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_client_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *EnableSecretResponse) GetSecrets() []*ClientSecret {
+	if x != nil {
+		return x.Secrets
+	}
+	return nil
+}
+
+// DeleteSecretRequest names a secret.
+type DeleteSecretRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The client's id.
+	Client string `protobuf:"bytes,1,opt,name=client,proto3" json:"client,omitempty"`
+	// The secret's id.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteSecretRequest) Reset() {
+	*x = DeleteSecretRequest{}
+	mi := &file_whittle_v1_client_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteSecretRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteSecretRequest) ProtoMessage() {}
+
+func (x *DeleteSecretRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_client_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteSecretRequest.ProtoReflect.Descriptor instead.
+func (*DeleteSecretRequest) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_client_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *DeleteSecretRequest) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *DeleteSecretRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// DeleteSecretResponse lists the client's secrets as they are now.
+type DeleteSecretResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The secrets.
+	Secrets       []*ClientSecret `protobuf:"bytes,1,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteSecretResponse) Reset() {
+	*x = DeleteSecretResponse{}
+	mi := &file_whittle_v1_client_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteSecretResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteSecretResponse) ProtoMessage() {}
+
+func (x *DeleteSecretResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_client_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteSecretResponse.ProtoReflect.Descriptor instead.
+func (*DeleteSecretResponse) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_client_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *DeleteSecretResponse) GetSecrets() []*ClientSecret {
+	if x != nil {
+		return x.Secrets
+	}
+	return nil
+}
+
 var File_whittle_v1_client_proto protoreflect.FileDescriptor
 
 const file_whittle_v1_client_proto_rawDesc = "" +
 	"\n" +
 	"\x17whittle/v1/client.proto\x12\n" +
-	"whittle.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"8\n" +
+	"whittle.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"y\n" +
 	"\x13CreateSecretRequest\x12!\n" +
-	"\x06client\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01(@R\x06client\"\x91\x01\n" +
+	"\x06client\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01(@R\x06client\x12?\n" +
+	"\blifetime\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\blifetime\"\xc7\x01\n" +
 	"\x14CreateSecretResponse\x12\x16\n" +
 	"\x06client\x18\x01 \x01(\tR\x06client\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x1b\n" +
 	"\x06secret\x18\x03 \x01(\tB\x03\x80\x01\x01R\x06secret\x124\n" +
-	"\acreated\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\acreated2b\n" +
+	"\acreated\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x124\n" +
+	"\aexpires\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\"~\n" +
+	"\x13RotateSecretRequest\x12!\n" +
+	"\x06client\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01(@R\x06client\x12D\n" +
+	"\aoverlap\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x0f\xbaH\f\xaa\x01\t\"\x05\b\x80\xe7\x84\x0f2\x00R\aoverlap\"\xc5\x01\n" +
+	"\x14RotateSecretResponse\x12\x16\n" +
+	"\x06client\x18\x01 \x01(\tR\x06client\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x1b\n" +
+	"\x06secret\x18\x03 \x01(\tB\x03\x80\x01\x01R\x06secret\x124\n" +
+	"\acreated\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x122\n" +
+	"\aearlier\x18\x05 \x03(\v2\x18.whittle.v1.ClientSecretR\aearlier\"\x87\x01\n" +
+	"\x12ListClientsRequest\x12\x1f\n" +
+	"\x06client\x18\x01 \x01(\tB\a\xbaH\x04r\x02(@R\x06client\x12'\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\x02R\tpageToken\"k\n" +
+	"\x13ListClientsResponse\x12,\n" +
+	"\aclients\x18\x01 \x03(\v2\x12.whittle.v1.ClientR\aclients\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xaa\x01\n" +
+	"\x06Client\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\aceiling\x18\x02 \x03(\tR\aceiling\x12\x10\n" +
+	"\x03may\x18\x03 \x03(\tR\x03may\x12\x16\n" +
+	"\x06serves\x18\x04 \x03(\tR\x06serves\x122\n" +
+	"\asecrets\x18\x05 \x03(\v2\x18.whittle.v1.ClientSecretR\asecrets\x12\x18\n" +
+	"\ablocked\x18\x06 \x01(\bR\ablocked\"\xf7\x01\n" +
+	"\fClientSecret\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x124\n" +
+	"\acreated\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x124\n" +
+	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x12\x1a\n" +
+	"\bdisabled\x18\x04 \x01(\bR\bdisabled\x127\n" +
+	"\tlast_used\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\blastUsed\x12\x16\n" +
+	"\x06usable\x18\x06 \x01(\bR\x06usable\"R\n" +
+	"\x14DisableSecretRequest\x12!\n" +
+	"\x06client\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01(@R\x06client\x12\x17\n" +
+	"\x02id\x18\x02 \x01(\tB\a\xbaH\x04r\x02(@R\x02id\"K\n" +
+	"\x15DisableSecretResponse\x122\n" +
+	"\asecrets\x18\x01 \x03(\v2\x18.whittle.v1.ClientSecretR\asecrets\"Q\n" +
+	"\x13EnableSecretRequest\x12!\n" +
+	"\x06client\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01(@R\x06client\x12\x17\n" +
+	"\x02id\x18\x02 \x01(\tB\a\xbaH\x04r\x02(@R\x02id\"J\n" +
+	"\x14EnableSecretResponse\x122\n" +
+	"\asecrets\x18\x01 \x03(\v2\x18.whittle.v1.ClientSecretR\asecrets\"S\n" +
+	"\x13DeleteSecretRequest\x12!\n" +
+	"\x06client\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01(@R\x06client\x12\x19\n" +
+	"\x02id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01(@R\x02id\"J\n" +
+	"\x14DeleteSecretResponse\x122\n" +
+	"\asecrets\x18\x01 \x03(\v2\x18.whittle.v1.ClientSecretR\asecrets2\x86\x04\n" +
 	"\rClientService\x12Q\n" +
-	"\fCreateSecret\x12\x1f.whittle.v1.CreateSecretRequest\x1a .whittle.v1.CreateSecretResponseB9Z7github.com/whittle-sts/whittle/gen/whittle/v1;whittlev1b\x06proto3"
+	"\fCreateSecret\x12\x1f.whittle.v1.CreateSecretRequest\x1a .whittle.v1.CreateSecretResponse\x12Q\n" +
+	"\fRotateSecret\x12\x1f.whittle.v1.RotateSecretRequest\x1a .whittle.v1.RotateSecretResponse\x12S\n" +
+	"\vListClients\x12\x1e.whittle.v1.ListClientsRequest\x1a\x1f.whittle.v1.ListClientsResponse\"\x03\x90\x02\x01\x12T\n" +
+	"\rDisableSecret\x12 .whittle.v1.DisableSecretRequest\x1a!.whittle.v1.DisableSecretResponse\x12Q\n" +
+	"\fEnableSecret\x12\x1f.whittle.v1.EnableSecretRequest\x1a .whittle.v1.EnableSecretResponse\x12Q\n" +
+	"\fDeleteSecret\x12\x1f.whittle.v1.DeleteSecretRequest\x1a .whittle.v1.DeleteSecretResponseB9Z7github.com/whittle-sts/whittle/gen/whittle/v1;whittlev1b\x06proto3"
 
 var (
 	file_whittle_v1_client_proto_rawDescOnce sync.Once
@@ -170,21 +985,57 @@ func file_whittle_v1_client_proto_rawDescGZIP() []byte {
 	return file_whittle_v1_client_proto_rawDescData
 }
 
-var file_whittle_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_whittle_v1_client_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_whittle_v1_client_proto_goTypes = []any{
 	(*CreateSecretRequest)(nil),   // 0: whittle.v1.CreateSecretRequest
 	(*CreateSecretResponse)(nil),  // 1: whittle.v1.CreateSecretResponse
-	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
+	(*RotateSecretRequest)(nil),   // 2: whittle.v1.RotateSecretRequest
+	(*RotateSecretResponse)(nil),  // 3: whittle.v1.RotateSecretResponse
+	(*ListClientsRequest)(nil),    // 4: whittle.v1.ListClientsRequest
+	(*ListClientsResponse)(nil),   // 5: whittle.v1.ListClientsResponse
+	(*Client)(nil),                // 6: whittle.v1.Client
+	(*ClientSecret)(nil),          // 7: whittle.v1.ClientSecret
+	(*DisableSecretRequest)(nil),  // 8: whittle.v1.DisableSecretRequest
+	(*DisableSecretResponse)(nil), // 9: whittle.v1.DisableSecretResponse
+	(*EnableSecretRequest)(nil),   // 10: whittle.v1.EnableSecretRequest
+	(*EnableSecretResponse)(nil),  // 11: whittle.v1.EnableSecretResponse
+	(*DeleteSecretRequest)(nil),   // 12: whittle.v1.DeleteSecretRequest
+	(*DeleteSecretResponse)(nil),  // 13: whittle.v1.DeleteSecretResponse
+	(*durationpb.Duration)(nil),   // 14: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
 }
 var file_whittle_v1_client_proto_depIdxs = []int32{
-	2, // 0: whittle.v1.CreateSecretResponse.created:type_name -> google.protobuf.Timestamp
-	0, // 1: whittle.v1.ClientService.CreateSecret:input_type -> whittle.v1.CreateSecretRequest
-	1, // 2: whittle.v1.ClientService.CreateSecret:output_type -> whittle.v1.CreateSecretResponse
-	2, // [2:3] is the sub-list for method output_type
-	1, // [1:2] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	14, // 0: whittle.v1.CreateSecretRequest.lifetime:type_name -> google.protobuf.Duration
+	15, // 1: whittle.v1.CreateSecretResponse.created:type_name -> google.protobuf.Timestamp
+	15, // 2: whittle.v1.CreateSecretResponse.expires:type_name -> google.protobuf.Timestamp
+	14, // 3: whittle.v1.RotateSecretRequest.overlap:type_name -> google.protobuf.Duration
+	15, // 4: whittle.v1.RotateSecretResponse.created:type_name -> google.protobuf.Timestamp
+	7,  // 5: whittle.v1.RotateSecretResponse.earlier:type_name -> whittle.v1.ClientSecret
+	6,  // 6: whittle.v1.ListClientsResponse.clients:type_name -> whittle.v1.Client
+	7,  // 7: whittle.v1.Client.secrets:type_name -> whittle.v1.ClientSecret
+	15, // 8: whittle.v1.ClientSecret.created:type_name -> google.protobuf.Timestamp
+	15, // 9: whittle.v1.ClientSecret.expires:type_name -> google.protobuf.Timestamp
+	15, // 10: whittle.v1.ClientSecret.last_used:type_name -> google.protobuf.Timestamp
+	7,  // 11: whittle.v1.DisableSecretResponse.secrets:type_name -> whittle.v1.ClientSecret
+	7,  // 12: whittle.v1.EnableSecretResponse.secrets:type_name -> whittle.v1.ClientSecret
+	7,  // 13: whittle.v1.DeleteSecretResponse.secrets:type_name -> whittle.v1.ClientSecret
+	0,  // 14: whittle.v1.ClientService.CreateSecret:input_type -> whittle.v1.CreateSecretRequest
+	2,  // 15: whittle.v1.ClientService.RotateSecret:input_type -> whittle.v1.RotateSecretRequest
+	4,  // 16: whittle.v1.ClientService.ListClients:input_type -> whittle.v1.ListClientsRequest
+	8,  // 17: whittle.v1.ClientService.DisableSecret:input_type -> whittle.v1.DisableSecretRequest
+	10, // 18: whittle.v1.ClientService.EnableSecret:input_type -> whittle.v1.EnableSecretRequest
+	12, // 19: whittle.v1.ClientService.DeleteSecret:input_type -> whittle.v1.DeleteSecretRequest
+	1,  // 20: whittle.v1.ClientService.CreateSecret:output_type -> whittle.v1.CreateSecretResponse
+	3,  // 21: whittle.v1.ClientService.RotateSecret:output_type -> whittle.v1.RotateSecretResponse
+	5,  // 22: whittle.v1.ClientService.ListClients:output_type -> whittle.v1.ListClientsResponse
+	9,  // 23: whittle.v1.ClientService.DisableSecret:output_type -> whittle.v1.DisableSecretResponse
+	11, // 24: whittle.v1.ClientService.EnableSecret:output_type -> whittle.v1.EnableSecretResponse
+	13, // 25: whittle.v1.ClientService.DeleteSecret:output_type -> whittle.v1.DeleteSecretResponse
+	20, // [20:26] is the sub-list for method output_type
+	14, // [14:20] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_whittle_v1_client_proto_init() }
@@ -198,7 +1049,7 @@ func file_whittle_v1_client_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_whittle_v1_client_proto_rawDesc), len(file_whittle_v1_client_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

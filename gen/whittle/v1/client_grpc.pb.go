@@ -19,18 +19,34 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ClientService_CreateSecret_FullMethodName = "/whittle.v1.ClientService/CreateSecret"
+	ClientService_CreateSecret_FullMethodName  = "/whittle.v1.ClientService/CreateSecret"
+	ClientService_RotateSecret_FullMethodName  = "/whittle.v1.ClientService/RotateSecret"
+	ClientService_ListClients_FullMethodName   = "/whittle.v1.ClientService/ListClients"
+	ClientService_DisableSecret_FullMethodName = "/whittle.v1.ClientService/DisableSecret"
+	ClientService_EnableSecret_FullMethodName  = "/whittle.v1.ClientService/EnableSecret"
+	ClientService_DeleteSecret_FullMethodName  = "/whittle.v1.ClientService/DeleteSecret"
 )
 
 // ClientServiceClient is the client API for ClientService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// ClientService keeps the secrets of the clients that the policy declares. This version makes them;
-// rotation, disabling and listing come later.
+// ClientService keeps the secrets of the clients that the policy declares. A client may have several at a
+// time, so that they can be rotated without a failed request. What is taken away acts at once; a client that
+// the policy drops loses its secrets for good. All of it needs client.manage.
 type ClientServiceClient interface {
-	// CreateSecret makes a secret for a client, beside those that it has. Needs client.manage.
+	// CreateSecret makes a secret for a client, beside those that it has.
 	CreateSecret(ctx context.Context, in *CreateSecretRequest, opts ...grpc.CallOption) (*CreateSecretResponse, error)
+	// RotateSecret makes a secret, and lets all earlier ones of the client end after an overlap.
+	RotateSecret(ctx context.Context, in *RotateSecretRequest, opts ...grpc.CallOption) (*RotateSecretResponse, error)
+	// ListClients lists the clients of the policy with their secrets.
+	ListClients(ctx context.Context, in *ListClientsRequest, opts ...grpc.CallOption) (*ListClientsResponse, error)
+	// DisableSecret stops a secret at once, until it is enabled. Tokens that were issued stay: revoke the client.
+	DisableSecret(ctx context.Context, in *DisableSecretRequest, opts ...grpc.CallOption) (*DisableSecretResponse, error)
+	// EnableSecret undoes DisableSecret; it doesn't revive a secret that has ended.
+	EnableSecret(ctx context.Context, in *EnableSecretRequest, opts ...grpc.CallOption) (*EnableSecretResponse, error)
+	// DeleteSecret ends a secret for good.
+	DeleteSecret(ctx context.Context, in *DeleteSecretRequest, opts ...grpc.CallOption) (*DeleteSecretResponse, error)
 }
 
 type clientServiceClient struct {
@@ -51,15 +67,76 @@ func (c *clientServiceClient) CreateSecret(ctx context.Context, in *CreateSecret
 	return out, nil
 }
 
+func (c *clientServiceClient) RotateSecret(ctx context.Context, in *RotateSecretRequest, opts ...grpc.CallOption) (*RotateSecretResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RotateSecretResponse)
+	err := c.cc.Invoke(ctx, ClientService_RotateSecret_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *clientServiceClient) ListClients(ctx context.Context, in *ListClientsRequest, opts ...grpc.CallOption) (*ListClientsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListClientsResponse)
+	err := c.cc.Invoke(ctx, ClientService_ListClients_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *clientServiceClient) DisableSecret(ctx context.Context, in *DisableSecretRequest, opts ...grpc.CallOption) (*DisableSecretResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DisableSecretResponse)
+	err := c.cc.Invoke(ctx, ClientService_DisableSecret_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *clientServiceClient) EnableSecret(ctx context.Context, in *EnableSecretRequest, opts ...grpc.CallOption) (*EnableSecretResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EnableSecretResponse)
+	err := c.cc.Invoke(ctx, ClientService_EnableSecret_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *clientServiceClient) DeleteSecret(ctx context.Context, in *DeleteSecretRequest, opts ...grpc.CallOption) (*DeleteSecretResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteSecretResponse)
+	err := c.cc.Invoke(ctx, ClientService_DeleteSecret_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ClientServiceServer is the server API for ClientService service.
 // All implementations must embed UnimplementedClientServiceServer
 // for forward compatibility.
 //
-// ClientService keeps the secrets of the clients that the policy declares. This version makes them;
-// rotation, disabling and listing come later.
+// ClientService keeps the secrets of the clients that the policy declares. A client may have several at a
+// time, so that they can be rotated without a failed request. What is taken away acts at once; a client that
+// the policy drops loses its secrets for good. All of it needs client.manage.
 type ClientServiceServer interface {
-	// CreateSecret makes a secret for a client, beside those that it has. Needs client.manage.
+	// CreateSecret makes a secret for a client, beside those that it has.
 	CreateSecret(context.Context, *CreateSecretRequest) (*CreateSecretResponse, error)
+	// RotateSecret makes a secret, and lets all earlier ones of the client end after an overlap.
+	RotateSecret(context.Context, *RotateSecretRequest) (*RotateSecretResponse, error)
+	// ListClients lists the clients of the policy with their secrets.
+	ListClients(context.Context, *ListClientsRequest) (*ListClientsResponse, error)
+	// DisableSecret stops a secret at once, until it is enabled. Tokens that were issued stay: revoke the client.
+	DisableSecret(context.Context, *DisableSecretRequest) (*DisableSecretResponse, error)
+	// EnableSecret undoes DisableSecret; it doesn't revive a secret that has ended.
+	EnableSecret(context.Context, *EnableSecretRequest) (*EnableSecretResponse, error)
+	// DeleteSecret ends a secret for good.
+	DeleteSecret(context.Context, *DeleteSecretRequest) (*DeleteSecretResponse, error)
 	mustEmbedUnimplementedClientServiceServer()
 }
 
@@ -72,6 +149,21 @@ type UnimplementedClientServiceServer struct{}
 
 func (UnimplementedClientServiceServer) CreateSecret(context.Context, *CreateSecretRequest) (*CreateSecretResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateSecret not implemented")
+}
+func (UnimplementedClientServiceServer) RotateSecret(context.Context, *RotateSecretRequest) (*RotateSecretResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RotateSecret not implemented")
+}
+func (UnimplementedClientServiceServer) ListClients(context.Context, *ListClientsRequest) (*ListClientsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListClients not implemented")
+}
+func (UnimplementedClientServiceServer) DisableSecret(context.Context, *DisableSecretRequest) (*DisableSecretResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DisableSecret not implemented")
+}
+func (UnimplementedClientServiceServer) EnableSecret(context.Context, *EnableSecretRequest) (*EnableSecretResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EnableSecret not implemented")
+}
+func (UnimplementedClientServiceServer) DeleteSecret(context.Context, *DeleteSecretRequest) (*DeleteSecretResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteSecret not implemented")
 }
 func (UnimplementedClientServiceServer) mustEmbedUnimplementedClientServiceServer() {}
 func (UnimplementedClientServiceServer) testEmbeddedByValue()                       {}
@@ -112,6 +204,96 @@ func _ClientService_CreateSecret_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ClientService_RotateSecret_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RotateSecretRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ClientServiceServer).RotateSecret(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ClientService_RotateSecret_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ClientServiceServer).RotateSecret(ctx, req.(*RotateSecretRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ClientService_ListClients_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListClientsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ClientServiceServer).ListClients(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ClientService_ListClients_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ClientServiceServer).ListClients(ctx, req.(*ListClientsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ClientService_DisableSecret_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DisableSecretRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ClientServiceServer).DisableSecret(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ClientService_DisableSecret_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ClientServiceServer).DisableSecret(ctx, req.(*DisableSecretRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ClientService_EnableSecret_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EnableSecretRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ClientServiceServer).EnableSecret(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ClientService_EnableSecret_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ClientServiceServer).EnableSecret(ctx, req.(*EnableSecretRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ClientService_DeleteSecret_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteSecretRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ClientServiceServer).DeleteSecret(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ClientService_DeleteSecret_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ClientServiceServer).DeleteSecret(ctx, req.(*DeleteSecretRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ClientService_ServiceDesc is the grpc.ServiceDesc for ClientService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -122,6 +304,26 @@ var ClientService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CreateSecret",
 			Handler:    _ClientService_CreateSecret_Handler,
+		},
+		{
+			MethodName: "RotateSecret",
+			Handler:    _ClientService_RotateSecret_Handler,
+		},
+		{
+			MethodName: "ListClients",
+			Handler:    _ClientService_ListClients_Handler,
+		},
+		{
+			MethodName: "DisableSecret",
+			Handler:    _ClientService_DisableSecret_Handler,
+		},
+		{
+			MethodName: "EnableSecret",
+			Handler:    _ClientService_EnableSecret_Handler,
+		},
+		{
+			MethodName: "DeleteSecret",
+			Handler:    _ClientService_DeleteSecret_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

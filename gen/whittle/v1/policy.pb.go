@@ -23,6 +23,67 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// DifferenceKind is what happened to an item of the policy.
+type DifferenceKind int32
+
+const (
+	// Not said.
+	DifferenceKind_DIFFERENCE_KIND_UNSPECIFIED DifferenceKind = 0
+	// It is new.
+	DifferenceKind_DIFFERENCE_KIND_ADDED DifferenceKind = 1
+	// It is gone.
+	DifferenceKind_DIFFERENCE_KIND_REMOVED DifferenceKind = 2
+	// It says something else.
+	DifferenceKind_DIFFERENCE_KIND_CHANGED DifferenceKind = 3
+	// It stands elsewhere, in a list whose order matters.
+	DifferenceKind_DIFFERENCE_KIND_MOVED DifferenceKind = 4
+)
+
+// Enum value maps for DifferenceKind.
+var (
+	DifferenceKind_name = map[int32]string{
+		0: "DIFFERENCE_KIND_UNSPECIFIED",
+		1: "DIFFERENCE_KIND_ADDED",
+		2: "DIFFERENCE_KIND_REMOVED",
+		3: "DIFFERENCE_KIND_CHANGED",
+		4: "DIFFERENCE_KIND_MOVED",
+	}
+	DifferenceKind_value = map[string]int32{
+		"DIFFERENCE_KIND_UNSPECIFIED": 0,
+		"DIFFERENCE_KIND_ADDED":       1,
+		"DIFFERENCE_KIND_REMOVED":     2,
+		"DIFFERENCE_KIND_CHANGED":     3,
+		"DIFFERENCE_KIND_MOVED":       4,
+	}
+)
+
+func (x DifferenceKind) Enum() *DifferenceKind {
+	p := new(DifferenceKind)
+	*p = x
+	return p
+}
+
+func (x DifferenceKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DifferenceKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_whittle_v1_policy_proto_enumTypes[0].Descriptor()
+}
+
+func (DifferenceKind) Type() protoreflect.EnumType {
+	return &file_whittle_v1_policy_proto_enumTypes[0]
+}
+
+func (x DifferenceKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DifferenceKind.Descriptor instead.
+func (DifferenceKind) EnumDescriptor() ([]byte, []int) {
+	return file_whittle_v1_policy_proto_rawDescGZIP(), []int{0}
+}
+
 // GetPolicyRequest names a version.
 type GetPolicyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -426,6 +487,541 @@ func (x *ApplyPolicyResponse) GetVersion() uint64 {
 	return 0
 }
 
+// ListPoliciesRequest asks for one page.
+type ListPoliciesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many at most; 0: 100.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The next_page_token of the page before; empty: the first page.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPoliciesRequest) Reset() {
+	*x = ListPoliciesRequest{}
+	mi := &file_whittle_v1_policy_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPoliciesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPoliciesRequest) ProtoMessage() {}
+
+func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_policy_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
+func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_policy_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListPoliciesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListPoliciesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListPoliciesResponse is one page.
+type ListPoliciesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The versions, without their documents.
+	Versions []*PolicyVersion `protobuf:"bytes,1,rep,name=versions,proto3" json:"versions,omitempty"`
+	// For the next page; empty: this is the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPoliciesResponse) Reset() {
+	*x = ListPoliciesResponse{}
+	mi := &file_whittle_v1_policy_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPoliciesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPoliciesResponse) ProtoMessage() {}
+
+func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_policy_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
+func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_policy_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListPoliciesResponse) GetVersions() []*PolicyVersion {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
+func (x *ListPoliciesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// PolicyVersion is one version of the policy.
+type PolicyVersion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its number.
+	Version uint64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// When it was applied.
+	Applied *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=applied,proto3" json:"applied,omitempty"`
+	// The client that applied it.
+	AppliedBy string `protobuf:"bytes,3,opt,name=applied_by,json=appliedBy,proto3" json:"applied_by,omitempty"`
+	// What was said about it.
+	Note string `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
+	// SHA-256 of the document, in hexadecimal.
+	Digest        string `protobuf:"bytes,5,opt,name=digest,proto3" json:"digest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyVersion) Reset() {
+	*x = PolicyVersion{}
+	mi := &file_whittle_v1_policy_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyVersion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyVersion) ProtoMessage() {}
+
+func (x *PolicyVersion) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_policy_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyVersion.ProtoReflect.Descriptor instead.
+func (*PolicyVersion) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_policy_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *PolicyVersion) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *PolicyVersion) GetApplied() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Applied
+	}
+	return nil
+}
+
+func (x *PolicyVersion) GetAppliedBy() string {
+	if x != nil {
+		return x.AppliedBy
+	}
+	return ""
+}
+
+func (x *PolicyVersion) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *PolicyVersion) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+// DiffPolicyRequest names two documents.
+type DiffPolicyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The older version; 0: the current one.
+	From uint64 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	// What it is compared with.
+	//
+	// Types that are valid to be assigned to To:
+	//
+	//	*DiffPolicyRequest_Version
+	//	*DiffPolicyRequest_Yaml
+	To            isDiffPolicyRequest_To `protobuf_oneof:"to"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffPolicyRequest) Reset() {
+	*x = DiffPolicyRequest{}
+	mi := &file_whittle_v1_policy_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffPolicyRequest) ProtoMessage() {}
+
+func (x *DiffPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_policy_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffPolicyRequest.ProtoReflect.Descriptor instead.
+func (*DiffPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_policy_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *DiffPolicyRequest) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *DiffPolicyRequest) GetTo() isDiffPolicyRequest_To {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *DiffPolicyRequest) GetVersion() uint64 {
+	if x != nil {
+		if x, ok := x.To.(*DiffPolicyRequest_Version); ok {
+			return x.Version
+		}
+	}
+	return 0
+}
+
+func (x *DiffPolicyRequest) GetYaml() string {
+	if x != nil {
+		if x, ok := x.To.(*DiffPolicyRequest_Yaml); ok {
+			return x.Yaml
+		}
+	}
+	return ""
+}
+
+type isDiffPolicyRequest_To interface {
+	isDiffPolicyRequest_To()
+}
+
+type DiffPolicyRequest_Version struct {
+	// Another version; 0: the current one.
+	Version uint64 `protobuf:"varint,2,opt,name=version,proto3,oneof"`
+}
+
+type DiffPolicyRequest_Yaml struct {
+	// A document that need not be applied.
+	Yaml string `protobuf:"bytes,3,opt,name=yaml,proto3,oneof"`
+}
+
+func (*DiffPolicyRequest_Version) isDiffPolicyRequest_To() {}
+
+func (*DiffPolicyRequest_Yaml) isDiffPolicyRequest_To() {}
+
+// DiffPolicyResponse says what differs.
+type DiffPolicyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The lines that differ, as a unified diff; empty: the documents are the same.
+	Unified string `protobuf:"bytes,1,opt,name=unified,proto3" json:"unified,omitempty"`
+	// What that means, item by item; formatting and comments mean nothing.
+	Differences   []*PolicyDifference `protobuf:"bytes,2,rep,name=differences,proto3" json:"differences,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffPolicyResponse) Reset() {
+	*x = DiffPolicyResponse{}
+	mi := &file_whittle_v1_policy_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffPolicyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffPolicyResponse) ProtoMessage() {}
+
+func (x *DiffPolicyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_policy_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffPolicyResponse.ProtoReflect.Descriptor instead.
+func (*DiffPolicyResponse) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_policy_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *DiffPolicyResponse) GetUnified() string {
+	if x != nil {
+		return x.Unified
+	}
+	return ""
+}
+
+func (x *DiffPolicyResponse) GetDifferences() []*PolicyDifference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+// PolicyDifference is one item of the policy that one document has otherwise than the other.
+type PolicyDifference struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The section of the document: scopes, roles, issuers, bindings, clients, resources or rules.
+	Section string `protobuf:"bytes,1,opt,name=section,proto3" json:"section,omitempty"`
+	// The item's name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// What happened to it.
+	Kind DifferenceKind `protobuf:"varint,3,opt,name=kind,proto3,enum=whittle.v1.DifferenceKind" json:"kind,omitempty"`
+	// What was there that is no more, in words.
+	Removed []string `protobuf:"bytes,4,rep,name=removed,proto3" json:"removed,omitempty"`
+	// What is there that wasn't, in words.
+	Added         []string `protobuf:"bytes,5,rep,name=added,proto3" json:"added,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyDifference) Reset() {
+	*x = PolicyDifference{}
+	mi := &file_whittle_v1_policy_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyDifference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyDifference) ProtoMessage() {}
+
+func (x *PolicyDifference) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_policy_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyDifference.ProtoReflect.Descriptor instead.
+func (*PolicyDifference) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_policy_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *PolicyDifference) GetSection() string {
+	if x != nil {
+		return x.Section
+	}
+	return ""
+}
+
+func (x *PolicyDifference) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PolicyDifference) GetKind() DifferenceKind {
+	if x != nil {
+		return x.Kind
+	}
+	return DifferenceKind_DIFFERENCE_KIND_UNSPECIFIED
+}
+
+func (x *PolicyDifference) GetRemoved() []string {
+	if x != nil {
+		return x.Removed
+	}
+	return nil
+}
+
+func (x *PolicyDifference) GetAdded() []string {
+	if x != nil {
+		return x.Added
+	}
+	return nil
+}
+
+// RollbackPolicyRequest names the version to go back to.
+type RollbackPolicyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The earlier version.
+	Version uint64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// The version that the editor saw; if another is current by now, nothing is applied.
+	ExpectedVersion uint64 `protobuf:"varint,2,opt,name=expected_version,json=expectedVersion,proto3" json:"expected_version,omitempty"`
+	// Why, for the record.
+	Note          string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollbackPolicyRequest) Reset() {
+	*x = RollbackPolicyRequest{}
+	mi := &file_whittle_v1_policy_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollbackPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollbackPolicyRequest) ProtoMessage() {}
+
+func (x *RollbackPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_policy_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollbackPolicyRequest.ProtoReflect.Descriptor instead.
+func (*RollbackPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_policy_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *RollbackPolicyRequest) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *RollbackPolicyRequest) GetExpectedVersion() uint64 {
+	if x != nil {
+		return x.ExpectedVersion
+	}
+	return 0
+}
+
+func (x *RollbackPolicyRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+// RollbackPolicyResponse says which version the document is now.
+type RollbackPolicyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The new version.
+	Version       uint64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollbackPolicyResponse) Reset() {
+	*x = RollbackPolicyResponse{}
+	mi := &file_whittle_v1_policy_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollbackPolicyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollbackPolicyResponse) ProtoMessage() {}
+
+func (x *RollbackPolicyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_policy_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollbackPolicyResponse.ProtoReflect.Descriptor instead.
+func (*RollbackPolicyResponse) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_policy_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RollbackPolicyResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 var File_whittle_v1_policy_proto protoreflect.FileDescriptor
 
 const file_whittle_v1_policy_proto_rawDesc = "" +
@@ -455,11 +1051,56 @@ const file_whittle_v1_policy_proto_rawDesc = "" +
 	"\x10expected_version\x18\x02 \x01(\x04R\x0fexpectedVersion\x12\x1c\n" +
 	"\x04note\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\x04R\x04note\"/\n" +
 	"\x13ApplyPolicyResponse\x12\x18\n" +
-	"\aversion\x18\x01 \x01(\x04R\aversion2\x87\x02\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"g\n" +
+	"\x13ListPoliciesRequest\x12'\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80\x02R\tpageToken\"u\n" +
+	"\x14ListPoliciesResponse\x125\n" +
+	"\bversions\x18\x01 \x03(\v2\x19.whittle.v1.PolicyVersionR\bversions\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xaa\x01\n" +
+	"\rPolicyVersion\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x124\n" +
+	"\aapplied\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aapplied\x12\x1d\n" +
+	"\n" +
+	"applied_by\x18\x03 \x01(\tR\tappliedBy\x12\x12\n" +
+	"\x04note\x18\x04 \x01(\tR\x04note\x12\x16\n" +
+	"\x06digest\x18\x05 \x01(\tR\x06digest\"j\n" +
+	"\x11DiffPolicyRequest\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x1a\n" +
+	"\aversion\x18\x02 \x01(\x04H\x00R\aversion\x12\x1f\n" +
+	"\x04yaml\x18\x03 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@H\x00R\x04yamlB\x04\n" +
+	"\x02to\"n\n" +
+	"\x12DiffPolicyResponse\x12\x18\n" +
+	"\aunified\x18\x01 \x01(\tR\aunified\x12>\n" +
+	"\vdifferences\x18\x02 \x03(\v2\x1c.whittle.v1.PolicyDifferenceR\vdifferences\"\xa0\x01\n" +
+	"\x10PolicyDifference\x12\x18\n" +
+	"\asection\x18\x01 \x01(\tR\asection\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12.\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x1a.whittle.v1.DifferenceKindR\x04kind\x12\x18\n" +
+	"\aremoved\x18\x04 \x03(\tR\aremoved\x12\x14\n" +
+	"\x05added\x18\x05 \x03(\tR\x05added\"\x83\x01\n" +
+	"\x15RollbackPolicyRequest\x12!\n" +
+	"\aversion\x18\x01 \x01(\x04B\a\xbaH\x042\x02 \x00R\aversion\x12)\n" +
+	"\x10expected_version\x18\x02 \x01(\x04R\x0fexpectedVersion\x12\x1c\n" +
+	"\x04note\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\x04R\x04note\"2\n" +
+	"\x16RollbackPolicyResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion*\xa1\x01\n" +
+	"\x0eDifferenceKind\x12\x1f\n" +
+	"\x1bDIFFERENCE_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15DIFFERENCE_KIND_ADDED\x10\x01\x12\x1b\n" +
+	"\x17DIFFERENCE_KIND_REMOVED\x10\x02\x12\x1b\n" +
+	"\x17DIFFERENCE_KIND_CHANGED\x10\x03\x12\x19\n" +
+	"\x15DIFFERENCE_KIND_MOVED\x10\x042\x85\x04\n" +
 	"\rPolicyService\x12M\n" +
 	"\tGetPolicy\x12\x1c.whittle.v1.GetPolicyRequest\x1a\x1d.whittle.v1.GetPolicyResponse\"\x03\x90\x02\x01\x12W\n" +
 	"\x0eValidatePolicy\x12!.whittle.v1.ValidatePolicyRequest\x1a\".whittle.v1.ValidatePolicyResponse\x12N\n" +
-	"\vApplyPolicy\x12\x1e.whittle.v1.ApplyPolicyRequest\x1a\x1f.whittle.v1.ApplyPolicyResponseB9Z7github.com/whittle-sts/whittle/gen/whittle/v1;whittlev1b\x06proto3"
+	"\vApplyPolicy\x12\x1e.whittle.v1.ApplyPolicyRequest\x1a\x1f.whittle.v1.ApplyPolicyResponse\x12V\n" +
+	"\fListPolicies\x12\x1f.whittle.v1.ListPoliciesRequest\x1a .whittle.v1.ListPoliciesResponse\"\x03\x90\x02\x01\x12K\n" +
+	"\n" +
+	"DiffPolicy\x12\x1d.whittle.v1.DiffPolicyRequest\x1a\x1e.whittle.v1.DiffPolicyResponse\x12W\n" +
+	"\x0eRollbackPolicy\x12!.whittle.v1.RollbackPolicyRequest\x1a\".whittle.v1.RollbackPolicyResponseB9Z7github.com/whittle-sts/whittle/gen/whittle/v1;whittlev1b\x06proto3"
 
 var (
 	file_whittle_v1_policy_proto_rawDescOnce sync.Once
@@ -473,31 +1114,51 @@ func file_whittle_v1_policy_proto_rawDescGZIP() []byte {
 	return file_whittle_v1_policy_proto_rawDescData
 }
 
-var file_whittle_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_whittle_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_whittle_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_whittle_v1_policy_proto_goTypes = []any{
-	(*GetPolicyRequest)(nil),       // 0: whittle.v1.GetPolicyRequest
-	(*GetPolicyResponse)(nil),      // 1: whittle.v1.GetPolicyResponse
-	(*ValidatePolicyRequest)(nil),  // 2: whittle.v1.ValidatePolicyRequest
-	(*ValidatePolicyResponse)(nil), // 3: whittle.v1.ValidatePolicyResponse
-	(*PolicyProblem)(nil),          // 4: whittle.v1.PolicyProblem
-	(*ApplyPolicyRequest)(nil),     // 5: whittle.v1.ApplyPolicyRequest
-	(*ApplyPolicyResponse)(nil),    // 6: whittle.v1.ApplyPolicyResponse
-	(*timestamppb.Timestamp)(nil),  // 7: google.protobuf.Timestamp
+	(DifferenceKind)(0),            // 0: whittle.v1.DifferenceKind
+	(*GetPolicyRequest)(nil),       // 1: whittle.v1.GetPolicyRequest
+	(*GetPolicyResponse)(nil),      // 2: whittle.v1.GetPolicyResponse
+	(*ValidatePolicyRequest)(nil),  // 3: whittle.v1.ValidatePolicyRequest
+	(*ValidatePolicyResponse)(nil), // 4: whittle.v1.ValidatePolicyResponse
+	(*PolicyProblem)(nil),          // 5: whittle.v1.PolicyProblem
+	(*ApplyPolicyRequest)(nil),     // 6: whittle.v1.ApplyPolicyRequest
+	(*ApplyPolicyResponse)(nil),    // 7: whittle.v1.ApplyPolicyResponse
+	(*ListPoliciesRequest)(nil),    // 8: whittle.v1.ListPoliciesRequest
+	(*ListPoliciesResponse)(nil),   // 9: whittle.v1.ListPoliciesResponse
+	(*PolicyVersion)(nil),          // 10: whittle.v1.PolicyVersion
+	(*DiffPolicyRequest)(nil),      // 11: whittle.v1.DiffPolicyRequest
+	(*DiffPolicyResponse)(nil),     // 12: whittle.v1.DiffPolicyResponse
+	(*PolicyDifference)(nil),       // 13: whittle.v1.PolicyDifference
+	(*RollbackPolicyRequest)(nil),  // 14: whittle.v1.RollbackPolicyRequest
+	(*RollbackPolicyResponse)(nil), // 15: whittle.v1.RollbackPolicyResponse
+	(*timestamppb.Timestamp)(nil),  // 16: google.protobuf.Timestamp
 }
 var file_whittle_v1_policy_proto_depIdxs = []int32{
-	7, // 0: whittle.v1.GetPolicyResponse.applied:type_name -> google.protobuf.Timestamp
-	4, // 1: whittle.v1.ValidatePolicyResponse.problems:type_name -> whittle.v1.PolicyProblem
-	0, // 2: whittle.v1.PolicyService.GetPolicy:input_type -> whittle.v1.GetPolicyRequest
-	2, // 3: whittle.v1.PolicyService.ValidatePolicy:input_type -> whittle.v1.ValidatePolicyRequest
-	5, // 4: whittle.v1.PolicyService.ApplyPolicy:input_type -> whittle.v1.ApplyPolicyRequest
-	1, // 5: whittle.v1.PolicyService.GetPolicy:output_type -> whittle.v1.GetPolicyResponse
-	3, // 6: whittle.v1.PolicyService.ValidatePolicy:output_type -> whittle.v1.ValidatePolicyResponse
-	6, // 7: whittle.v1.PolicyService.ApplyPolicy:output_type -> whittle.v1.ApplyPolicyResponse
-	5, // [5:8] is the sub-list for method output_type
-	2, // [2:5] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	16, // 0: whittle.v1.GetPolicyResponse.applied:type_name -> google.protobuf.Timestamp
+	5,  // 1: whittle.v1.ValidatePolicyResponse.problems:type_name -> whittle.v1.PolicyProblem
+	10, // 2: whittle.v1.ListPoliciesResponse.versions:type_name -> whittle.v1.PolicyVersion
+	16, // 3: whittle.v1.PolicyVersion.applied:type_name -> google.protobuf.Timestamp
+	13, // 4: whittle.v1.DiffPolicyResponse.differences:type_name -> whittle.v1.PolicyDifference
+	0,  // 5: whittle.v1.PolicyDifference.kind:type_name -> whittle.v1.DifferenceKind
+	1,  // 6: whittle.v1.PolicyService.GetPolicy:input_type -> whittle.v1.GetPolicyRequest
+	3,  // 7: whittle.v1.PolicyService.ValidatePolicy:input_type -> whittle.v1.ValidatePolicyRequest
+	6,  // 8: whittle.v1.PolicyService.ApplyPolicy:input_type -> whittle.v1.ApplyPolicyRequest
+	8,  // 9: whittle.v1.PolicyService.ListPolicies:input_type -> whittle.v1.ListPoliciesRequest
+	11, // 10: whittle.v1.PolicyService.DiffPolicy:input_type -> whittle.v1.DiffPolicyRequest
+	14, // 11: whittle.v1.PolicyService.RollbackPolicy:input_type -> whittle.v1.RollbackPolicyRequest
+	2,  // 12: whittle.v1.PolicyService.GetPolicy:output_type -> whittle.v1.GetPolicyResponse
+	4,  // 13: whittle.v1.PolicyService.ValidatePolicy:output_type -> whittle.v1.ValidatePolicyResponse
+	7,  // 14: whittle.v1.PolicyService.ApplyPolicy:output_type -> whittle.v1.ApplyPolicyResponse
+	9,  // 15: whittle.v1.PolicyService.ListPolicies:output_type -> whittle.v1.ListPoliciesResponse
+	12, // 16: whittle.v1.PolicyService.DiffPolicy:output_type -> whittle.v1.DiffPolicyResponse
+	15, // 17: whittle.v1.PolicyService.RollbackPolicy:output_type -> whittle.v1.RollbackPolicyResponse
+	12, // [12:18] is the sub-list for method output_type
+	6,  // [6:12] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_whittle_v1_policy_proto_init() }
@@ -505,18 +1166,23 @@ func file_whittle_v1_policy_proto_init() {
 	if File_whittle_v1_policy_proto != nil {
 		return
 	}
+	file_whittle_v1_policy_proto_msgTypes[10].OneofWrappers = []any{
+		(*DiffPolicyRequest_Version)(nil),
+		(*DiffPolicyRequest_Yaml)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_whittle_v1_policy_proto_rawDesc), len(file_whittle_v1_policy_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   7,
+			NumEnums:      1,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_whittle_v1_policy_proto_goTypes,
 		DependencyIndexes: file_whittle_v1_policy_proto_depIdxs,
+		EnumInfos:         file_whittle_v1_policy_proto_enumTypes,
 		MessageInfos:      file_whittle_v1_policy_proto_msgTypes,
 	}.Build()
 	File_whittle_v1_policy_proto = out.File

@@ -14,6 +14,8 @@ import (
 const (
 	// AuditServiceName is the fully-qualified name of the AuditService service.
 	AuditServiceName = "whittle.v1.AuditService"
+	// AuditFeedServiceName is the fully-qualified name of the AuditFeedService service.
+	AuditFeedServiceName = "whittle.v1.AuditFeedService"
 )
 
 // These constants are the procedure names of the RPCs defined in this package. They're exposed at
@@ -26,16 +28,28 @@ const (
 const (
 	// AuditServiceListEntriesProcedure is the procedure name of the AuditService's ListEntries RPC.
 	AuditServiceListEntriesProcedure = "/whittle.v1.AuditService/ListEntries"
+	// AuditServiceGetEntryProcedure is the procedure name of the AuditService's GetEntry RPC.
+	AuditServiceGetEntryProcedure = "/whittle.v1.AuditService/GetEntry"
 	// AuditServiceExplainProcedure is the procedure name of the AuditService's Explain RPC.
 	AuditServiceExplainProcedure = "/whittle.v1.AuditService/Explain"
+	// AuditFeedServiceFollowEntriesProcedure is the procedure name of the AuditFeedService's
+	// FollowEntries RPC.
+	AuditFeedServiceFollowEntriesProcedure = "/whittle.v1.AuditFeedService/FollowEntries"
 )
 
 var (
 	auditServiceListEntriesSpec = sync.OnceValue(func() connect.Spec {
 		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_whittle_v1_audit_proto.Services().ByName("AuditService").Methods().ByName("ListEntries"),
+			Procedure:  AuditServiceListEntriesProcedure,
+		}
+	})
+	auditServiceGetEntrySpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
 			StreamType:       connect.StreamTypeUnary,
-			Schema:           v1.File_whittle_v1_audit_proto.Services().ByName("AuditService").Methods().ByName("ListEntries"),
-			Procedure:        AuditServiceListEntriesProcedure,
+			Schema:           v1.File_whittle_v1_audit_proto.Services().ByName("AuditService").Methods().ByName("GetEntry"),
+			Procedure:        AuditServiceGetEntryProcedure,
 			IdempotencyLevel: connect.IdempotencyNoSideEffects,
 		}
 	})
@@ -51,9 +65,12 @@ var (
 
 // AuditServiceClient is a client for the whittle.v1.AuditService service.
 type AuditServiceClient interface {
-	// ListEntries lists entries by index. Needs audit.read.
+	// ListEntries lists entries that match a filter, in the order of the log. Pages are stable: entries that
+	// come later change none that was given out. It is no GET, since a filter may name a person.
 	ListEntries(context.Context, *v1.ListEntriesRequest) (*v1.ListEntriesResponse, error)
-	// Explain says why a decision was what it was. Needs audit.read.
+	// GetEntry returns one entry.
+	GetEntry(context.Context, *v1.GetEntryRequest) (*v1.GetEntryResponse, error)
+	// Explain says why a decision was what it was.
 	Explain(context.Context, *v1.ExplainRequest) (*v1.ExplainResponse, error)
 }
 
@@ -65,9 +82,12 @@ func NewAuditServiceClient(client *connect.Client) AuditServiceClient {
 
 // AuditServiceHandler is an implementation of the whittle.v1.AuditService service.
 type AuditServiceHandler interface {
-	// ListEntries lists entries by index. Needs audit.read.
+	// ListEntries lists entries that match a filter, in the order of the log. Pages are stable: entries that
+	// come later change none that was given out. It is no GET, since a filter may name a person.
 	ListEntries(context.Context, *v1.ListEntriesRequest) (*v1.ListEntriesResponse, error)
-	// Explain says why a decision was what it was. Needs audit.read.
+	// GetEntry returns one entry.
+	GetEntry(context.Context, *v1.GetEntryRequest) (*v1.GetEntryResponse, error)
+	// Explain says why a decision was what it was.
 	Explain(context.Context, *v1.ExplainRequest) (*v1.ExplainResponse, error)
 }
 
@@ -77,6 +97,7 @@ func RegisterAuditServiceHandler(server *connect.Server, svc AuditServiceHandler
 	adapter := auditServiceHandler{svc: svc}
 	server.Register(
 		connect.Method{Spec: auditServiceListEntriesSpec(), Handler: adapter.listEntries},
+		connect.Method{Spec: auditServiceGetEntrySpec(), Handler: adapter.getEntry},
 		connect.Method{Spec: auditServiceExplainSpec(), Handler: adapter.explain},
 	)
 }
@@ -86,6 +107,10 @@ type UnimplementedAuditServiceHandler struct{}
 
 func (UnimplementedAuditServiceHandler) ListEntries(context.Context, *v1.ListEntriesRequest) (*v1.ListEntriesResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "whittle.v1.AuditService.ListEntries is not implemented")
+}
+
+func (UnimplementedAuditServiceHandler) GetEntry(context.Context, *v1.GetEntryRequest) (*v1.GetEntryResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "whittle.v1.AuditService.GetEntry is not implemented")
 }
 
 func (UnimplementedAuditServiceHandler) Explain(context.Context, *v1.ExplainRequest) (*v1.ExplainResponse, error) {
@@ -99,6 +124,14 @@ type auditServiceClient struct {
 func (c *auditServiceClient) ListEntries(ctx context.Context, req *v1.ListEntriesRequest) (*v1.ListEntriesResponse, error) {
 	var res v1.ListEntriesResponse
 	if err := c.client.CallUnary(ctx, auditServiceListEntriesSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *auditServiceClient) GetEntry(ctx context.Context, req *v1.GetEntryRequest) (*v1.GetEntryResponse, error) {
+	var res v1.GetEntryResponse
+	if err := c.client.CallUnary(ctx, auditServiceGetEntrySpec(), req, &res); err != nil {
 		return nil, err
 	}
 	return &res, nil
@@ -126,6 +159,18 @@ func (h auditServiceHandler) listEntries(ctx context.Context, _ connect.Spec, st
 	return stream.Send(res)
 }
 
+func (h auditServiceHandler) getEntry(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.GetEntryRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.GetEntry(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
 func (h auditServiceHandler) explain(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
 	var req v1.ExplainRequest
 	if err := stream.Receive(&req); err != nil {
@@ -136,4 +181,109 @@ func (h auditServiceHandler) explain(ctx context.Context, _ connect.Spec, stream
 		return err
 	}
 	return stream.Send(res)
+}
+
+var (
+	auditFeedServiceFollowEntriesSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeServer,
+			Schema:     v1.File_whittle_v1_audit_proto.Services().ByName("AuditFeedService").Methods().ByName("FollowEntries"),
+			Procedure:  AuditFeedServiceFollowEntriesProcedure,
+		}
+	})
+)
+
+// AuditFeedServiceClient is a client for the whittle.v1.AuditFeedService service.
+type AuditFeedServiceClient interface {
+	// FollowEntries sends the entries that match a filter, those that are there and then each as it comes,
+	// until the caller or the server ends it. Whoever asks again from the last next misses none.
+	FollowEntries(context.Context, *v1.FollowEntriesRequest) (AuditFeedServiceFollowEntriesClientStream, error)
+}
+
+// NewAuditFeedServiceClient constructs a client for the whittle.v1.AuditFeedService service.
+// Multiple service clients may share a single connect.Client.
+func NewAuditFeedServiceClient(client *connect.Client) AuditFeedServiceClient {
+	return &auditFeedServiceClient{client: client}
+}
+
+// AuditFeedServiceFollowEntriesClientStream is the client stream for the AuditFeedService's
+// FollowEntries RPC.
+type AuditFeedServiceFollowEntriesClientStream struct {
+	stream connect.ClientStream
+}
+
+// Receive returns the next response message from the server.
+func (s AuditFeedServiceFollowEntriesClientStream) Receive() (*v1.FollowEntriesResponse, error) {
+	var res v1.FollowEntriesResponse
+	if err := s.stream.Receive(&res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+// Close releases the stream's resources. It is idempotent and is typically deferred to clean up a
+// stream abandoned before io.EOF.
+func (s AuditFeedServiceFollowEntriesClientStream) Close() error {
+	return s.stream.Close()
+}
+
+// AuditFeedServiceHandler is an implementation of the whittle.v1.AuditFeedService service.
+type AuditFeedServiceHandler interface {
+	// FollowEntries sends the entries that match a filter, those that are there and then each as it comes,
+	// until the caller or the server ends it. Whoever asks again from the last next misses none.
+	FollowEntries(context.Context, *v1.FollowEntriesRequest, AuditFeedServiceFollowEntriesServerStream) error
+}
+
+// RegisterAuditFeedServiceHandler registers svc as the whittle.v1.AuditFeedService implementation
+// on server.
+func RegisterAuditFeedServiceHandler(server *connect.Server, svc AuditFeedServiceHandler) {
+	adapter := auditFeedServiceHandler{svc: svc}
+	server.Register(
+		connect.Method{Spec: auditFeedServiceFollowEntriesSpec(), Handler: adapter.followEntries},
+	)
+}
+
+// AuditFeedServiceFollowEntriesServerStream is the server stream for the AuditFeedService's
+// FollowEntries RPC.
+type AuditFeedServiceFollowEntriesServerStream struct {
+	stream connect.ServerStream
+}
+
+// SendHeaders flushes the response headers without a message. The first Send does this implicitly.
+func (s AuditFeedServiceFollowEntriesServerStream) SendHeaders() error {
+	return s.stream.SendHeaders()
+}
+
+// Send sends a response message to the client.
+func (s AuditFeedServiceFollowEntriesServerStream) Send(res *v1.FollowEntriesResponse) error {
+	return s.stream.Send(res)
+}
+
+// UnimplementedAuditFeedServiceHandler returns CodeUnimplemented from all methods.
+type UnimplementedAuditFeedServiceHandler struct{}
+
+func (UnimplementedAuditFeedServiceHandler) FollowEntries(context.Context, *v1.FollowEntriesRequest, AuditFeedServiceFollowEntriesServerStream) error {
+	return connect.NewError(connect.CodeUnimplemented, "whittle.v1.AuditFeedService.FollowEntries is not implemented")
+}
+
+type auditFeedServiceClient struct {
+	client *connect.Client
+}
+
+func (c *auditFeedServiceClient) FollowEntries(ctx context.Context, req *v1.FollowEntriesRequest) (AuditFeedServiceFollowEntriesClientStream, error) {
+	stream, err := c.client.CallServerStream(ctx, auditFeedServiceFollowEntriesSpec(), req)
+	if err != nil {
+		return AuditFeedServiceFollowEntriesClientStream{}, err
+	}
+	return AuditFeedServiceFollowEntriesClientStream{stream: stream}, nil
+}
+
+type auditFeedServiceHandler struct{ svc AuditFeedServiceHandler }
+
+func (h auditFeedServiceHandler) followEntries(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.FollowEntriesRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	return h.svc.FollowEntries(ctx, &req, AuditFeedServiceFollowEntriesServerStream{stream: stream})
 }

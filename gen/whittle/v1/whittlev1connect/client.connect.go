@@ -26,6 +26,17 @@ const (
 const (
 	// ClientServiceCreateSecretProcedure is the procedure name of the ClientService's CreateSecret RPC.
 	ClientServiceCreateSecretProcedure = "/whittle.v1.ClientService/CreateSecret"
+	// ClientServiceRotateSecretProcedure is the procedure name of the ClientService's RotateSecret RPC.
+	ClientServiceRotateSecretProcedure = "/whittle.v1.ClientService/RotateSecret"
+	// ClientServiceListClientsProcedure is the procedure name of the ClientService's ListClients RPC.
+	ClientServiceListClientsProcedure = "/whittle.v1.ClientService/ListClients"
+	// ClientServiceDisableSecretProcedure is the procedure name of the ClientService's DisableSecret
+	// RPC.
+	ClientServiceDisableSecretProcedure = "/whittle.v1.ClientService/DisableSecret"
+	// ClientServiceEnableSecretProcedure is the procedure name of the ClientService's EnableSecret RPC.
+	ClientServiceEnableSecretProcedure = "/whittle.v1.ClientService/EnableSecret"
+	// ClientServiceDeleteSecretProcedure is the procedure name of the ClientService's DeleteSecret RPC.
+	ClientServiceDeleteSecretProcedure = "/whittle.v1.ClientService/DeleteSecret"
 )
 
 var (
@@ -36,12 +47,58 @@ var (
 			Procedure:  ClientServiceCreateSecretProcedure,
 		}
 	})
+	clientServiceRotateSecretSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_whittle_v1_client_proto.Services().ByName("ClientService").Methods().ByName("RotateSecret"),
+			Procedure:  ClientServiceRotateSecretProcedure,
+		}
+	})
+	clientServiceListClientsSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType:       connect.StreamTypeUnary,
+			Schema:           v1.File_whittle_v1_client_proto.Services().ByName("ClientService").Methods().ByName("ListClients"),
+			Procedure:        ClientServiceListClientsProcedure,
+			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+		}
+	})
+	clientServiceDisableSecretSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_whittle_v1_client_proto.Services().ByName("ClientService").Methods().ByName("DisableSecret"),
+			Procedure:  ClientServiceDisableSecretProcedure,
+		}
+	})
+	clientServiceEnableSecretSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_whittle_v1_client_proto.Services().ByName("ClientService").Methods().ByName("EnableSecret"),
+			Procedure:  ClientServiceEnableSecretProcedure,
+		}
+	})
+	clientServiceDeleteSecretSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_whittle_v1_client_proto.Services().ByName("ClientService").Methods().ByName("DeleteSecret"),
+			Procedure:  ClientServiceDeleteSecretProcedure,
+		}
+	})
 )
 
 // ClientServiceClient is a client for the whittle.v1.ClientService service.
 type ClientServiceClient interface {
-	// CreateSecret makes a secret for a client, beside those that it has. Needs client.manage.
+	// CreateSecret makes a secret for a client, beside those that it has.
 	CreateSecret(context.Context, *v1.CreateSecretRequest) (*v1.CreateSecretResponse, error)
+	// RotateSecret makes a secret, and lets all earlier ones of the client end after an overlap.
+	RotateSecret(context.Context, *v1.RotateSecretRequest) (*v1.RotateSecretResponse, error)
+	// ListClients lists the clients of the policy with their secrets.
+	ListClients(context.Context, *v1.ListClientsRequest) (*v1.ListClientsResponse, error)
+	// DisableSecret stops a secret at once, until it is enabled. Tokens that were issued stay: revoke the client.
+	DisableSecret(context.Context, *v1.DisableSecretRequest) (*v1.DisableSecretResponse, error)
+	// EnableSecret undoes DisableSecret; it doesn't revive a secret that has ended.
+	EnableSecret(context.Context, *v1.EnableSecretRequest) (*v1.EnableSecretResponse, error)
+	// DeleteSecret ends a secret for good.
+	DeleteSecret(context.Context, *v1.DeleteSecretRequest) (*v1.DeleteSecretResponse, error)
 }
 
 // NewClientServiceClient constructs a client for the whittle.v1.ClientService service. Multiple
@@ -52,8 +109,18 @@ func NewClientServiceClient(client *connect.Client) ClientServiceClient {
 
 // ClientServiceHandler is an implementation of the whittle.v1.ClientService service.
 type ClientServiceHandler interface {
-	// CreateSecret makes a secret for a client, beside those that it has. Needs client.manage.
+	// CreateSecret makes a secret for a client, beside those that it has.
 	CreateSecret(context.Context, *v1.CreateSecretRequest) (*v1.CreateSecretResponse, error)
+	// RotateSecret makes a secret, and lets all earlier ones of the client end after an overlap.
+	RotateSecret(context.Context, *v1.RotateSecretRequest) (*v1.RotateSecretResponse, error)
+	// ListClients lists the clients of the policy with their secrets.
+	ListClients(context.Context, *v1.ListClientsRequest) (*v1.ListClientsResponse, error)
+	// DisableSecret stops a secret at once, until it is enabled. Tokens that were issued stay: revoke the client.
+	DisableSecret(context.Context, *v1.DisableSecretRequest) (*v1.DisableSecretResponse, error)
+	// EnableSecret undoes DisableSecret; it doesn't revive a secret that has ended.
+	EnableSecret(context.Context, *v1.EnableSecretRequest) (*v1.EnableSecretResponse, error)
+	// DeleteSecret ends a secret for good.
+	DeleteSecret(context.Context, *v1.DeleteSecretRequest) (*v1.DeleteSecretResponse, error)
 }
 
 // RegisterClientServiceHandler registers svc as the whittle.v1.ClientService implementation on
@@ -62,6 +129,11 @@ func RegisterClientServiceHandler(server *connect.Server, svc ClientServiceHandl
 	adapter := clientServiceHandler{svc: svc}
 	server.Register(
 		connect.Method{Spec: clientServiceCreateSecretSpec(), Handler: adapter.createSecret},
+		connect.Method{Spec: clientServiceRotateSecretSpec(), Handler: adapter.rotateSecret},
+		connect.Method{Spec: clientServiceListClientsSpec(), Handler: adapter.listClients},
+		connect.Method{Spec: clientServiceDisableSecretSpec(), Handler: adapter.disableSecret},
+		connect.Method{Spec: clientServiceEnableSecretSpec(), Handler: adapter.enableSecret},
+		connect.Method{Spec: clientServiceDeleteSecretSpec(), Handler: adapter.deleteSecret},
 	)
 }
 
@@ -70,6 +142,26 @@ type UnimplementedClientServiceHandler struct{}
 
 func (UnimplementedClientServiceHandler) CreateSecret(context.Context, *v1.CreateSecretRequest) (*v1.CreateSecretResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "whittle.v1.ClientService.CreateSecret is not implemented")
+}
+
+func (UnimplementedClientServiceHandler) RotateSecret(context.Context, *v1.RotateSecretRequest) (*v1.RotateSecretResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "whittle.v1.ClientService.RotateSecret is not implemented")
+}
+
+func (UnimplementedClientServiceHandler) ListClients(context.Context, *v1.ListClientsRequest) (*v1.ListClientsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "whittle.v1.ClientService.ListClients is not implemented")
+}
+
+func (UnimplementedClientServiceHandler) DisableSecret(context.Context, *v1.DisableSecretRequest) (*v1.DisableSecretResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "whittle.v1.ClientService.DisableSecret is not implemented")
+}
+
+func (UnimplementedClientServiceHandler) EnableSecret(context.Context, *v1.EnableSecretRequest) (*v1.EnableSecretResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "whittle.v1.ClientService.EnableSecret is not implemented")
+}
+
+func (UnimplementedClientServiceHandler) DeleteSecret(context.Context, *v1.DeleteSecretRequest) (*v1.DeleteSecretResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "whittle.v1.ClientService.DeleteSecret is not implemented")
 }
 
 type clientServiceClient struct {
@@ -84,6 +176,46 @@ func (c *clientServiceClient) CreateSecret(ctx context.Context, req *v1.CreateSe
 	return &res, nil
 }
 
+func (c *clientServiceClient) RotateSecret(ctx context.Context, req *v1.RotateSecretRequest) (*v1.RotateSecretResponse, error) {
+	var res v1.RotateSecretResponse
+	if err := c.client.CallUnary(ctx, clientServiceRotateSecretSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *clientServiceClient) ListClients(ctx context.Context, req *v1.ListClientsRequest) (*v1.ListClientsResponse, error) {
+	var res v1.ListClientsResponse
+	if err := c.client.CallUnary(ctx, clientServiceListClientsSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *clientServiceClient) DisableSecret(ctx context.Context, req *v1.DisableSecretRequest) (*v1.DisableSecretResponse, error) {
+	var res v1.DisableSecretResponse
+	if err := c.client.CallUnary(ctx, clientServiceDisableSecretSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *clientServiceClient) EnableSecret(ctx context.Context, req *v1.EnableSecretRequest) (*v1.EnableSecretResponse, error) {
+	var res v1.EnableSecretResponse
+	if err := c.client.CallUnary(ctx, clientServiceEnableSecretSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *clientServiceClient) DeleteSecret(ctx context.Context, req *v1.DeleteSecretRequest) (*v1.DeleteSecretResponse, error) {
+	var res v1.DeleteSecretResponse
+	if err := c.client.CallUnary(ctx, clientServiceDeleteSecretSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
 type clientServiceHandler struct{ svc ClientServiceHandler }
 
 func (h clientServiceHandler) createSecret(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
@@ -92,6 +224,66 @@ func (h clientServiceHandler) createSecret(ctx context.Context, _ connect.Spec, 
 		return err
 	}
 	res, err := h.svc.CreateSecret(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h clientServiceHandler) rotateSecret(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.RotateSecretRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.RotateSecret(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h clientServiceHandler) listClients(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.ListClientsRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.ListClients(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h clientServiceHandler) disableSecret(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.DisableSecretRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.DisableSecret(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h clientServiceHandler) enableSecret(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.EnableSecretRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.EnableSecret(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h clientServiceHandler) deleteSecret(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.DeleteSecretRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.DeleteSecret(ctx, &req)
 	if err != nil {
 		return err
 	}

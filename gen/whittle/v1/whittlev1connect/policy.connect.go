@@ -31,6 +31,13 @@ const (
 	PolicyServiceValidatePolicyProcedure = "/whittle.v1.PolicyService/ValidatePolicy"
 	// PolicyServiceApplyPolicyProcedure is the procedure name of the PolicyService's ApplyPolicy RPC.
 	PolicyServiceApplyPolicyProcedure = "/whittle.v1.PolicyService/ApplyPolicy"
+	// PolicyServiceListPoliciesProcedure is the procedure name of the PolicyService's ListPolicies RPC.
+	PolicyServiceListPoliciesProcedure = "/whittle.v1.PolicyService/ListPolicies"
+	// PolicyServiceDiffPolicyProcedure is the procedure name of the PolicyService's DiffPolicy RPC.
+	PolicyServiceDiffPolicyProcedure = "/whittle.v1.PolicyService/DiffPolicy"
+	// PolicyServiceRollbackPolicyProcedure is the procedure name of the PolicyService's RollbackPolicy
+	// RPC.
+	PolicyServiceRollbackPolicyProcedure = "/whittle.v1.PolicyService/RollbackPolicy"
 )
 
 var (
@@ -56,6 +63,28 @@ var (
 			Procedure:  PolicyServiceApplyPolicyProcedure,
 		}
 	})
+	policyServiceListPoliciesSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType:       connect.StreamTypeUnary,
+			Schema:           v1.File_whittle_v1_policy_proto.Services().ByName("PolicyService").Methods().ByName("ListPolicies"),
+			Procedure:        PolicyServiceListPoliciesProcedure,
+			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+		}
+	})
+	policyServiceDiffPolicySpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_whittle_v1_policy_proto.Services().ByName("PolicyService").Methods().ByName("DiffPolicy"),
+			Procedure:  PolicyServiceDiffPolicyProcedure,
+		}
+	})
+	policyServiceRollbackPolicySpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_whittle_v1_policy_proto.Services().ByName("PolicyService").Methods().ByName("RollbackPolicy"),
+			Procedure:  PolicyServiceRollbackPolicyProcedure,
+		}
+	})
 )
 
 // PolicyServiceClient is a client for the whittle.v1.PolicyService service.
@@ -66,6 +95,14 @@ type PolicyServiceClient interface {
 	ValidatePolicy(context.Context, *v1.ValidatePolicyRequest) (*v1.ValidatePolicyResponse, error)
 	// ApplyPolicy replaces the policy, as a whole or not at all. Needs policy.apply.
 	ApplyPolicy(context.Context, *v1.ApplyPolicyRequest) (*v1.ApplyPolicyResponse, error)
+	// ListPolicies lists the versions, the newest first. Needs policy.read or policy.apply.
+	ListPolicies(context.Context, *v1.ListPoliciesRequest) (*v1.ListPoliciesResponse, error)
+	// DiffPolicy says what differs between two versions, or between one and a document. Needs policy.read or
+	// policy.apply.
+	DiffPolicy(context.Context, *v1.DiffPolicyRequest) (*v1.DiffPolicyResponse, error)
+	// RollbackPolicy applies the document of an earlier version as a new one. It is checked like any other,
+	// and undoes no revocation. Needs policy.apply.
+	RollbackPolicy(context.Context, *v1.RollbackPolicyRequest) (*v1.RollbackPolicyResponse, error)
 }
 
 // NewPolicyServiceClient constructs a client for the whittle.v1.PolicyService service. Multiple
@@ -82,6 +119,14 @@ type PolicyServiceHandler interface {
 	ValidatePolicy(context.Context, *v1.ValidatePolicyRequest) (*v1.ValidatePolicyResponse, error)
 	// ApplyPolicy replaces the policy, as a whole or not at all. Needs policy.apply.
 	ApplyPolicy(context.Context, *v1.ApplyPolicyRequest) (*v1.ApplyPolicyResponse, error)
+	// ListPolicies lists the versions, the newest first. Needs policy.read or policy.apply.
+	ListPolicies(context.Context, *v1.ListPoliciesRequest) (*v1.ListPoliciesResponse, error)
+	// DiffPolicy says what differs between two versions, or between one and a document. Needs policy.read or
+	// policy.apply.
+	DiffPolicy(context.Context, *v1.DiffPolicyRequest) (*v1.DiffPolicyResponse, error)
+	// RollbackPolicy applies the document of an earlier version as a new one. It is checked like any other,
+	// and undoes no revocation. Needs policy.apply.
+	RollbackPolicy(context.Context, *v1.RollbackPolicyRequest) (*v1.RollbackPolicyResponse, error)
 }
 
 // RegisterPolicyServiceHandler registers svc as the whittle.v1.PolicyService implementation on
@@ -92,6 +137,9 @@ func RegisterPolicyServiceHandler(server *connect.Server, svc PolicyServiceHandl
 		connect.Method{Spec: policyServiceGetPolicySpec(), Handler: adapter.getPolicy},
 		connect.Method{Spec: policyServiceValidatePolicySpec(), Handler: adapter.validatePolicy},
 		connect.Method{Spec: policyServiceApplyPolicySpec(), Handler: adapter.applyPolicy},
+		connect.Method{Spec: policyServiceListPoliciesSpec(), Handler: adapter.listPolicies},
+		connect.Method{Spec: policyServiceDiffPolicySpec(), Handler: adapter.diffPolicy},
+		connect.Method{Spec: policyServiceRollbackPolicySpec(), Handler: adapter.rollbackPolicy},
 	)
 }
 
@@ -108,6 +156,18 @@ func (UnimplementedPolicyServiceHandler) ValidatePolicy(context.Context, *v1.Val
 
 func (UnimplementedPolicyServiceHandler) ApplyPolicy(context.Context, *v1.ApplyPolicyRequest) (*v1.ApplyPolicyResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "whittle.v1.PolicyService.ApplyPolicy is not implemented")
+}
+
+func (UnimplementedPolicyServiceHandler) ListPolicies(context.Context, *v1.ListPoliciesRequest) (*v1.ListPoliciesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "whittle.v1.PolicyService.ListPolicies is not implemented")
+}
+
+func (UnimplementedPolicyServiceHandler) DiffPolicy(context.Context, *v1.DiffPolicyRequest) (*v1.DiffPolicyResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "whittle.v1.PolicyService.DiffPolicy is not implemented")
+}
+
+func (UnimplementedPolicyServiceHandler) RollbackPolicy(context.Context, *v1.RollbackPolicyRequest) (*v1.RollbackPolicyResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "whittle.v1.PolicyService.RollbackPolicy is not implemented")
 }
 
 type policyServiceClient struct {
@@ -133,6 +193,30 @@ func (c *policyServiceClient) ValidatePolicy(ctx context.Context, req *v1.Valida
 func (c *policyServiceClient) ApplyPolicy(ctx context.Context, req *v1.ApplyPolicyRequest) (*v1.ApplyPolicyResponse, error) {
 	var res v1.ApplyPolicyResponse
 	if err := c.client.CallUnary(ctx, policyServiceApplyPolicySpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *policyServiceClient) ListPolicies(ctx context.Context, req *v1.ListPoliciesRequest) (*v1.ListPoliciesResponse, error) {
+	var res v1.ListPoliciesResponse
+	if err := c.client.CallUnary(ctx, policyServiceListPoliciesSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *policyServiceClient) DiffPolicy(ctx context.Context, req *v1.DiffPolicyRequest) (*v1.DiffPolicyResponse, error) {
+	var res v1.DiffPolicyResponse
+	if err := c.client.CallUnary(ctx, policyServiceDiffPolicySpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *policyServiceClient) RollbackPolicy(ctx context.Context, req *v1.RollbackPolicyRequest) (*v1.RollbackPolicyResponse, error) {
+	var res v1.RollbackPolicyResponse
+	if err := c.client.CallUnary(ctx, policyServiceRollbackPolicySpec(), req, &res); err != nil {
 		return nil, err
 	}
 	return &res, nil
@@ -170,6 +254,42 @@ func (h policyServiceHandler) applyPolicy(ctx context.Context, _ connect.Spec, s
 		return err
 	}
 	res, err := h.svc.ApplyPolicy(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h policyServiceHandler) listPolicies(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.ListPoliciesRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.ListPolicies(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h policyServiceHandler) diffPolicy(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.DiffPolicyRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.DiffPolicy(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h policyServiceHandler) rollbackPolicy(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.RollbackPolicyRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.RollbackPolicy(ctx, &req)
 	if err != nil {
 		return err
 	}

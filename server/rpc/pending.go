@@ -1,0 +1,83 @@
+package rpc
+
+import (
+	"context"
+
+	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
+	"github.com/whittle-sts/whittle/internal/engine"
+)
+
+// errPending is the answer of what the contract has and the engine doesn't yet.
+var errPending = engine.Refuse(engine.ServerError, "pending", "this operation is not there yet")
+
+// keys is KeyService.
+type keys struct {
+	whittlev1.UnsafeKeyServiceServer
+
+	engine *engine.Engine
+}
+
+// ListPolicies implements the rpc.
+func (s *policies) ListPolicies(context.Context, *whittlev1.ListPoliciesRequest) (*whittlev1.ListPoliciesResponse, error) {
+	return nil, errPending
+}
+
+// DiffPolicy implements the rpc.
+func (s *policies) DiffPolicy(context.Context, *whittlev1.DiffPolicyRequest) (*whittlev1.DiffPolicyResponse, error) {
+	return nil, errPending
+}
+
+// RollbackPolicy implements the rpc.
+func (s *policies) RollbackPolicy(context.Context, *whittlev1.RollbackPolicyRequest) (*whittlev1.RollbackPolicyResponse, error) {
+	return nil, errPending
+}
+
+// RotateSecret implements the rpc.
+func (s *clients) RotateSecret(context.Context, *whittlev1.RotateSecretRequest) (*whittlev1.RotateSecretResponse, error) {
+	return nil, errPending
+}
+
+// ListClients implements the rpc.
+func (s *clients) ListClients(context.Context, *whittlev1.ListClientsRequest) (*whittlev1.ListClientsResponse, error) {
+	return nil, errPending
+}
+
+// DisableSecret implements the rpc.
+func (s *clients) DisableSecret(context.Context, *whittlev1.DisableSecretRequest) (*whittlev1.DisableSecretResponse, error) {
+	return nil, errPending
+}
+
+// EnableSecret implements the rpc.
+func (s *clients) EnableSecret(context.Context, *whittlev1.EnableSecretRequest) (*whittlev1.EnableSecretResponse, error) {
+	return nil, errPending
+}
+
+// DeleteSecret implements the rpc.
+func (s *clients) DeleteSecret(context.Context, *whittlev1.DeleteSecretRequest) (*whittlev1.DeleteSecretResponse, error) {
+	return nil, errPending
+}
+
+// ListKeys implements the rpc.
+func (s *keys) ListKeys(context.Context, *whittlev1.ListKeysRequest) (*whittlev1.ListKeysResponse, error) {
+	return nil, errPending
+}
+
+// RotateKey implements the rpc.
+func (s *keys) RotateKey(context.Context, *whittlev1.RotateKeyRequest) (*whittlev1.RotateKeyResponse, error) {
+	return nil, errPending
+}
+
+// RetireKey implements the rpc.
+func (s *keys) RetireKey(context.Context, *whittlev1.RetireKeyRequest) (*whittlev1.RetireKeyResponse, error) {
+	return nil, errPending
+}
+
+// RevokeKey implements the rpc.
+func (s *keys) RevokeKey(context.Context, *whittlev1.RevokeKeyRequest) (*whittlev1.RevokeKeyResponse, error) {
+	return nil, errPending
+}
+
+// GetEntry implements the rpc.
+func (s *entries) GetEntry(context.Context, *whittlev1.GetEntryRequest) (*whittlev1.GetEntryResponse, error) {
+	return nil, errPending
+}
