@@ -43,8 +43,11 @@ func methods() []string {
 }
 
 func TestNoMethodAnswersAStranger(t *testing.T) {
-	b := platform(t, nil)
-	for _, method := range methods() {
+	var b browser
+	for i, method := range methods() {
+		if i%20 == 0 { // strangers may fail so often and no more
+			b = platform(t, nil)
+		}
 		var header metadata.MD
 		err := b.Conn.Invoke(context.Background(), method, &emptypb.Empty{}, &emptypb.Empty{}, grpc.Header(&header))
 		if status.Code(err) != codes.Unauthenticated || fmt.Sprint(header["www-authenticate"]) != `[Basic realm="whittle"]` {
@@ -145,7 +148,7 @@ func (raw) Name() string                  { return "proto" }
 func TestConnectGETIsForWhatHoldsNoToken(t *testing.T) {
 	b := platform(t, nil)
 	query := "?connect=v1&encoding=json&message=" + "%7B%7D"
-	may := map[string]bool{"GetPolicy": true, "ListRevocations": true, "ListEntries": true, "Explain": true}
+	may := map[string]bool{"GetPolicy": true, "ListRevocations": true, "GetEntry": true, "Explain": true, "ListPolicies": true, "ListClients": true, "ListKeys": true}
 	for _, method := range methods() {
 		got := b.send("GET", method+query, "", "Authorization", b.basic("bootstrap"))
 		if refused := got.status == http.StatusMethodNotAllowed; refused == may[method[strings.LastIndex(method, "/")+1:]] {
