@@ -1,0 +1,175 @@
+package profile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+)
+
+// Default is the name of the profile that is used when none is named.
+const Default = "default"
+
+const (
+	suffix   = ".yaml"
+	maxBytes = 64 << 10
+)
+
+// grammar is what a profile's name may be: it is a file's name too.
+var grammar = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+
+// Dir is the folder that the profiles are in.
+type Dir string
+
+// Open finds the folder: `profiles` in WHITTLE_CONFIG_DIR or, without that, in the user's own folder for
+// settings. It need not be there yet.
+func Open() (Dir, error) {
+	if set := os.Getenv("WHITTLE_CONFIG_DIR"); set != "" {
+		return Dir(filepath.Join(set, "profiles")), nil
+	}
+	base, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("no folder for profiles: %w; set WHITTLE_CONFIG_DIR", err)
+	}
+	return Dir(filepath.Join(base, "whittle", "profiles")), nil
+}
+
+// Path is the file of a profile.
+func (d Dir) Path(name string) string { return filepath.Join(string(d), name+suffix) }
+
+// Load reads a profile. One that isn't there is an fs.ErrNotExist; one that others could read is refused.
+func (d Dir) Load(name string) (Profile, error) {
+	if err := checkName(name); err != nil {
+		return Profile{}, err
+	}
+	text, err := readLimited(d.Path(name), maxBytes, true)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Profile{}, fmt.Errorf("there is no profile %q: %w", name, err)
+	} else if err != nil {
+		return Profile{}, err
+	}
+	p, err := decode(text)
+	if err != nil {
+		return Profile{}, fmt.Errorf("%s: %w", d.Path(name), err)
+	}
+	return p, nil
+}
+
+// ExistsError says that a name is taken by a profile that isn't the caller's to replace.
+type ExistsError struct{ Name, Path string }
+
+func (e *ExistsError) Error() string {
+	return fmt.Sprintf("there is a profile %q already, in %s: take another name, or remove it (whittle profile remove %s)", e.Name, e.Path, e.Name)
+}
+
+// Save writes a profile under a name that is free, or taken by the profile of the same state folder.
+// Any other that has the name stays, and the error is an ExistsError.
+func (d Dir) Save(name string, p Profile) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	text, err := p.encode()
+	if err != nil {
+		return err
+	}
+	switch old, err := d.Load(name); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil || p.Folder == "" || old.Folder != p.Folder:
+		return &ExistsError{name, d.Path(name)}
+	}
+	return d.write(name, text)
+}
+
+// write puts the file in place as a whole, so that a reader never meets half of it.
+func (d Dir) write(name string, text []byte) (err error) {
+	if err := os.MkdirAll(string(d), 0o700); err != nil {
+		return err
+	}
+	info, err := os.Stat(string(d))
+	if err != nil {
+		return err
+	}
+	if openToOthers(info.Mode()) {
+		return errOpenToOthers(string(d), info.Mode())
+	}
+	f, err := os.CreateTemp(string(d), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), d.Path(name))
+}
+
+// List is the names of all profiles, in order. No folder is no profiles.
+func (d Dir) List() ([]string, error) {
+	entries, err := os.ReadDir(string(d))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), suffix); ok && grammar.MatchString(name) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// Remove deletes a profile. The secret stays good at the server.
+func (d Dir) Remove(name string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	err := os.Remove(d.Path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no profile %q: %w", name, err)
+	}
+	return err
+}
+
+func checkName(name string) error {
+	if !grammar.MatchString(name) {
+		return fmt.Errorf("%q can't name a profile: use a-z, 0-9, dot, dash and underscore, 64 at most, a letter or digit first", name)
+	}
+	return nil
+}
+
+// readLimited reads a file that is no longer than the limit, if asked only one that nobody else can read.
+func readLimited(file string, limit int64, onlyOurs bool) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if mode := info.Mode(); onlyOurs && openToOthers(mode) {
+		return nil, errOpenToOthers(file, mode)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		err = fmt.Errorf("%s is longer than %d bytes", file, limit)
+	}
+	return text, err
+}
+
+// openToOthers is whether another user may read or change what has this mode. Windows keeps that
+// elsewhere, and a user's folder for settings is the user's own there.
+func openToOthers(mode os.FileMode) bool {
+	return runtime.GOOS != "windows" && mode.Perm()&0o077 != 0
+}
