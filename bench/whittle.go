@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"os"
 	"strings"
 
@@ -14,7 +15,8 @@ import (
 func serveWhittle(ctx context.Context, folder string) (Ready, error) {
 	s, err := server.New(ctx, server.Config{
 		DataDir: folder, GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0",
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, // the outside issuer is the load generator
+		Logger:        slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err != nil {
 		return Ready{}, err

@@ -38,7 +38,7 @@ type Config struct {
 
 	CORSOrigins   []string       // whose scripts may call Connect and read keys and metadata; none: nobody's
 	Reflection    bool           // gRPC server reflection
-	AllowNetworks []netip.Prefix // networks beyond the public Internet in which outside issuers may live
+	AllowNetworks []netip.Prefix // networks beyond the public Internet, this host included, in which outside issuers may live
 	SigningAlg    string         // of new signing keys: ES256 (default), RS256 or EdDSA
 	AcceptClock   bool           // trust the wall clock although it jumped
 	NewBootstrap  bool           // make a bootstrap credential also at a later start than the first

@@ -20,7 +20,10 @@ import (
 
 // settings is what a server needs in a test.
 func settings(t *testing.T) server.Config {
-	return server.Config{DataDir: t.TempDir(), GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0"}
+	return server.Config{
+		DataDir: t.TempDir(), GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0",
+		AllowNetworks: servertest.ThisHost(),
+	}
 }
 
 func TestSettingsThatCanNotWork(t *testing.T) {

@@ -48,7 +48,7 @@ apply a policy and to make the secrets of its clients.`,
 	f.StringVar(&c.CertFile, "tls-cert", "", "certificate chain, PEM")
 	f.StringVar(&c.KeyFile, "tls-key", "", "the certificate's key, PEM")
 	f.StringSliceVar(&c.CORSOrigins, "cors-origin", nil, "an origin whose pages may call Connect and read keys and metadata")
-	f.StringSliceVar(&networks, "allow-network", nil, "a private network in which outside issuers live")
+	f.StringSliceVar(&networks, "allow-network", nil, "a network in which outside issuers live, if that isn't the public Internet")
 	f.StringVar(&c.SigningAlg, "signing-alg", "ES256", "of new signing keys: ES256, RS256 or EdDSA")
 	f.BoolVar(&c.Reflection, "reflection", false, "serve gRPC reflection")
 	f.BoolVar(&c.AcceptClock, "accept-clock", false, "trust the clock although it stands before the newest entry on the record")

@@ -68,14 +68,18 @@ func toOutside(allow []netip.Prefix) control {
 	}
 }
 
-// toLoopback permits this host and nothing else, also where "localhost" resolves to something
-// unexpected: plain http goes this way.
-func toLoopback(_, address string, _ syscall.RawConn) error {
-	dialled, err := netip.ParseAddrPort(address)
-	if err != nil || !dialled.Addr().IsLoopback() {
-		return fmt.Errorf("%w: %s is not loopback", errForbidden, address)
+// toLoopback permits this host where the settings allow it, and nothing else, also where "localhost"
+// resolves to something unexpected: plain http goes this way. What else listens on this host trusts
+// whoever can reach it, so without the settings' word no policy points a fetch there.
+func toLoopback(allow []netip.Prefix) control {
+	permit := toOutside(allow)
+	return func(network, address string, conn syscall.RawConn) error {
+		dialled, err := netip.ParseAddrPort(address)
+		if err != nil || !dialled.Addr().IsLoopback() {
+			return fmt.Errorf("%w: %s is not loopback", errForbidden, address)
+		}
+		return permit(network, address, conn)
 	}
-	return nil
 }
 
 // isLoopback says whether the URL's host is, letter for letter, this host. An IPv4 address

@@ -77,12 +77,25 @@ func TestAllowedNetworksAreDialledInEveryForm(t *testing.T) {
 }
 
 func TestPlainHTTPStaysOnThisHost(t *testing.T) {
+	permit := toLoopback(append(thisHost(), netip.MustParsePrefix("10.0.0.0/8")))
 	for address, open := range map[string]bool{
 		"127.0.0.1:80": true, "[::1]:80": true, "10.0.0.1:80": false, "93.184.215.14:80": false, "x": false,
 	} {
-		if err := toLoopback("tcp", address, nil); (err == nil) != open {
+		if err := permit("tcp", address, nil); (err == nil) != open {
 			t.Errorf("%s: %v, want open %v", address, err, open)
 		}
+	}
+}
+
+func TestThisHostIsClosedUnlessAllowed(t *testing.T) {
+	permit := toLoopback([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")})
+	for address, open := range map[string]bool{"127.0.0.1:80": true, "127.0.0.2:80": false, "[::1]:80": false} {
+		if err := permit("tcp", address, nil); (err == nil) != open {
+			t.Errorf("%s: %v, want open %v", address, err, open)
+		}
+	}
+	if err := toLoopback(nil)("tcp", "127.0.0.1:80", nil); err == nil {
+		t.Error("loopback is open although no setting allows it")
 	}
 }
 

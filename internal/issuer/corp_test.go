@@ -44,7 +44,7 @@ func newCorp(t *testing.T, algorithms ...string) *corp {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Provider.Close() })
-	c.set = NewSet(NewFetcher(FetcherConfig{}), c.Now)
+	c.set = NewSet(NewFetcher(FetcherConfig{Allow: thisHost()}), c.Now)
 	t.Cleanup(c.set.Close)
 	c.cfg = Config{Name: "corp", URL: c.URL, JWKSURI: c.JWKSURI(), Audiences: []string{"whittle", "https://sts.example.com"}, MaxAge: 2 * time.Hour}
 	c.set.Configure([]Config{c.cfg})

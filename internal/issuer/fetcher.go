@@ -32,7 +32,7 @@ type FetcherConfig struct {
 
 // Fetcher gets documents from outside issuers and from nowhere else: https only, to public
 // addresses, without proxies, redirects or cookies, within limits of time and size. Plain http
-// is for an issuer on this very host.
+// is for an issuer on this very host, which the settings must allow like any other network.
 type Fetcher struct {
 	outside, loopback *http.Client
 }
@@ -41,7 +41,7 @@ type Fetcher struct {
 func NewFetcher(cfg FetcherConfig) *Fetcher {
 	return &Fetcher{
 		outside:  guardedClient(cfg, toOutside(cfg.Allow)),
-		loopback: guardedClient(cfg, toLoopback),
+		loopback: guardedClient(cfg, toLoopback(cfg.Allow)),
 	}
 }
 

@@ -65,9 +65,12 @@ func TestNoRequestLeavesFor(t *testing.T) {
 func TestAnIssuerOnThisHostMayUsePlainHTTP(t *testing.T) {
 	server := httptest.NewServer(issuertest.Says(`{"a":1}`))
 	t.Cleanup(server.Close)
-	doc, err := NewFetcher(FetcherConfig{}).fetch(t.Context(), server.URL, true)
+	doc, err := NewFetcher(FetcherConfig{Allow: thisHost()}).fetch(t.Context(), server.URL, true)
 	if err != nil || string(doc.body) != `{"a":1}` {
 		t.Errorf("%q, %v", doc.body, err)
+	}
+	if _, err := NewFetcher(FetcherConfig{}).fetch(t.Context(), server.URL, true); !errors.Is(err, errForbidden) {
+		t.Errorf("though no setting allows this host: %v, want errForbidden", err)
 	}
 }
 
@@ -110,7 +113,7 @@ func TestBadAnswersFail(t *testing.T) {
 			server.Config.ErrorLog = quiet
 			server.Start()
 			defer server.Close()
-			doc, err := NewFetcher(FetcherConfig{}).fetch(t.Context(), server.URL, true)
+			doc, err := NewFetcher(FetcherConfig{Allow: thisHost()}).fetch(t.Context(), server.URL, true)
 			if err == nil {
 				t.Errorf("%d bytes were taken", len(doc.body))
 			}
@@ -137,7 +140,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 	t.Cleanup(server.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
-	if _, err := NewFetcher(FetcherConfig{Roots: roots}).fetch(t.Context(), server.URL, true); err == nil {
+	if _, err := NewFetcher(FetcherConfig{Roots: roots, Allow: thisHost()}).fetch(t.Context(), server.URL, true); err == nil {
 		t.Error("TLS 1.1 was taken")
 	}
 }
@@ -218,7 +221,7 @@ func TestASlowAnswerIsGivenUpAfterFiveSeconds(t *testing.T) {
 				network := make(pipes)
 				server := &http.Server{Handler: handler}
 				go server.Serve(network)
-				f := NewFetcher(FetcherConfig{})
+				f := NewFetcher(FetcherConfig{Allow: thisHost()})
 				f.loopback.Transport.(*http.Transport).DialContext = network.dial
 				began := time.Now()
 				if _, err := f.fetch(t.Context(), "http://127.0.0.1", true); err == nil {

@@ -18,6 +18,11 @@ import (
 // quiet takes what test servers say of connections that were meant to fail.
 var quiet = log.New(io.Discard, "", 0)
 
+// thisHost is the networks that the settings must allow for an issuer on this host.
+func thisHost() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+}
+
 // tlsServer serves over TLS on this host, which the returned settings take for a public one.
 func tlsServer(t *testing.T, h http.Handler) (port string, cfg FetcherConfig) {
 	t.Helper()

@@ -205,7 +205,7 @@ func pipedCorp(t *testing.T) (c *corp, stop func()) {
 	network := make(pipes)
 	server := &http.Server{Handler: c.Provider, ErrorLog: quiet}
 	go server.Serve(network)
-	f := NewFetcher(FetcherConfig{})
+	f := NewFetcher(FetcherConfig{Allow: thisHost()})
 	f.loopback.Transport.(*http.Transport).DialContext = network.dial
 	c.clock = &clock{now: time.Now()}
 	c.set = NewSet(f, time.Now)

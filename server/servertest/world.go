@@ -3,6 +3,7 @@ package servertest
 import (
 	"context"
 	"encoding/base64"
+	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
@@ -19,6 +20,9 @@ import (
 	"github.com/whittle-sts/whittle/internal/issuer/issuertest"
 	"github.com/whittle-sts/whittle/server"
 )
+
+// ThisHost is the networks that a server must allow for issuers that are played in the test.
+func ThisHost() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }
 
 // Options says what world to start.
 type Options struct {
@@ -51,7 +55,10 @@ func Start(tb testing.TB, o Options) *World {
 	if w.now == nil {
 		w.now = time.Now
 	}
-	config := server.Config{DataDir: tb.TempDir(), GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", Now: o.Now}
+	config := server.Config{
+		DataDir: tb.TempDir(), GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0",
+		AllowNetworks: ThisHost(), Now: o.Now,
+	}
 	if o.Edit != nil {
 		o.Edit(&config)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -63,7 +64,8 @@ func start(ctx context.Context) (p *platform, err error) {
 	}
 	p.server, err = server.New(ctx, server.Config{
 		DataDir: p.folder, GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0",
-		Reflection: true,
+		AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, // the providers are played here
+		Reflection:    true,
 	})
 	if err != nil {
 		return p, err
