@@ -59,6 +59,8 @@ type Reader interface {
 	Keys() ([]Key, error)
 	// Secret is one named secret of the server itself (a seed, a pepper); ErrNotFound if there is none.
 	Secret(name string) ([]byte, error)
+	// SecretNames lists the names of all secrets, in no order.
+	SecretNames() ([]string, error)
 
 	// Credentials lists the credentials of all clients, in no order.
 	Credentials() ([]Credential, error)
@@ -79,6 +81,9 @@ type Reader interface {
 	Person(lookup [32]byte) (Person, error)
 	// PersonByID is the same record by its ID, as entries name it; ErrNotFound likewise.
 	PersonByID(id [16]byte) (Person, error)
+	// People calls fn with the record of each person whose Lookup is above after, in ascending order of
+	// it, until fn returns false. No Lookup is zero.
+	People(after [32]byte, fn func(Person) bool) error
 
 	// Entries calls fn with the audit entries from index on, in order, until fn returns false. The
 	// bytes are good only until fn returns.
@@ -112,6 +117,8 @@ type Tx interface {
 	DeleteRevocation(seq uint64) error
 
 	PutPerson(Person) error
+	// DeletePerson erases the person whose record it is: what was sealed under the key can't be read again.
+	DeletePerson(lookup [32]byte) error
 
 	// AppendEntry writes the next audit entry and returns its index; indexes are consecutive from 0.
 	// leaf is the entry's leaf hash (RFC 6962 section 2.1), and Meta's Size and Head change with it.

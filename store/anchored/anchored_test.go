@@ -117,6 +117,7 @@ func TestWhatMustNotComeBackIsAnchoredAtOnce(t *testing.T) {
 		"deleted credential": func(tx store.Tx) error { return tx.DeleteCredential("old", "old") },
 		"uses":               func(tx store.Tx) error { return tx.PutUses(store.Uses{}) },
 		"use id":             func(tx store.Tx) error { return tx.PutUseSeen([16]byte{}, "u", time.Time{}) },
+		"erasure":            func(tx store.Tx) error { return tx.DeletePerson([32]byte{1}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)

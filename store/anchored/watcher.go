@@ -72,6 +72,11 @@ func (w *watcher) PutUseSeen(token [16]byte, useID string, until time.Time) erro
 	return w.Tx.PutUseSeen(token, useID, until)
 }
 
+func (w *watcher) DeletePerson(lookup [32]byte) error {
+	w.note(now)
+	return w.Tx.DeletePerson(lookup)
+}
+
 func (w *watcher) SetGeneration(g [16]byte) error {
 	w.note(now)
 	return w.Tx.SetGeneration(g)

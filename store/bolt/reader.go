@@ -120,6 +120,14 @@ func (r *reader) Secret(name string) ([]byte, error) {
 	return bytes.Clone(payload), err
 }
 
+func (r *reader) SecretNames() (names []string, err error) {
+	err = r.scan(tableSecret, nil, func(key, _ []byte) (bool, error) {
+		names = append(names, string(key))
+		return true, nil
+	})
+	return names, err
+}
+
 func (r *reader) Credentials() (credentials []store.Credential, err error) {
 	err = r.scan(tableCredential, nil, func(key, payload []byte) (bool, error) {
 		var c store.Credential
@@ -193,6 +201,19 @@ func (r *reader) PersonByID(id [16]byte) (store.Person, error) {
 		return store.Person{}, corrupt(tablePersonByID, id[:], errShort)
 	}
 	return r.Person([32]byte(lookup))
+}
+
+func (r *reader) People(after [32]byte, fn func(store.Person) bool) error {
+	return r.scan(tablePerson, after[:], func(key, payload []byte) (bool, error) {
+		if bytes.Equal(key, after[:]) {
+			return true, nil
+		}
+		var p store.Person
+		if err := decode(tablePerson, key, payload, &p); err != nil {
+			return false, err
+		}
+		return fn(p), nil
+	})
 }
 
 func (r *reader) Entries(from uint64, fn func(index uint64, entry []byte) bool) error {

@@ -149,6 +149,21 @@ func (w *writer) PutPerson(p store.Person) error {
 	return w.put(tablePersonByID, p.ID[:], p.Lookup[:])
 }
 
+// DeletePerson deletes the index by id too.
+func (w *writer) DeletePerson(lookup [32]byte) error {
+	p, err := w.Person(lookup)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := w.remove(tablePerson, lookup[:]); err != nil {
+		return err
+	}
+	return w.remove(tablePersonByID, p.ID[:])
+}
+
 func (w *writer) AppendEntry(entry []byte, leaf [32]byte, at time.Time) (uint64, error) {
 	m := &w.batch.meta
 	index := m.Size

@@ -1,6 +1,7 @@
 package sealed
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/whittle-sts/whittle/store"
@@ -92,6 +93,19 @@ func (r reader) PersonByID(id [16]byte) (store.Person, error) {
 		return store.Person{}, err
 	}
 	return r.person(p, p.ID == id)
+}
+
+func (r reader) People(after [32]byte, fn func(store.Person) bool) error {
+	var bad error
+	err := r.Reader.People(after, func(p store.Person) bool {
+		opened, err := r.person(p, true)
+		if err != nil {
+			bad = err
+			return false
+		}
+		return fn(opened)
+	})
+	return errors.Join(bad, err)
 }
 
 // person opens the record, which is bound to what it says of itself: asked says whether that is also

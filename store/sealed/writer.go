@@ -11,6 +11,9 @@ func (w writer) Keys() ([]store.Key, error)                   { return w.reader.
 func (w writer) Secret(name string) ([]byte, error)           { return w.reader.Secret(name) }
 func (w writer) Person(lookup [32]byte) (store.Person, error) { return w.reader.Person(lookup) }
 func (w writer) PersonByID(id [16]byte) (store.Person, error) { return w.reader.PersonByID(id) }
+func (w writer) People(after [32]byte, fn func(store.Person) bool) error {
+	return w.reader.People(after, fn)
+}
 
 func (w writer) PutKey(k store.Key) error {
 	if err := key(&k, w.reader.seal); err != nil {

@@ -53,6 +53,7 @@ func state(r store.Reader) (string, error) {
 	for n := range numbered {
 		d.number(r, n)
 	}
+	d.people(r)
 	d.line(r.Revocations(0, func(rev store.Revocation) bool {
 		d.line(nil, "revocation %d %q %q %t %s %s %q %q", rev.Seq, rev.Kind, rev.Selector, rev.Block, at(rev.At), at(rev.Expires), rev.By, rev.Reason)
 		return true
@@ -102,8 +103,30 @@ func (d *dump) lists(r store.Reader) {
 	for _, c := range credentials {
 		lines = append(lines, fmt.Sprintf("credential %q %q %q %x %s %s %t", c.Client, c.ID, c.Kind, c.Verifier, at(c.Created), at(c.Expires), c.Disabled))
 	}
+	names, err := r.SecretNames()
+	d.line(err, "%d secrets", len(names))
+	for _, name := range names {
+		lines = append(lines, fmt.Sprintf("a secret is called %s", name))
+	}
 	slices.Sort(lines)
 	d.lines = append(d.lines, lines...)
+}
+
+// people adds all people, and all but the first: a list that goes on where another ended.
+func (d *dump) people(r store.Reader) {
+	var lookups [][32]byte
+	d.line(r.People([32]byte{}, func(p store.Person) bool {
+		lookups = append(lookups, p.Lookup)
+		d.line(nil, "listed person %x %x %x %s", p.Lookup, p.ID, p.Key, at(p.Since))
+		return true
+	}), "people end")
+	if len(lookups) == 0 {
+		return
+	}
+	d.line(r.People(lookups[0], func(p store.Person) bool {
+		d.line(nil, "next is %x", p.Lookup)
+		return false
+	}), "that was the next person")
 }
 
 // number adds what is known by the number n.

@@ -36,6 +36,8 @@ func (t *memoryTx) Keys() ([]store.Key, error) { return slices.Collect(maps.Valu
 
 func (t *memoryTx) Secret(name string) ([]byte, error) { return found(t.secrets, name) }
 
+func (t *memoryTx) SecretNames() ([]string, error) { return slices.Collect(maps.Keys(t.secrets)), nil }
+
 func (t *memoryTx) Credentials() ([]store.Credential, error) {
 	return slices.Collect(maps.Values(t.credentials)), nil
 }
@@ -67,6 +69,16 @@ func (t *memoryTx) PersonByID(id [16]byte) (store.Person, error) {
 		}
 	}
 	return store.Person{}, store.ErrNotFound
+}
+
+func (t *memoryTx) People(after [32]byte, fn func(store.Person) bool) error {
+	byLookup := func(a, b store.Person) int { return bytes.Compare(a.Lookup[:], b.Lookup[:]) }
+	for _, p := range slices.SortedFunc(maps.Values(t.people), byLookup) {
+		if bytes.Compare(p.Lookup[:], after[:]) > 0 && !fn(p) {
+			break
+		}
+	}
+	return nil
 }
 
 func (t *memoryTx) Entries(from uint64, fn func(uint64, []byte) bool) error {
@@ -143,6 +155,8 @@ func (t *memoryTx) PutPerson(p store.Person) error {
 	p.Key = bytes.Clone(p.Key)
 	return put(t, t.people, p.Lookup, p)
 }
+
+func (t *memoryTx) DeletePerson(lookup [32]byte) error { return remove(t, t.people, lookup) }
 
 func (t *memoryTx) AppendEntry(entry []byte, leaf [32]byte, at time.Time) (uint64, error) {
 	t.entries, t.wrote = append(t.entries, bytes.Clone(entry)), true

@@ -96,7 +96,7 @@ func drawStep(t *rapid.T) step {
 	text := rapid.String().Draw(t, "text")
 	name := keyIDs[small%len(keyIDs)]
 	useID := useIDs[n%uint32(len(useIDs))]
-	switch kind := rapid.IntRange(0, 14).Draw(t, "kind"); kind {
+	switch kind := rapid.IntRange(0, 15).Draw(t, "kind"); kind {
 	case 0:
 		version := uint64(small)
 		return quiet(func(tx store.Tx) error {
@@ -137,8 +137,10 @@ func drawStep(t *rapid.T) step {
 			return tx.PutPerson(store.Person{Lookup: hash(small), ID: person(int(n % numbered)), Key: bytes, Since: at})
 		})
 	case 12:
-		return func(tx store.Tx) string { return fmt.Sprint(tx.AppendEntry(bytes, leaf(bytes), at)) }
+		return quiet(func(tx store.Tx) error { return tx.DeletePerson(hash(small)) })
 	case 13:
+		return func(tx store.Tx) string { return fmt.Sprint(tx.AppendEntry(bytes, leaf(bytes), at)) }
+	case 14:
 		return func(tx store.Tx) string { return fmt.Sprint(tx.DropExpired(at, 1000)) }
 	default:
 		return func(tx store.Tx) string { return fmt.Sprint(state(tx)) }

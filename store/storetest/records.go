@@ -73,6 +73,7 @@ func testRecords(t *testing.T, open Open) {
 		}
 	})
 	t.Run("put replaces and delete takes away", func(t *testing.T) { testReplace(t, fresh(t, open)) })
+	t.Run("whoever is erased is nowhere", func(t *testing.T) { testErasure(t, fresh(t, open)) })
 	t.Run("the ends of time are kept", func(t *testing.T) { testTimes(t, fresh(t, open)) })
 	t.Run("clients and credential ids don't run together", func(t *testing.T) {
 		s := fresh(t, open)
@@ -141,6 +142,27 @@ func testReplace(t *testing.T, s store.Store) {
 			t.Errorf("revocation %d is still there", rev.Seq)
 			return true
 		}))
+	})
+}
+
+func testErasure(t *testing.T, s store.Store) {
+	update(t, s, everything)
+	update(t, s, func(tx store.Tx) error {
+		return errors.Join(tx.DeletePerson(hash(1)), tx.DeletePerson(hash(2)))
+	})
+	view(t, s, func(r store.Reader) error {
+		_, byLookup := r.Person(hash(1))
+		_, byID := r.PersonByID(person(1))
+		if !errors.Is(byLookup, store.ErrNotFound) || !errors.Is(byID, store.ErrNotFound) {
+			t.Errorf("the person is still found: %v, %v", byLookup, byID)
+		}
+		return r.People([32]byte{}, func(p store.Person) bool {
+			t.Errorf("person %x is still listed", p.ID)
+			return true
+		})
+	})
+	update(t, s, func(tx store.Tx) error { // the id is free again
+		return tx.PutPerson(store.Person{Lookup: hash(2), ID: person(1), Key: []byte("another")})
 	})
 }
 
