@@ -48,10 +48,11 @@ var rooms = map[string][]string{
 	"server/oauth": {
 		"internal/engine", "internal/clientauth", "internal/token", "internal/scope", "internal/principal", "server/caller", "server/fault", "server/guard",
 	},
-	"server/servertest":            {"*"}, // a whole server for tests
-	"server":                       {"*"}, // joins it all
-	"cmd/whittle":                  {"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/policy", "internal/audit", "store", "cmd/whittle/internal/demo"},
-	"cmd/whittle/internal/profile": {"internal/token"},
+	"server/servertest":              {"*"}, // a whole server for tests
+	"server":                         {"*"}, // joins it all
+	"cmd/whittle":                    {"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/policy", "internal/audit", "store", "cmd/whittle/internal/demo", "cmd/whittle/internal/devissuer"},
+	"cmd/whittle/internal/profile":   {"internal/token"},
+	"cmd/whittle/internal/devissuer": {}, // an outsider: knows nothing of ours
 	"cmd/whittle/internal/demo": {
 		"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/issuer/issuertest",
 	},
