@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 )
 
@@ -15,6 +16,7 @@ var (
 	ErrDirty    = errors.New("the function failed after it had written")
 	ErrFull     = errors.New("no space left for the store")
 	ErrClosed   = errors.New("store is closed")
+	ErrGaveWay  = errors.New("a commit had to wait for the backup, which ended for it; try again")
 )
 
 // Store keeps Whittle's state. It is safe for concurrent use. Functions given to it must not call it
@@ -41,6 +43,14 @@ type Store interface {
 	// or all of them are; the engine settles which before any later call returns, so that a View
 	// after the failed Update shows the truth. Engines never retry a failed commit by themselves.
 	Update(ctx context.Context, fns ...func(Tx) error) ([]error, error)
+
+	// Backup writes one consistent copy of the store to w, as it was at one moment after Backup began,
+	// while commits go on, and says what state that was. What is sealed stays sealed. The engine's own
+	// way to restore takes such a copy, if it is whole: after an error what was written is worthless.
+	//
+	// However slow w is, no commit waits for it longer than a few seconds: Backup ends with ErrGaveWay
+	// before that. It returns only when w is no longer used.
+	Backup(ctx context.Context, w io.Writer) (Meta, error)
 
 	// Close waits for running calls and releases the store. Later calls fail.
 	Close() error
@@ -125,7 +135,7 @@ type Tx interface {
 	// A store's time never goes back: an earlier at is ignored.
 	AppendEntry(entry []byte, leaf [32]byte, at time.Time) (index uint64, err error)
 
-	// SetGeneration begins a new generation. Only for making and restoring a store.
+	// SetGeneration names the generation of a new store.
 	SetGeneration([16]byte) error
 
 	// DropExpired deletes up to limit records that ended before then: opaque tokens, uses, use ids and

@@ -13,6 +13,8 @@ import (
 
 // memory is a store for these tests: what the log uses, kept in memory.
 type memory struct {
+	store.Store // what nobody here asks of it
+
 	mu    sync.RWMutex
 	state state
 	// hold, if set, is received from before each Update.

@@ -56,7 +56,21 @@ func closed(t testing.TB, s *Store) {
 }
 
 func TestContract(t *testing.T) {
-	storetest.Run(t, func(t testing.TB, folder string) store.Store { return place(folder).open(t) })
+	restore := func(t testing.TB, file, folder string, generation [16]byte) {
+		p := place(folder)
+		if _, err := bolt.Restore(file, p.database(), generation); err != nil {
+			t.Fatal(err)
+		}
+		db, err := bolt.Open(bolt.Config{Path: p.database()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if err := Renew(context.Background(), Config{Store: db, Path: p.anchor()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	storetest.Run(t, func(t testing.TB, folder string) store.Store { return place(folder).open(t) }, restore)
 }
 
 func update(s *Store, fn func(store.Tx) error) error {
@@ -88,11 +102,11 @@ func expect(t testing.TB, s *Store, fns ...func(store.Tx) error) {
 
 func (p place) saved(t testing.TB) anchor {
 	t.Helper()
-	a, found, err := load(p.anchor())
+	a, found, _, err := load(p.anchor())
 	if err != nil || !found {
 		t.Fatal(found, err)
 	}
-	return a
+	return a.anchor
 }
 
 // kill ends a store as a crash does: nothing is brought up to date.
@@ -162,14 +176,15 @@ func TestEntriesAreAnchoredWithinASecond(t *testing.T) {
 	})
 }
 
-// block makes anchors unwritable, as a full or broken disk does.
+// block makes anchors unwritable, as a broken disk does.
 func (p place) block(t testing.TB) (unblock func()) {
 	t.Helper()
-	if err := os.Mkdir(p.anchor()+".new", 0o700); err != nil {
+	away := p.anchor() + ".away"
+	if err := errors.Join(os.Rename(p.anchor(), away), os.Mkdir(p.anchor(), 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	return func() {
-		if err := os.Remove(p.anchor() + ".new"); err != nil {
+		if err := errors.Join(os.Remove(p.anchor()), os.Rename(away, p.anchor())); err != nil {
 			t.Fatal(err)
 		}
 	}

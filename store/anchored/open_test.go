@@ -2,6 +2,7 @@ package anchored
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/whittle-sts/whittle/store"
+	"github.com/whittle-sts/whittle/store/bolt"
 )
 
 // refused expects that the place isn't served, for that reason, and that its anchor stays as it is.
@@ -130,21 +132,86 @@ func TestTornAnchorIsTold(t *testing.T) {
 	p := newPlace(t)
 	p.used(t)
 	whole := p.read(p.anchor())
-	for n := range len(whole) - 2 {
+	for n := 0; n < len(whole); n += 97 {
 		put(t, p.anchor(), whole[:n])
 		p.refused(t, store.ErrCorrupt, p.anchor())
 	}
-	put(t, p.anchor(), bytes.Replace(whole, []byte(`"format":1`), []byte(`"format":2`), 1))
+	put(t, p.anchor(), bytes.ReplaceAll(whole, []byte(`"format":2`), []byte(`"format":3`)))
 	p.refused(t, store.ErrCorrupt, p.anchor())
+}
+
+// Whatever stops the writing of one slot, and whatever is in it then, the other one counts.
+func TestTornSlotLeavesTheOther(t *testing.T) {
+	p := newPlace(t)
+	p.used(t, appendEntry("1"))
+	p.used(t, revoke)
+	before := p.read(p.anchor())
+	old := p.read(p.database())
+	p.used(t, appendEntry("3"), revoke, revoke)
+	newest, _, half, err := load(p.anchor())
+	if err != nil || half {
+		t.Fatal(half, err)
+	}
+	at := int(newest.Count%slots) * slotSize
+	for n := 1; n < slotSize; n += 61 {
+		torn := bytes.Clone(p.read(p.anchor()))
+		copy(torn[at+n:at+slotSize], before[at+n:at+slotSize])
+		if bytes.Equal(torn, p.read(p.anchor())) || bytes.Equal(torn[at:at+slotSize], before[at:at+slotSize]) {
+			continue // nothing was torn: what differs between the two lines is all written, or isn't
+		}
+		q := newPlace(t)
+		put(t, q.anchor(), torn)
+		a, found, half, err := load(q.anchor())
+		if err != nil || !found || !half || a.Count != newest.Count-1 {
+			t.Fatalf("torn at %d: %+v, %t %t %v", n, a, found, half, err)
+		}
+	}
+	put(t, p.database(), old)
+	p.refused(t, ErrRolledBack, "entries")
 }
 
 func TestTornAttemptAtAnAnchorIsWrittenOver(t *testing.T) {
 	p := newPlace(t)
-	p.used(t, appendEntry("1"))
-	put(t, p.anchor()+".new", []byte(`{"format":1,"gen`))
+	put(t, p.anchor()+".new", []byte(`{"format":2,"gen`))
 	p.used(t, revoke)
 	if a := p.saved(t); a.Rev != 1 {
 		t.Errorf("anchored is %+v", a)
+	}
+}
+
+// Check says what Open would, of a database that nobody serves, and changes nothing.
+func TestCheckChangesNothing(t *testing.T) {
+	p := newPlace(t)
+	p.used(t, appendEntry("1"), revoke)
+	check := func() error {
+		db, err := bolt.Open(bolt.Config{Path: p.database(), ReadOnly: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		return Check(context.Background(), Config{Store: db, Path: p.anchor()})
+	}
+	anchor, database := p.read(p.anchor()), p.read(p.database())
+	if err := check(); err != nil {
+		t.Error(err)
+	}
+	half := bytes.Clone(anchor)
+	half[10] ^= 1
+	put(t, p.anchor(), half)
+	if err := check(); !errors.Is(err, store.ErrCorrupt) {
+		t.Errorf("a damaged line: %v", err)
+	}
+	if !bytes.Equal(p.read(p.anchor()), half) || !bytes.Equal(p.read(p.database()), database) {
+		t.Error("something was changed")
+	}
+	put(t, p.anchor(), anchor)
+	p.oldCopy(t, revoke)
+	if err := check(); !errors.Is(err, ErrRolledBack) {
+		t.Errorf("an old copy: %v", err)
+	}
+	remove(t, p.anchor())
+	if err := check(); !errors.Is(err, ErrNoAnchor) {
+		t.Errorf("no anchor: %v", err)
 	}
 }
 
@@ -163,16 +230,22 @@ func TestFirstStartThatStoppedHalfwayGoesOn(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
-	f.Add([]byte(`{"format":1,"generation":"00","size":1,"head":"00","rev":18446744073709551615}`))
-	f.Add([]byte(`{"format":1,"format":1}`))
-	f.Add([]byte(`null`))
-	f.Fuzz(func(t *testing.T, text []byte) {
+	f.Add([]byte(`{"format":2,"generation":"00","size":1,"head":"00","rev":18446744073709551615,"count":1,"sum":0}`), true)
+	f.Add([]byte(`{"format":2,"format":2}`), true)
+	f.Add([]byte(`null`), false)
+	f.Fuzz(func(t *testing.T, text []byte, fill bool) {
+		if fill { // into the second slot
+			line := bytes.Repeat([]byte{' '}, slotSize)
+			copy(line, text)
+			line[slotSize-1] = '\n'
+			text = append(bytes.Repeat([]byte{' '}, slotSize), line...)
+		}
 		path := filepath.Join(t.TempDir(), "anchor")
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		a, found, err := load(path)
-		if err == nil && (!found || a.Format != format) {
+		s, found, half, err := load(path)
+		if err == nil && (!found || !half || s.Format != format || s.Count%slots != 1) {
 			t.Errorf("%q is taken for an anchor", text)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -15,11 +16,12 @@ const lag = time.Second
 
 // Store is a store that keeps its anchor.
 type Store struct {
-	inner store.Store
-	path  string
+	inner    store.Store
+	path     string
+	openFile func(path string) (File, error)
 
 	mu     sync.Mutex // held during Update, so that anchors are written in the order of commits
-	saved  anchor     // the newest that is durable
+	saved  slot       // the newest that is durable
 	failed bool       // the last try to write one failed
 	timer  *time.Timer
 	closed bool
@@ -30,6 +32,11 @@ var _ store.Store = (*Store)(nil)
 // View implements [store.Store].
 func (s *Store) View(ctx context.Context, fn func(store.Reader) error) error {
 	return s.inner.View(ctx, fn)
+}
+
+// Backup implements [store.Store]. The anchor is no part of a backup.
+func (s *Store) Backup(ctx context.Context, w io.Writer) (store.Meta, error) {
+	return s.inner.Backup(ctx, w)
 }
 
 // Update implements [store.Store]. When it returns, the anchor holds every commit that takes power
@@ -71,13 +78,13 @@ func (s *Store) Update(ctx context.Context, fns ...func(store.Tx) error) ([]erro
 // anchor writes the anchor of the state as it is. The caller has mu.
 func (s *Store) anchor(ctx context.Context) error {
 	meta, err := s.meta(ctx)
-	if err == nil && anchorOf(meta) != s.saved {
-		err = save(s.path, anchorOf(meta))
+	next := slot{anchor: anchorOf(meta), Count: s.saved.Count + 1}
+	if err == nil && next.anchor != s.saved.anchor {
+		if err = s.save(next); err == nil {
+			s.saved = next
+		}
 	}
 	s.failed = err != nil
-	if err == nil {
-		s.saved = anchorOf(meta)
-	}
 	return err
 }
 

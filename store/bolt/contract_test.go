@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/whittle-sts/whittle/store"
@@ -8,5 +9,10 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	storetest.Run(t, func(t testing.TB, folder string) store.Store { return open(t, folder) })
+	restore := func(t testing.TB, file, folder string, generation [16]byte) {
+		if _, err := Restore(file, filepath.Join(folder, name), generation); err != nil {
+			t.Fatal(err)
+		}
+	}
+	storetest.Run(t, func(t testing.TB, folder string) store.Store { return open(t, folder) }, restore)
 }

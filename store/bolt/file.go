@@ -24,7 +24,7 @@ func openFile(path string, flags int, wait time.Duration) (f *file, err error) {
 	options := &bbolt.Options{
 		Timeout:         wait,
 		ReadOnly:        flags&os.O_RDWR == 0,
-		InitialMmapSize: mapped(flags),
+		InitialMmapSize: mapped(path, flags),
 		// Free pages are few, since nearly all that is written stays. Writing their list costs less than
 		// reading the whole file at every start, and after every failed commit, to find them.
 		FreelistType: bbolt.FreelistMapType,
@@ -46,15 +46,19 @@ func openFile(path string, flags int, wait time.Duration) (f *file, err error) {
 }
 
 // mapped is how much of the address space a file gets at once. Growing the map waits for all readers,
-// so it begins large where that costs nothing: Windows makes the file itself that large.
-func mapped(flags int) int {
+// so it begins with a gigabyte to grow into where that costs nothing: Windows makes the file itself that large.
+func mapped(path string, flags int) int {
 	switch {
 	case flags&os.O_RDWR == 0:
 		return 0
 	case runtime.GOOS == "windows" || strconv.IntSize < 64:
 		return 1 << 24
 	}
-	return 1 << 30
+	room := 1 << 30
+	if info, err := os.Stat(path); err == nil {
+		room += int(info.Size())
+	}
+	return room
 }
 
 func begin(f *file, writable bool) (tx *bbolt.Tx, err error) {

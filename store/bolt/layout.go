@@ -20,24 +20,26 @@ type table struct {
 	name string
 	// grows says that keys only ever come at the end, so that pages can be filled to the brim.
 	grows bool
+	// kept says that its records outlive the generation: a restore takes them over.
+	kept bool
 }
 
 // The tables, with their keys and what is in the frame. Numbers are big-endian. An expiring record
 // begins with the time at which it ends.
 var (
-	tableMeta       = table{name: "meta"}                    // "schema": uint32, bare, in every schema; "meta": JSON
-	tablePolicy     = table{name: "policy", grows: true}     // version: JSON
-	tableKey        = table{name: "key"}                     // id: JSON
-	tableSecret     = table{name: "secret"}                  // name: the secret
-	tableCredential = table{name: "credential"}              // length of the client's id, client's id, id: JSON
-	tableOpaque     = table{name: "opaque"}                  // hash: expiry, claims
-	tableUses       = table{name: "uses"}                    // token: expiry, uint32
-	tableUseSeen    = table{name: "use-seen"}                // token, use id: expiry
-	tableRevocation = table{name: "revocation", grows: true} // seq: expiry, JSON
-	tablePerson     = table{name: "person"}                  // lookup: JSON
-	tablePersonByID = table{name: "person-by-id"}            // id: lookup
-	tableEntry      = table{name: "entry", grows: true}      // index: the entry
-	tableExpiry     = table{name: "expiry"}                  // expiry, letter of the table, key in it: nothing
+	tableMeta       = table{name: "meta"}                                // "schema": uint32, bare, in every schema; "meta": JSON
+	tablePolicy     = table{name: "policy", grows: true, kept: true}     // version: JSON
+	tableKey        = table{name: "key"}                                 // id: JSON
+	tableSecret     = table{name: "secret", kept: true}                  // name: the secret
+	tableCredential = table{name: "credential", kept: true}              // length of the client's id, client's id, id: JSON
+	tableOpaque     = table{name: "opaque"}                              // hash: expiry, claims
+	tableUses       = table{name: "uses"}                                // token: expiry, uint32
+	tableUseSeen    = table{name: "use-seen"}                            // token, use id: expiry
+	tableRevocation = table{name: "revocation", grows: true, kept: true} // seq: expiry, JSON
+	tablePerson     = table{name: "person", kept: true}                  // lookup: JSON
+	tablePersonByID = table{name: "person-by-id", kept: true}            // id: lookup
+	tableEntry      = table{name: "entry", grows: true}                  // index: the entry
+	tableExpiry     = table{name: "expiry", kept: true}                  // expiry, letter of the table, key in it: nothing
 	keySchema       = []byte("schema")
 	keyMeta         = []byte("meta")
 	tables          = []table{tableMeta, tablePolicy, tableKey, tableSecret, tableCredential, tableOpaque, tableUses, tableUseSeen, tableRevocation, tablePerson, tablePersonByID, tableEntry, tableExpiry}

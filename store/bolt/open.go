@@ -20,6 +20,9 @@ var errNewest = errors.New("the newest record isn't the one that the store count
 
 // open opens the file and sets s.file. The caller has mu, or nobody else has s.
 func (s *Store) open() error {
+	if s.config.ReadOnly {
+		return s.openToRead()
+	}
 	_, err := os.Stat(s.config.Path)
 	isNew := errors.Is(err, fs.ErrNotExist)
 	switch {
@@ -37,6 +40,23 @@ func (s *Store) open() error {
 		}
 	}
 	f, err := s.openWritable(isNew)
+	if err != nil {
+		return s.explain(err)
+	}
+	if err := s.ready(f); err != nil {
+		_ = f.close()
+		return s.explain(err)
+	}
+	s.file = f
+	return nil
+}
+
+// openToRead opens a file that is there, and checks it as open does.
+func (s *Store) openToRead() error {
+	if err := s.inspect(); err != nil {
+		return err
+	}
+	f, err := openFile(s.config.Path, os.O_RDONLY, s.config.LockTimeout)
 	if err != nil {
 		return s.explain(err)
 	}
@@ -152,6 +172,10 @@ func (s *Store) prepare(f *file) error {
 	switch durable := s.durable.Load(); {
 	case err != nil:
 		return err
+	case s.config.ReadOnly && !laidOut:
+		return fmt.Errorf("%w: %s holds nothing yet", store.ErrCorrupt, s.config.Path)
+	case s.config.ReadOnly:
+		return nil
 	case id < durable:
 		return fmt.Errorf("%w: %s has lost commits that were durable", store.ErrCorrupt, s.config.Path)
 	case laidOut && id > durable:

@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,8 @@ import (
 // Config says where the store is.
 type Config struct {
 	Path string // of the file; a folder that isn't there is made
+	// ReadOnly opens a file that is there, doesn't change a byte of it, and lets others read it too.
+	ReadOnly bool
 	// LockTimeout is how long to wait for another process to let go of the file; zero: one second.
 	LockTimeout time.Duration
 }
@@ -25,6 +28,7 @@ type Store struct {
 	commit func(*bbolt.Tx) error // (*bbolt.Tx).Commit; tests make it fail
 
 	updating chan struct{} // holds one value while an Update runs
+	began    atomic.Int64  // when that one began, as Unix nanoseconds; 0 if none runs
 
 	// mu is held for reading by every call for as long as it uses file, and for writing to replace it.
 	mu     sync.RWMutex
@@ -41,6 +45,8 @@ type Store struct {
 }
 
 var _ store.Store = (*Store)(nil)
+
+var errReadOnly = errors.New("the store was opened only to be read")
 
 // Open opens the store, and makes an empty one if there is no file. Errors: store.ErrLocked,
 // store.ErrCorrupt, store.ErrNewer, store.ErrFull.
@@ -108,6 +114,11 @@ func (s *Store) Update(ctx context.Context, fns ...func(store.Tx) error) ([]erro
 	if err := ctx.Err(); err != nil { // it may have ended while this waited
 		return nil, err
 	}
+	if s.config.ReadOnly {
+		return nil, errReadOnly
+	}
+	s.began.Store(time.Now().UnixNano())
+	defer s.began.Store(0)
 	outcomes, err := s.transact(fns)
 	if s.suspect.Load() {
 		if again := s.reopen(); again != nil {

@@ -33,7 +33,12 @@ func inner(t testing.TB, folder string) store.Store {
 }
 
 func TestContract(t *testing.T) {
-	storetest.Run(t, func(t testing.TB, folder string) store.Store { return New(inner(t, folder), keyOf(t, 1)) })
+	restore := func(t testing.TB, file, folder string, generation [16]byte) {
+		if _, err := bolt.Restore(file, filepath.Join(folder, "whittle.db"), generation); err != nil {
+			t.Fatal(err)
+		}
+	}
+	storetest.Run(t, func(t testing.TB, folder string) store.Store { return New(inner(t, folder), keyOf(t, 1)) }, restore)
 }
 
 const mark = "MARK that nobody else writes"

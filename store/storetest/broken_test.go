@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -63,6 +64,17 @@ func (p patient) Update(ctx context.Context, fns ...func(store.Tx) error) ([]err
 		return nil, err
 	}
 	return p.memory.Update(context.WithoutCancel(ctx), fns...)
+}
+
+// moving copies what is there when the copy ends.
+type moving struct{ *memory }
+
+func (m moving) Backup(ctx context.Context, w io.Writer) (store.Meta, error) {
+	if _, err := m.memory.Backup(ctx, w); err != nil {
+		return store.Meta{}, err
+	}
+	m.copies.copies[len(m.copies.copies)-1] = m.now.clone()
+	return m.now.meta, nil
 }
 
 type aliasing struct{ *memoryTx }
@@ -137,6 +149,7 @@ var defects = []struct {
 	{"gives a number twice", "revocations", withTx(func(t *memoryTx) store.Tx { return reusing{t} })},
 	{"drops at the very end", "expiry", withTx(func(t *memoryTx) store.Tx { return early{t} })},
 	{"drops more than asked", "expiry", withTx(func(t *memoryTx) store.Tx { return greedy{t} })},
+	{"copies while it changes", "backups", func(m *memory) store.Store { return moving{m} }},
 	{"gives two people one id", "model", withTx(func(t *memoryTx) store.Tx { return sharedIDs{t} })},
 }
 
@@ -155,8 +168,8 @@ func TestDefects(t *testing.T) {
 	chosen := os.Getenv(defectVariable)
 	for _, d := range defects {
 		if chosen == d.name {
-			remembered := inMemory()
-			Run(t, func(t testing.TB, folder string) store.Store { return d.open(remembered(t, folder).(*memory)) })
+			remembered, restore := inMemory()
+			Run(t, func(t testing.TB, folder string) store.Store { return d.open(remembered(t, folder).(*memory)) }, restore)
 			return
 		}
 		if chosen != "" {

@@ -2,9 +2,12 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/whittle-sts/whittle/store"
@@ -16,6 +19,13 @@ type memory struct {
 	mu     sync.Mutex // guards what follows
 	now    *contents  // never changed
 	closed bool
+	copies *shelf
+}
+
+// shelf is where a model's backups are; what it writes only names them.
+type shelf struct {
+	mu     sync.Mutex
+	copies []*contents
 }
 
 type contents struct {
@@ -38,7 +48,7 @@ type use struct {
 }
 
 func newMemory() *memory {
-	return &memory{now: &contents{
+	return &memory{copies: new(shelf), now: &contents{
 		meta: store.Meta{Schema: 1}, keys: map[string]store.Key{}, secrets: map[string][]byte{},
 		credentials: map[[2]string]store.Credential{}, opaque: map[[32]byte]store.Opaque{}, uses: map[[16]byte]store.Uses{},
 		seen: map[use]store.Uses{}, revocations: map[uint64]store.Revocation{}, people: map[[32]byte]store.Person{},
@@ -95,6 +105,41 @@ func (m *memory) Update(ctx context.Context, fns ...func(store.Tx) error) ([]err
 	defer m.mu.Unlock()
 	m.now = next
 	return outcomes, nil
+}
+
+func (m *memory) Backup(ctx context.Context, w io.Writer) (store.Meta, error) {
+	now, err := m.current()
+	if err = errors.Join(err, ctx.Err()); err != nil {
+		return store.Meta{}, err
+	}
+	m.copies.mu.Lock()
+	m.copies.copies = append(m.copies.copies, now.clone())
+	name := len(m.copies.copies)
+	m.copies.mu.Unlock()
+	for _, digit := range strconv.Itoa(name) {
+		if _, err := fmt.Fprintf(w, "%c", digit); err != nil {
+			return store.Meta{}, err
+		}
+	}
+	return now.meta, nil
+}
+
+// renewed is the backup as a restored model holds it.
+func (s *shelf) renewed(text string, generation [16]byte) *contents {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name, err := strconv.Atoi(text)
+	if err != nil {
+		panic(err)
+	}
+	c := s.copies[name-1].clone()
+	c.meta.Generation, c.meta.Size, c.meta.Head = generation, 0, [32]byte{}
+	clear(c.keys)
+	clear(c.opaque)
+	clear(c.uses)
+	clear(c.seen)
+	c.entries = nil
+	return c
 }
 
 func (m *memory) Close() error {

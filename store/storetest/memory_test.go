@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"os"
 	"sync"
 	"testing"
 
@@ -9,20 +10,32 @@ import (
 )
 
 // inMemory opens models that are remembered by folder.
-func inMemory() Open {
-	kept := map[string]*memory{}
-	return func(_ testing.TB, folder string) store.Store {
+func inMemory() (Open, Restore) {
+	kept, copies := map[string]*memory{}, new(shelf)
+	open := func(_ testing.TB, folder string) store.Store {
 		m := kept[folder]
 		if m == nil {
 			m = newMemory()
+			m.copies = copies
 			kept[folder] = m
 		}
 		m.closed = false
 		return m
 	}
+	restore := func(t testing.TB, file, folder string, generation [16]byte) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept[folder] = &memory{now: copies.renewed(string(text), generation), copies: copies}
+	}
+	return open, restore
 }
 
-func TestModel(t *testing.T) { Run(t, inMemory()) }
+func TestModel(t *testing.T) {
+	open, restore := inMemory()
+	Run(t, open, restore)
+}
 
 // excluding lets views and updates wait for each other, as the contract allows.
 type excluding struct {
@@ -43,8 +56,8 @@ func (e excluding) Update(ctx context.Context, fns ...func(store.Tx) error) ([]e
 }
 
 func TestViewsAndUpdatesMayExcludeEachOther(t *testing.T) {
-	remembered := inMemory()
+	remembered, restore := inMemory()
 	Run(t, func(t testing.TB, folder string) store.Store {
 		return excluding{remembered(t, folder).(*memory), new(sync.RWMutex)}
-	})
+	}, restore)
 }

@@ -12,11 +12,15 @@ import (
 // test if it can't. The suite closes what it opens.
 type Open func(t testing.TB, folder string) store.Store
 
+// Restore makes the store in an empty folder of the backup in the file: a new generation. It fails the
+// test if it can't.
+type Restore func(t testing.TB, file, folder string, generation [16]byte)
+
 // Skip leaves out one category.
 type Skip struct{ Category, Reason string }
 
 // Run runs the suite.
-func Run(t *testing.T, open Open, skips ...Skip) {
+func Run(t *testing.T, open Open, restore Restore, skips ...Skip) {
 	categories := []struct {
 		name string
 		run  func(*testing.T, Open)
@@ -30,6 +34,7 @@ func Run(t *testing.T, open Open, skips ...Skip) {
 		{"policies", testPolicies},
 		{"revocations", testRevocations},
 		{"expiry", testExpiry},
+		{"backups", func(t *testing.T, open Open) { testBackups(t, open, restore) }},
 		{"model", testModel},
 	}
 	left := slices.Clone(skips)
