@@ -58,6 +58,7 @@ func serve(server *http.Server, listener net.Listener) error {
 func (s *Server) drain(ctx context.Context) {
 	s.draining.Store(true)
 	s.health.Shutdown()
+	s.guard.Stop() // the streams, which would never end
 	ctx, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
 	stopped := make(chan struct{})

@@ -19,6 +19,9 @@ import (
 // far smaller, and compressing them would cost more than all the rest of the request.
 const compressFrom = 16 << 10
 
+// writeTime is how long an answer may take, or one message of a stream.
+const writeTime = time.Minute
+
 // serveHTTP makes the HTTP server: Connect, gRPC-Web and OAuth on one listener, over HTTP/1.1 and
 // HTTP/2, the latter also without TLS on loopback addresses.
 func (s *Server) serveHTTP(context.Context) error {
@@ -29,7 +32,12 @@ func (s *Server) serveHTTP(context.Context) error {
 	}
 	rpc := connect.NewServer(s.guard.Interceptor())
 	s.services.RegisterConnect(rpc)
-	connecthttp.Mount(wrapped{mux, public}, rpc, connecthttp.WithCodecs(guard.ConnectCodecs()...),
+	connecthttp.Mount(wrapped{mux, func(pattern string, handler http.Handler) http.Handler {
+		if s.guard.Streams(pattern) {
+			handler = unhurried(handler)
+		}
+		return public(handler)
+	}}, rpc, connecthttp.WithCodecs(guard.ConnectCodecs()...),
 		connecthttp.WithReadMaxBytes(maxMessage), connecthttp.WithCompressMinBytes(compressFrom))
 	s.http = s.newHTTPServer(mux)
 	if s.tls != nil {
@@ -49,7 +57,7 @@ func (s *Server) newHTTPServer(handler http.Handler) *http.Server {
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      60 * time.Second,
+		WriteTimeout:      writeTime,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    maxHeaders,
 		ErrorLog:          slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelDebug),
@@ -77,8 +85,10 @@ func (s *Server) crossOrigin() func(http.Handler) http.Handler {
 // wrapped is a mux whose handlers are wrapped.
 type wrapped struct {
 	mux  *http.ServeMux
-	wrap func(http.Handler) http.Handler
+	wrap func(pattern string, handler http.Handler) http.Handler
 }
 
 // Handle registers the wrapped handler.
-func (w wrapped) Handle(pattern string, handler http.Handler) { w.mux.Handle(pattern, w.wrap(handler)) }
+func (w wrapped) Handle(pattern string, handler http.Handler) {
+	w.mux.Handle(pattern, w.wrap(pattern, handler))
+}

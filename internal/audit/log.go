@@ -28,6 +28,7 @@ type Log struct {
 
 	people   *people
 	refusals *refusals
+	growth   growth
 
 	queue   chan *call
 	stopped chan struct{} // closed when the sequencer has ended
@@ -46,7 +47,7 @@ func Open(c Config) (*Log, error) {
 	if c.Store == nil || c.Now == nil || c.Random == nil {
 		return nil, errors.New("audit: a part is missing from the configuration")
 	}
-	pepper, err := loadPepper(c)
+	pepper, size, err := begin(c)
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
@@ -55,15 +56,21 @@ func Open(c Config) (*Log, error) {
 		people: newPeople(pepper, c.Random), refusals: newRefusals(),
 		queue: make(chan *call, maxBatch), stopped: make(chan struct{}),
 	}
+	l.growth.to(size)
 	go l.sequence()
 	go l.recordRefusals()
 	return l, nil
 }
 
-// loadPepper reads the pepper, and makes it in a new store. It gives no power, so no entry tells of it.
-func loadPepper(c Config) ([]byte, error) {
-	var pepper []byte
+// begin reads the pepper and how long the log is. In a new store it makes the pepper, which gives no power,
+// so no entry tells of it.
+func begin(c Config) (pepper []byte, size uint64, err error) {
 	outcomes, err := c.Store.Update(context.Background(), func(tx store.Tx) error {
+		meta, err := tx.Meta()
+		if err != nil {
+			return err
+		}
+		size = meta.Size
 		stored, err := tx.Secret(pepperName)
 		if !errors.Is(err, store.ErrNotFound) {
 			pepper = bytes.Clone(stored)
@@ -76,12 +83,12 @@ func loadPepper(c Config) ([]byte, error) {
 		return tx.PutSecret(pepperName, pepper)
 	})
 	if err := errors.Join(append(outcomes, err)...); err != nil {
-		return nil, fmt.Errorf("the pepper: %w", err)
+		return nil, 0, fmt.Errorf("the pepper: %w", err)
 	}
 	if len(pepper) != 32 {
-		return nil, fmt.Errorf("the pepper: %w", store.ErrCorrupt)
+		return nil, 0, fmt.Errorf("the pepper: %w", store.ErrCorrupt)
 	}
-	return pepper, nil
+	return pepper, size, nil
 }
 
 // Close records the refusals counted so far, waits for all calls of Do and ends the log. The store

@@ -7,6 +7,7 @@ import (
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectproto"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
 	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
@@ -73,6 +74,21 @@ func Problems(problems *policy.Problems) []*whittlev1.PolicyProblem {
 		out = append(out, &whittlev1.PolicyProblem{Line: int32(p.Line), Column: int32(p.Column), Message: p.Message})
 	}
 	return out
+}
+
+// FromGRPC turns an error of grpc-go's own, met while a stream's request was read, into one of ours, as
+// FromConnect does.
+func FromGRPC(err error) error {
+	switch grpcstatus.Code(err) {
+	case codes.DeadlineExceeded:
+		return context.DeadlineExceeded
+	case codes.Canceled:
+		return context.Canceled
+	case codes.ResourceExhausted:
+		return ErrTooLarge
+	default:
+		return Unreadable()
+	}
 }
 
 // FromConnect turns an error of Connect's own, met while a message was read, into one of ours. Its

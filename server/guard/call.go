@@ -72,7 +72,7 @@ func or(may []policy.Permission) string {
 func (c *call) end(ctx context.Context, began time.Time, err error) error {
 	took := c.guard.config.Now().Sub(began)
 	if err == nil {
-		c.method.ok[c.request.Wire.index()].observe(took)
+		c.guard.metrics.succeeded(c, took)
 		return nil
 	}
 	seen := c.recorded(err)

@@ -22,9 +22,7 @@ func (g *Guard) Interceptor() connect.ServerInterceptor {
 			if !ok {
 				return fault.Connect(errors.New("guard: a call without its metadata"))
 			}
-			err := g.Do(ctx, fromConnect(spec, info), func(ctx context.Context) error {
-				return next(ctx, spec, checked{stream, g})
-			})
+			err := g.serveConnect(ctx, fromConnect(spec, info), spec, stream, next)
 			if err == nil {
 				return nil
 			}
@@ -34,6 +32,15 @@ func (g *Guard) Interceptor() connect.ServerInterceptor {
 			return fault.Connect(err)
 		}
 	}
+}
+
+func (g *Guard) serveConnect(ctx context.Context, r Request, spec connect.Spec, stream connect.ServerStream, next connect.ServerFunc) error {
+	if !g.Streams(r.Method) {
+		return g.Do(ctx, r, func(ctx context.Context) error { return next(ctx, spec, checked{stream, g}) })
+	}
+	return g.Stream(ctx, r, func(ctx context.Context, again Again) error {
+		return next(ctx, spec, connectStream{checked{stream, g}, again})
+	})
 }
 
 // ConnectCodecs is the codecs that Connect and gRPC-Web need: Connect's own for JSON drops members that
@@ -60,6 +67,20 @@ func (s checked) Receive(message any) error {
 		return fault.FromConnect(err)
 	}
 	return s.guard.validate(message)
+}
+
+// connectStream is a stream whose messages leave only while the caller may have them.
+type connectStream struct {
+	checked
+	again Again
+}
+
+// Send sends the next message.
+func (s connectStream) Send(message any) error {
+	if err := s.again(); err != nil {
+		return err
+	}
+	return s.checked.Send(message)
 }
 
 func fromConnect(spec connect.Spec, info *connect.CallInfo) Request {

@@ -19,19 +19,38 @@ import (
 // interceptor would come too late: grpc-go has read and decoded the message by then, and credentials
 // are checked before that. The server must use [Codec].
 func (g *Guard) Service(desc *grpc.ServiceDesc) (*grpc.ServiceDesc, error) {
-	if len(desc.Streams) > 0 {
-		return nil, fmt.Errorf("guard: %s has streams, which nothing guards", desc.ServiceName)
-	}
 	guarded := *desc
 	guarded.Methods = make([]grpc.MethodDesc, len(desc.Methods))
 	for i, m := range desc.Methods {
-		name := fmt.Sprintf("/%s/%s", desc.ServiceName, m.MethodName)
-		if _, ok := g.methods[name]; !ok {
-			return nil, fmt.Errorf("guard: no entry in the table for %s", name)
+		name, err := g.registered(desc, m.MethodName, false)
+		if err != nil {
+			return nil, err
 		}
 		guarded.Methods[i] = grpc.MethodDesc{MethodName: m.MethodName, Handler: g.unary(name, m.Handler)}
 	}
+	guarded.Streams = make([]grpc.StreamDesc, len(desc.Streams))
+	for i, m := range desc.Streams {
+		name, err := g.registered(desc, m.StreamName, true)
+		if err != nil {
+			return nil, err
+		}
+		m.Handler = g.streaming(name, m.Handler)
+		guarded.Streams[i] = m
+	}
 	return &guarded, nil
+}
+
+// registered is the full name of a method that the table has, as one that streams or doesn't.
+func (g *Guard) registered(desc *grpc.ServiceDesc, method string, streams bool) (string, error) {
+	name := fmt.Sprintf("/%s/%s", desc.ServiceName, method)
+	m, ok := g.methods[name]
+	if !ok {
+		return "", fmt.Errorf("guard: no entry in the table for %s", name)
+	}
+	if m.streams != streams {
+		return "", fmt.Errorf("guard: gRPC and the contract differ in whether %s streams", name)
+	}
+	return name, nil
 }
 
 func (g *Guard) unary(name string, handler grpc.MethodHandler) grpc.MethodHandler {
@@ -44,12 +63,62 @@ func (g *Guard) unary(name string, handler grpc.MethodHandler) grpc.MethodHandle
 		if err == nil {
 			return answer, nil
 		}
-		if fault.Of(err).Code == engine.InvalidClient {
-			// The caller is told anyway; a challenge that can't be sent isn't worth more.
-			_ = grpc.SetHeader(ctx, metadata.Pairs("www-authenticate", fault.Challenge))
-		}
-		return nil, fault.GRPC(err)
+		return nil, answerGRPC(ctx, err)
 	}
+}
+
+// streaming is unary for a method that answers with many messages.
+func (g *Guard) streaming(name string, handler grpc.StreamHandler) grpc.StreamHandler {
+	return func(server any, stream grpc.ServerStream) error {
+		err := g.Stream(stream.Context(), fromGRPC(stream.Context(), name), func(ctx context.Context, again Again) error {
+			return handler(server, &grpcStream{stream, ctx, g, again})
+		})
+		if err == nil {
+			return nil
+		}
+		return answerGRPC(stream.Context(), err)
+	}
+}
+
+// answerGRPC is the error as grpc-go sends it, with the challenge that belongs to it.
+func answerGRPC(ctx context.Context, err error) error {
+	if fault.Of(err).Code == engine.InvalidClient {
+		// The caller is told anyway; a challenge that can't be sent isn't worth more.
+		_ = grpc.SetHeader(ctx, metadata.Pairs("www-authenticate", fault.Challenge))
+	}
+	return fault.GRPC(err)
+}
+
+// grpcStream is a stream whose request is in shape and whose messages leave only while the caller may
+// have them.
+type grpcStream struct {
+	grpc.ServerStream
+	ctx   context.Context
+	guard *Guard
+	again Again
+}
+
+// Context is the guarded one.
+func (s *grpcStream) Context() context.Context { return s.ctx }
+
+// RecvMsg decodes the request and checks its shape. What the codec says is dropped, as in decoding.
+func (s *grpcStream) RecvMsg(message any) error {
+	in := &received{message: message}
+	if err := s.ServerStream.RecvMsg(in); err != nil {
+		return fault.FromGRPC(err)
+	}
+	if in.err != nil {
+		return fault.Unreadable()
+	}
+	return s.guard.validate(message)
+}
+
+// SendMsg sends the next message.
+func (s *grpcStream) SendMsg(message any) error {
+	if err := s.again(); err != nil {
+		return err
+	}
+	return s.ServerStream.SendMsg(message)
 }
 
 // decoding is decode followed by the check of the message's shape. What the codec says is dropped:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"buf.build/go/protovalidate"
@@ -46,13 +45,17 @@ type Guard struct {
 	metrics   *metrics
 	clients   *buckets[clientClass]
 	strangers *buckets[network]
+	streams   *streams
+	serving   context.Context // done once the server stops
+	stop      context.CancelFunc
 }
 
 // Method is one entry of the table, with its counters.
 type Method struct {
-	name string
-	rule rule
-	ok   [len(wires)]bound
+	name    string
+	rule    rule
+	streams bool // it answers with many messages
+	ok      [len(wires)]bound
 }
 
 // New makes a Guard. It fails if a method of the services has no entry in the table.
@@ -61,7 +64,11 @@ func New(c Config) (*Guard, error) {
 		return nil, errors.New("guard: a part is missing from the configuration")
 	}
 	table := rules()
-	if err := complete(table, names(c.Services)); err != nil {
+	methods, err := methodsOf(c.Services)
+	if err != nil {
+		return nil, err
+	}
+	if err := complete(table, methods); err != nil {
 		return nil, err
 	}
 	validator, err := newValidator(c.Services)
@@ -72,12 +79,17 @@ func New(c Config) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
+	open, err := newStreams(c.Registry)
+	if err != nil {
+		return nil, err
+	}
 	g := &Guard{
-		config: c, methods: make(map[string]*Method), validator: validator, metrics: counters,
+		config: c, methods: make(map[string]*Method), validator: validator, metrics: counters, streams: open,
 		clients: newBuckets[clientClass](maxClients), strangers: newBuckets[network](maxStrangers),
 	}
+	g.serving, g.stop = context.WithCancel(context.Background())
 	for name, r := range table {
-		g.methods[name] = &Method{name: name, rule: r, ok: counters.bind(name)}
+		g.methods[name] = &Method{name: name, rule: r, streams: methods[name], ok: counters.bind(name)}
 	}
 	return g, nil
 }
@@ -97,16 +109,17 @@ type Request struct {
 func (g *Guard) Do(ctx context.Context, r Request, next func(context.Context) error) (err error) {
 	began := g.config.Now()
 	call := call{guard: g, request: r, method: g.methods[r.Method]}
-	defer func() {
-		if p := recover(); p != nil {
-			err = &panicked{p, debug.Stack()}
-		}
-		err = call.end(ctx, began, err)
-	}()
+	defer func() { err = call.end(ctx, began, caught(recover(), err)) }()
 	ctx, cancel := context.WithTimeout(ctx, g.config.Timeout)
 	defer cancel()
 	if err := call.admit(); err != nil {
 		return err
 	}
 	return next(caller.NewContext(ctx, call.caller))
+}
+
+// Streams says whether the method, by its full name, answers with many messages.
+func (g *Guard) Streams(method string) bool {
+	m, known := g.methods[method]
+	return known && m.streams
 }

@@ -49,7 +49,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "whittle_requests_total", Help: "Requests by method, wire and OAuth error code; ok without one.",
 		}, []string{"method", "wire", "code"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "whittle_request_seconds", Help: "Time from the request's headers to its answer.",
+			Name: "whittle_request_seconds", Help: "Time from the request's headers to its answer; streams are not in it.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1, 5},
 		}, []string{"method", "wire"}),
 	}
@@ -66,9 +66,12 @@ func (m *metrics) bind(method string) (out [len(wires)]bound) {
 	return out
 }
 
-func (b *bound) observe(took time.Duration) {
-	b.requests.Inc()
-	b.seconds.Observe(took.Seconds())
+func (m *metrics) succeeded(c *call, took time.Duration) {
+	of := &c.method.ok[c.request.Wire.index()]
+	of.requests.Inc()
+	if !c.method.streams {
+		of.seconds.Observe(took.Seconds())
+	}
 }
 
 func (m *metrics) failed(c *call, code engine.Code, took time.Duration) {
@@ -77,5 +80,7 @@ func (m *metrics) failed(c *call, code engine.Code, took time.Duration) {
 		method = c.method.name
 	}
 	m.requests.WithLabelValues(method, wire, string(code)).Inc()
-	m.seconds.WithLabelValues(method, wire).Observe(took.Seconds())
+	if c.method == nil || !c.method.streams {
+		m.seconds.WithLabelValues(method, wire).Observe(took.Seconds())
+	}
 }

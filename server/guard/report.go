@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 
 	"github.com/whittle-sts/whittle/internal/engine"
 )
@@ -15,6 +16,14 @@ type panicked struct {
 	stack []byte
 }
 
+// caught is the error of a run that may have panicked. Only a deferred function may call it, with recover().
+func caught(value any, err error) error {
+	if value == nil {
+		return err
+	}
+	return &panicked{value, debug.Stack()}
+}
+
 // Error says the panic's type only: its value may hold what the caller sent.
 func (p *panicked) Error() string { return fmt.Sprintf("a handler panicked (%T)", p.value) }
 
@@ -22,10 +31,10 @@ func (p *panicked) Error() string { return fmt.Sprintf("a handler panicked (%T)"
 // record and in the metrics, and a log line for each would let strangers fill the disk.
 func (c *call) log(ctx context.Context, e *engine.Error) {
 	var level slog.Level
-	switch e.Code {
-	case engine.ServerError:
+	switch {
+	case e.Code == engine.ServerError:
 		level = slog.LevelError
-	case engine.TemporarilyUnavailable:
+	case e.Code == engine.TemporarilyUnavailable && e.Reason() != reasonStopping:
 		level = slog.LevelWarn
 	default:
 		level = slog.LevelDebug

@@ -75,31 +75,37 @@ func rules() map[string]rule {
 		"/whittle.v1.AuditService/ListEntries": readLog,
 		"/whittle.v1.AuditService/GetEntry":    readLog,
 		"/whittle.v1.AuditService/Explain":     readLog,
+
+		"/whittle.v1.AuditFeedService/FollowEntries": readLog,
 	}
 }
 
-// names lists the full names of the services' methods, as the wires spell them.
-func names(services []protoreflect.ServiceDescriptor) []string {
-	var out []string
+// methodsOf lists the full names of the services' methods, as the wires spell them, and says of each
+// whether it answers with many messages. Requests of many messages are not for this guard.
+func methodsOf(services []protoreflect.ServiceDescriptor) (map[string]bool, error) {
+	out := make(map[string]bool)
 	for _, s := range services {
 		for i := range s.Methods().Len() {
-			out = append(out, fmt.Sprintf("/%s/%s", s.FullName(), s.Methods().Get(i).Name()))
+			m := s.Methods().Get(i)
+			name := fmt.Sprintf("/%s/%s", s.FullName(), m.Name())
+			if m.IsStreamingClient() {
+				return nil, fmt.Errorf("guard: %s takes a stream, which nothing guards", name)
+			}
+			out[name] = m.IsStreamingServer()
 		}
 	}
-	return out
+	return out, nil
 }
 
 // complete says which method has no entry, and which entry has no method.
-func complete(table map[string]rule, methods []string) error {
-	registered := make(map[string]bool)
-	for _, name := range methods {
-		registered[name] = true
+func complete(table map[string]rule, methods map[string]bool) error {
+	for name := range methods {
 		if _, ok := table[name]; !ok {
 			return fmt.Errorf("guard: no entry in the table for %s", name)
 		}
 	}
 	for name := range table {
-		if !registered[name] && !strings.HasPrefix(name, "/oauth2/") {
+		if _, registered := methods[name]; !registered && !strings.HasPrefix(name, "/oauth2/") {
 			return fmt.Errorf("guard: the table has an entry for %s, which no service has", name)
 		}
 	}

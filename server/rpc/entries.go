@@ -24,9 +24,7 @@ func (s *entries) ListEntries(ctx context.Context, m *whittlev1.ListEntriesReque
 	}
 	out := make([]*whittlev1.AuditEntry, len(found))
 	for i, e := range found {
-		out[i] = &whittlev1.AuditEntry{
-			Index: e.Index, Sealed: e.Bytes, LeafHash: e.Leaf[:], People: toPeople(e.Event.People),
-		}
+		out[i] = toEntry(e)
 	}
 	return &whittlev1.ListEntriesResponse{Entries: out}, nil
 }
@@ -42,6 +40,10 @@ func (s *entries) Explain(ctx context.Context, m *whittlev1.ExplainRequest) (*wh
 		Reason: e.Reason, Detail: e.Detail, Removed: toRemovals(e.Removed), Client: e.Client, Rule: e.Rule,
 		PolicyVersion: e.Policy, People: toPeople(e.People),
 	}, nil
+}
+
+func toEntry(e engine.Entry) *whittlev1.AuditEntry {
+	return &whittlev1.AuditEntry{Index: e.Index, Sealed: e.Bytes, LeafHash: e.Leaf[:], People: toPeople(e.Event.People)}
 }
 
 func toPeople(people []audit.Person) []*whittlev1.AuditPerson {

@@ -30,9 +30,7 @@ func Descriptors() []protoreflect.ServiceDescriptor {
 		whittlev1.File_whittle_v1_audit_proto,
 	} {
 		for i := range file.Services().Len() {
-			if service := file.Services().Get(i); service.Name() != "AuditFeedService" { // not served yet
-				out = append(out, service)
-			}
+			out = append(out, file.Services().Get(i))
 		}
 	}
 	return out
@@ -51,6 +49,7 @@ func (s *Services) RegisterGRPC(r grpc.ServiceRegistrar, g *guard.Guard) error {
 		{&whittlev1.ClientService_ServiceDesc, &clients{engine: s.engine}},
 		{&whittlev1.KeyService_ServiceDesc, &keys{engine: s.engine}},
 		{&whittlev1.AuditService_ServiceDesc, &entries{engine: s.engine}},
+		{&whittlev1.AuditFeedService_ServiceDesc, &feed{engine: s.engine}},
 	} {
 		guarded, err := g.Service(service.desc)
 		if err != nil {
@@ -70,6 +69,7 @@ func (s *Services) RegisterConnect(server *connect.Server) {
 	whittlev1connect.RegisterClientServiceHandler(server, &clients{engine: s.engine})
 	whittlev1connect.RegisterKeyServiceHandler(server, &keys{engine: s.engine})
 	whittlev1connect.RegisterAuditServiceHandler(server, &entries{engine: s.engine})
+	whittlev1connect.RegisterAuditFeedServiceHandler(server, &connectFeed{engine: s.engine})
 }
 
 // defaultPage is how many a list returns to whoever doesn't say.
