@@ -46,7 +46,7 @@ func refusalOf(t *testing.T, next receive) *servertest.Refusal {
 // revoke makes an entry.
 func (b browser) revoke(task string) {
 	b.t.Helper()
-	_, err := whittlev1.NewRevocationServiceClient(b.Conn).Revoke(b.As(context.Background(), b.Client("ops-console")),
+	_, err := whittlev1.NewRevocationServiceClient(b.Conn).Revoke(b.As(context.Background(), b.Client("bootstrap")),
 		&whittlev1.RevokeRequest{Selector: &whittlev1.Selector{By: &whittlev1.Selector_Task{Task: task}}})
 	if err != nil {
 		b.t.Fatal(err)
@@ -127,11 +127,16 @@ func TestAStreamEndsWithThePowerToOpenIt(t *testing.T) {
 				t.Fatal(err)
 			}
 			take.away(b)
-			if got, err := next(); err == nil {
+			got, err := next() // the entry of that itself may still leave: it was written before it was answered
+			if err == nil && got.GetEntry() != nil {
+				b.revoke(strings.Repeat("A", 22))
+				got, err = next()
+			}
+			if err == nil {
 				t.Errorf("%s, %s: %v left", feed.Name, name, got)
 			}
-			if got := refusalOf(t, next); got.Code != take.code {
-				t.Errorf("%s, %s: %v", feed.Name, name, got)
+			if servertest.CodeOf(err) != take.code {
+				t.Errorf("%s, %s: %v", feed.Name, name, err)
 			}
 		}
 	}
