@@ -21,7 +21,11 @@ func serveWhittle(ctx context.Context, folder string) (Ready, error) {
 	if err != nil {
 		return Ready{}, err
 	}
-	go s.Run(ctx)
+	release := server.SettleMemory()
+	go func() {
+		defer release()
+		s.Run(ctx)
+	}()
 	made := s.Bootstrap()
 	return Ready{
 		GRPC: s.GRPCAddr(), HTTP: strings.TrimPrefix(s.HTTPURL(), "http://"),

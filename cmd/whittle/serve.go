@@ -59,6 +59,7 @@ apply a policy and to make the secrets of its clients.`,
 }
 
 func serve(cmd *cobra.Command, c server.Config) error {
+	defer server.SettleMemory()()
 	s, err := server.New(cmd.Context(), c)
 	if err != nil {
 		return err
