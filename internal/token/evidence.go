@@ -105,14 +105,18 @@ type evidenceWriter struct {
 	beside
 	format byte
 	table  []string
-	index  map[string]int
+	index  map[string]int // into a table of more than searched strings
 	body   []byte
 	err    error
 }
 
+// searched is how many strings are looked through one by one. Evidence has some ten, for which a map would
+// cost 1.5 KiB and 3 µs.
+const searched = 32
+
 // newEvidenceWriter has room for usual evidence.
 func newEvidenceWriter(b beside) *evidenceWriter {
-	return &evidenceWriter{beside: b, format: evidenceFormat, index: make(map[string]int, 32), table: make([]string, 0, 32), body: make([]byte, 0, 256)}
+	return &evidenceWriter{beside: b, format: evidenceFormat, table: make([]string, 0, 16), body: make([]byte, 0, 128)}
 }
 
 func (w *evidenceWriter) number(n int) { w.body = binary.AppendUvarint(w.body, uint64(n)) }
@@ -126,13 +130,32 @@ func (w *evidenceWriter) count(n int) {
 }
 
 func (w *evidenceWriter) text(s string) {
-	i, ok := w.index[s]
-	if !ok {
+	i := w.find(s)
+	if i < 0 {
 		i = len(w.table)
-		w.index[s] = i
 		w.table = append(w.table, s)
+		if w.index != nil {
+			w.index[s] = i
+		}
 	}
 	w.number(i)
+}
+
+// find is where the table has the string, or -1.
+func (w *evidenceWriter) find(s string) int {
+	if len(w.table) <= searched {
+		return slices.Index(w.table, s)
+	}
+	if w.index == nil {
+		w.index = make(map[string]int, 2*len(w.table))
+		for i, known := range w.table {
+			w.index[known] = i
+		}
+	}
+	if i, ok := w.index[s]; ok {
+		return i
+	}
+	return -1
 }
 
 func (w *evidenceWriter) texts(list []string) {
@@ -207,7 +230,11 @@ func (w *evidenceWriter) bytes() ([]byte, error) {
 	if w.err != nil {
 		return nil, w.err
 	}
-	out := append(make([]byte, 0, MaxEvidence), w.format)
+	size := len(w.body) + 2*binary.MaxVarintLen16
+	for _, s := range w.table {
+		size += len(s) + binary.MaxVarintLen16
+	}
+	out := append(make([]byte, 0, size), w.format)
 	out = binary.AppendUvarint(out, uint64(len(w.table)))
 	for _, s := range w.table {
 		out = binary.AppendUvarint(out, uint64(len(s)))

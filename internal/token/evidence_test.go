@@ -27,9 +27,10 @@ func drawnEvidence(t *rapid.T) (Evidence, beside) {
 	if rapid.Bool().Draw(t, "sorted") {
 		slices.Sort(b.scope)
 	}
+	many := rapid.SliceOfN(rapid.StringMatching(`[a-z]{2}`), 0, 3*searched) // beyond what is looked through one by one
 	aToken := rapid.SampledFrom(b.ids)
 	e := Evidence{
-		Root:     principal.Principal{ID: who.Draw(t, "root"), Groups: names.Draw(t, "groups"), Attributes: drawnAttributes(t)},
+		Root:     principal.Principal{ID: who.Draw(t, "root"), Groups: orNil(many.Draw(t, "groups")), Attributes: drawnAttributes(t)},
 		Bindings: names.Draw(t, "bindings"), Actors: orNil(rapid.SliceOfN(who, 0, 3).Draw(t, "actors")),
 		Depth: rapid.IntRange(0, 8).Draw(t, "depth"), Limited: orNil(rapid.SliceOfN(aToken, 0, 3).Draw(t, "limited")),
 		Label: rapid.String().Draw(t, "label"), Beyond: names.Draw(t, "beyond"),

@@ -61,13 +61,17 @@ func (k *SigningKey) signingInput(c *Claims) ([]byte, error) {
 	if len(sealed) > MaxEvidence {
 		return nil, ErrEvidence
 	}
-	payload, err := appendClaims(make([]byte, 0, 2<<10), c, sealed)
+	payload, err := appendClaims(make([]byte, 0, usualClaims+base64.RawURLEncoding.EncodedLen(len(sealed))), c, sealed)
 	if err != nil {
 		return nil, err
 	}
-	b := append(append(make([]byte, 0, 3<<10), k.header...), '.')
+	size := len(k.header) + 1 + base64.RawURLEncoding.EncodedLen(len(payload)) + 1 + base64.RawURLEncoding.EncodedLen(k.signatureSize())
+	b := append(append(make([]byte, 0, size), k.header...), '.')
 	return base64.RawURLEncoding.AppendEncode(b, payload), nil
 }
+
+// usualClaims is the bytes of the claims that stand in the clear, mostly.
+const usualClaims = 768
 
 // openEvidence reads the evidence of a token that the key signed.
 func (k *SigningKey) openEvidence(c *Claims, sealed []byte) (Evidence, error) {

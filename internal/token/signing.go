@@ -144,6 +144,14 @@ func (SigningKey) String() string { return "[signing key]" }
 // GoString hides the key from %#v.
 func (SigningKey) GoString() string { return "[signing key]" }
 
+// signatureSize is the bytes of a signature.
+func (k *SigningKey) signatureSize() int {
+	if key, ok := k.public.key.(*rsa.PublicKey); ok {
+		return key.Size()
+	}
+	return 64 // ES256 and EdDSA
+}
+
 // sign is the signature of a signing input as a JWS carries it (RFC 7518 section 3.4).
 func (k *SigningKey) sign(input []byte) ([]byte, error) {
 	if k.record.Alg == "EdDSA" {
