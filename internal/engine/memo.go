@@ -13,34 +13,48 @@ import (
 )
 
 // verified is a token of ours that was verified, with what that took some work to find out. It says
-// nothing of whether the token is still good. It is shared: nobody changes it but for last.
+// nothing of whether the token is still good. It is shared: nobody changes it but for what was looked at.
 type verified struct {
 	*token.Claims
 	key   string         // what verified it; empty for an opaque token
 	trace live.Trace     // what can kill it
 	keys  *token.Keyring // the keys that it was verified under
 
-	last atomic.Pointer[lookedAt] // what a policy last gave of it
+	usable, reach lookedAt
 }
 
-// lookedAt is what a policy gives of a token until then, if that moment isn't zero.
-type lookedAt struct {
+// usableNow is what of the token's audience × scope the policy still gives.
+func (v *verified) usableNow(p *policy.Policy, now time.Time) narrow.Pairs {
+	return v.usable.now(p, now, func() (narrow.Pairs, time.Time) {
+		s := standing(v.Claims)
+		s.Audience, s.Scope = v.Audience, v.Scope
+		return p.Again(now, s)
+	})
+}
+
+// reachNow is what of the token's reach the policy still gives.
+func (v *verified) reachNow(p *policy.Policy, now time.Time) narrow.Pairs {
+	return v.reach.now(p, now, func() (narrow.Pairs, time.Time) { return reachUnder(p, v.Claims, now) })
+}
+
+// lookedAt is what a policy last gave of a token. It is kept for that very policy until time alone may
+// change it.
+type lookedAt struct{ last atomic.Pointer[given] }
+
+// given is what a policy gives until then, if that moment isn't zero.
+type given struct {
 	policy *policy.Policy
 	until  time.Time
-	usable narrow.Pairs
+	pairs  narrow.Pairs
 }
 
-// usableNow is what of the token's audience × scope the policy still gives. The answer is kept for that
-// very policy until time alone may change it.
-func (v *verified) usableNow(p *policy.Policy, now time.Time) narrow.Pairs {
-	if last := v.last.Load(); last != nil && last.policy == p && (last.until.IsZero() || now.Before(last.until)) {
-		return last.usable
+func (l *lookedAt) now(p *policy.Policy, now time.Time, look func() (narrow.Pairs, time.Time)) narrow.Pairs {
+	if last := l.last.Load(); last != nil && last.policy == p && (last.until.IsZero() || now.Before(last.until)) {
+		return last.pairs
 	}
-	s := standing(v.Claims)
-	s.Audience, s.Scope = v.Audience, v.Scope
-	usable, until := p.Again(now, s)
-	v.last.Store(&lookedAt{policy: p, until: until, usable: usable})
-	return usable
+	pairs, until := look()
+	l.last.Store(&given{policy: p, until: until, pairs: pairs})
+	return pairs
 }
 
 const (

@@ -79,7 +79,7 @@ func (x *exchange) checkAlive(context.Context) error {
 	claims := token.Claims{
 		ID: x.draft.ID, Lineage: x.draft.Lineage, Task: x.draft.Task, Rev: x.draft.Rev, Evidence: x.draft.Evidence,
 	}
-	if s, dead := revoked.Killed(live.TraceOf(&claims)); dead {
+	if s, dead := revoked.Kills(&claims); dead {
 		return notAcceptable("subject_token", "revoked", nil).saying("the new token would be revoked: %s", s)
 	}
 	if x.draft.Actor.Depth() > principal.MaxActors {

@@ -121,8 +121,8 @@ func standing(c *token.Claims) policy.Standing {
 	return s
 }
 
-// reachNow is what of a token's reach the policy still gives.
-func reachNow(p *policy.Policy, c *token.Claims, now time.Time) narrow.Pairs {
+// reachUnder is what of a token's reach the policy still gives, and until when.
+func reachUnder(p *policy.Policy, c *token.Claims, now time.Time) (narrow.Pairs, time.Time) {
 	s := standing(c)
 	pairs := make([]narrow.Pair, 0, len(c.Evidence.Reach))
 	for _, e := range c.Evidence.Reach {
@@ -130,6 +130,5 @@ func reachNow(p *policy.Policy, c *token.Claims, now time.Time) narrow.Pairs {
 		pairs = append(pairs, narrow.Pair{Resource: e.Resource, Scopes: scopes})
 	}
 	s.Reach = narrow.PairsOf(pairs...)
-	reach, _ := p.Again(now, s)
-	return reach
+	return p.Again(now, s)
 }

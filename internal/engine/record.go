@@ -81,14 +81,25 @@ func plain(s string, longest int) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// written is how long a text gets in JSON, which writes some bytes as six.
+// written is how long a text gets in JSON, quotes and a comma included.
 func written(s string) int {
-	text, _ := json.Marshal(s) // plain made sure that it can be
-	return len(text) + 1
+	size := len(`"",`) + len(s)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"', c == '\\', '\b' <= c && c <= '\r' && c != '\v':
+			size++ // behind a backslash
+		case c < ' ':
+			size += len(`u0000`)
+		}
+	}
+	return size
 }
 
 // boundedAttributes is the attributes as the record keeps them, if there aren't too many.
 func boundedAttributes(attributes map[string]any) map[string]any {
+	if len(attributes) == 0 {
+		return attributes
+	}
 	text, err := json.Marshal(attributes)
 	if err != nil || len(text) > maxAttributes {
 		return map[string]any{"(too long)": true}

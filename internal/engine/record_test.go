@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"pgregory.net/rapid"
+
 	"github.com/whittle-sts/whittle/internal/audit"
 )
 
@@ -152,4 +155,15 @@ func TestAUseIsRecordedWithWhatIsLeft(t *testing.T) {
 	if fmt.Sprint(left) != "[2 1 0]" {
 		t.Errorf("left: %d", left)
 	}
+}
+
+func TestPropertyWrittenIsWhatJSONTakes(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := plain(rapid.OneOf(rapid.String(), rapid.StringOf(rapid.RuneFrom([]rune("\x00\b\t\n\v\f\r\x1f\"\\/<\u007f\u2028a")))).Draw(t, "s"), 1<<20)
+		text, err := json.Marshal(s)
+		if err != nil || written(s) != len(text)+1 {
+			t.Fatalf("%q: %d, %v; JSON takes %s", s, written(s), err, text)
+		}
+	})
 }

@@ -139,7 +139,7 @@ func (d *drawing) state(text token.Secret) string {
 		return "used up"
 	}
 	if claims.ExchangeOnly() {
-		if reachNow(view.Policy, claims, now).IsEmpty() {
+		if (&verified{Claims: claims}).reachNow(view.Policy, now).IsEmpty() {
 			return "suspended"
 		}
 		return "alive"

@@ -154,7 +154,7 @@ func (p *player) exchange() bool {
 		if uses == 0 {
 			return false
 		}
-		x.subject = subject{principal: c.Evidence.Root, id: c.ID, own: c, expires: c.Expires, reach: reachNow(v.policy, c, p.now), uses: narrow.Unlimited}
+		x.subject = subject{principal: c.Evidence.Root, id: c.ID, own: c, expires: c.Expires, reach: (&verified{Claims: c}).reachNow(v.policy, p.now), uses: narrow.Unlimited}
 		if uses > 0 {
 			x.subject.uses = narrow.Uses(uses)
 		}
@@ -258,7 +258,7 @@ func (p *player) lookAnew() {
 		}
 	}
 	now := pairs{}
-	for _, e := range reachNow(v.policy, m.claims, p.now).List() {
+	for _, e := range (&verified{Claims: m.claims}).reachNow(v.policy, p.now).List() {
 		for _, s := range e.Scopes.Names() {
 			now[pair{e.Resource, s}] = true
 		}

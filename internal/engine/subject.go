@@ -63,7 +63,7 @@ func (x *exchange) verifyOwnSubject(ctx context.Context) error {
 	if x.subject.uses == 0 {
 		return notAcceptable("subject_token", "used_up", nil)
 	}
-	x.subject.reach = reachNow(x.view.Policy, claims, x.now)
+	x.subject.reach = v.reachNow(x.view.Policy, x.now)
 	return nil
 }
 
@@ -131,7 +131,7 @@ func (x *exchange) verifyOwnActor(ctx context.Context) error {
 		return notAcceptable("actor_token", "not_alive", err)
 	case v.ClientID != x.caller.ID:
 		return notAcceptable("actor_token", "not_wielded", nil)
-	case reachNow(x.view.Policy, v.Claims, x.now).IsEmpty():
+	case v.reachNow(x.view.Policy, x.now).IsEmpty():
 		return notAcceptable("actor_token", "suspended", nil)
 	}
 	if uses, err := x.engine.usesLeft(ctx, v.Claims); err != nil || uses == 0 {

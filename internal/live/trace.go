@@ -97,6 +97,15 @@ func (r *Revocations) Killed(t Trace) (Selector, bool) {
 	return Selector{}, false
 }
 
+// Kills is Killed of a token whose trace nobody has worked out yet: while nothing is revoked, nobody has
+// to, which spares a new token 3 µs.
+func (r *Revocations) Kills(c *token.Claims) (Selector, bool) {
+	if r.live.Load() == 0 {
+		return Selector{}, false
+	}
+	return r.Killed(TraceOf(c))
+}
+
 // Blocked says whether new tokens are refused for any of the selectors, and for which.
 func (r *Revocations) Blocked(selectors ...Selector) (Selector, bool) {
 	if r.live.Load() == 0 {
