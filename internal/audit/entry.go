@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -31,27 +29,6 @@ type Entry struct {
 
 // timeLayout is RFC 3339 with milliseconds; all times are UTC.
 const timeLayout = "2006-01-02T15:04:05.000Z"
-
-// encoding writes times in the one layout.
-var encoding = json.WithMarshalers(json.MarshalToFunc(func(enc *jsontext.Encoder, t time.Time) error {
-	t = t.UTC()
-	if year := t.Year(); year < 0 || year > 9999 {
-		return errors.New("the time is out of range")
-	}
-	return enc.WriteToken(jsontext.String(t.Format(timeLayout)))
-}))
-
-// encode writes the event, whose people are sealed, as canonical JSON (RFC 8785).
-func encode(e *Event) ([]byte, error) {
-	b, err := json.Marshal(e, encoding)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrEvent, err)
-	}
-	if len(b) > MaxEntry {
-		return nil, ErrTooLarge
-	}
-	return b, nil
-}
 
 // leafHash is the hash of an entry in the tree (RFC 6962 section 2.1).
 func leafHash(entry []byte) [32]byte { return tlog.RecordHash(entry) }
