@@ -66,25 +66,24 @@ type look struct {
 	engine *Engine
 	caller clientauth.Caller
 	view   *live.View
-	serves []string // the caller's resources
-	all    bool     // the caller may see tokens for whomever they are
+	all    bool // the caller may see tokens for whomever they are
 }
 
 func (e *Engine) look(caller clientauth.Caller) look {
-	view := e.Image.View()
-	return look{
-		engine: e, caller: caller, view: view,
-		serves: view.Policy.Serves(caller.ID), all: caller.Can(policy.TokenLook),
-	}
+	return look{engine: e, caller: caller, view: e.Image.View(), all: caller.Can(policy.TokenLook)}
 }
 
+// serves lists the caller's resources.
+func (l *look) serves() []string { return l.view.Policy.Serves(l.caller.ID) }
+
 // servesOne says whether the caller is a server of one of the resources: only then is its look a use.
-func (l look) servesOne(resources []string) bool {
-	return slices.ContainsFunc(resources, func(r string) bool { return slices.Contains(l.serves, r) })
+func (l *look) servesOne(resources []string) bool {
+	serves := l.serves()
+	return slices.ContainsFunc(resources, func(r string) bool { return slices.Contains(serves, r) })
 }
 
 // at looks at one token. Whoever isn't meant to know gets the answer of a token that never was.
-func (l look) at(ctx context.Context, text token.Secret) (Introspection, *token.Claims, error) {
+func (l *look) at(ctx context.Context, text token.Secret) (Introspection, *token.Claims, error) {
 	v, err := l.engine.verifyOwn(ctx, l.view, text)
 	if e, fault := errors.AsType[*Error](err); fault {
 		return Introspection{}, nil, e
@@ -96,21 +95,28 @@ func (l look) at(ctx context.Context, text token.Secret) (Introspection, *token.
 	if v.ExchangeOnly() || l.engine.alive(v, now) != nil {
 		return Introspection{}, nil, nil
 	}
-	audience, usable := l.narrowed(v.Claims, v.usableNow(l.view.Policy, now))
+	if known := v.answers.find(l, now); known != nil {
+		return known.answer, v.Claims, nil
+	}
+	given, until := v.usableNow(l.view.Policy, now)
+	audience, usable := l.narrowed(v.Claims, given)
 	if len(audience) == 0 || usable.IsEmpty() {
 		return Introspection{}, nil, nil
 	}
-	return l.active(v.Claims, audience, usable), v.Claims, nil
+	made := &told{policy: l.view.Policy, caller: l.caller.ID, all: l.all, until: until, answer: l.active(v.Claims, audience, usable)}
+	v.answers.keep(made)
+	return made.answer, v.Claims, nil
 }
 
 // narrowed is the part of a token that is usable now and is the caller's business: those of its
 // audiences that the caller serves, and the scopes that are good at every one of these, since
 // the answer's two members are read as a product.
-func (l look) narrowed(c *token.Claims, now narrow.Pairs) ([]string, scope.Set) {
+func (l *look) narrowed(c *token.Claims, now narrow.Pairs) ([]string, scope.Set) {
 	var audience []string
+	serves := l.serves()
 	usable, _ := l.view.Policy.Catalogue().Of(c.Scope...)
 	for _, resource := range c.Audience {
-		if !l.all && !slices.Contains(l.serves, resource) {
+		if !l.all && !slices.Contains(serves, resource) {
 			continue
 		}
 		if both := usable.And(now.At(resource)); !both.IsEmpty() {
@@ -120,21 +126,20 @@ func (l look) narrowed(c *token.Claims, now narrow.Pairs) ([]string, scope.Set) 
 	return audience, usable
 }
 
-func (l look) active(c *token.Claims, audience []string, usable scope.Set) Introspection {
+func (l *look) active(c *token.Claims, audience []string, usable scope.Set) Introspection {
 	return Introspection{
 		Active: true, Scope: usable.Names(), ClientID: c.ClientID, TokenType: "Bearer",
 		Expires: c.Expires, IssuedAt: c.IssuedAt, Subject: c.Subject.String(), Audience: audience,
 		Issuer: c.Issuer, ID: c.ID, Actor: c.Actor, Task: c.Task,
 		Depth: len(c.Evidence.Hops), PolicyVersion: l.view.Policy.Version(),
+		kept: new(kept),
 	}
 }
 
-func (l look) withUsesLeft(ctx context.Context, in Introspection, c *token.Claims) (Introspection, error) {
+func (l *look) withUsesLeft(ctx context.Context, in Introspection, c *token.Claims) (Introspection, error) {
 	left, err := l.engine.usesLeft(ctx, c)
 	if err != nil || left == 0 {
 		return Introspection{}, err
 	}
-	n := uint32(left)
-	in.UsesLeft = &n
-	return in, nil
+	return in.withUses(uint32(left)), nil
 }

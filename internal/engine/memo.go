@@ -21,10 +21,11 @@ type verified struct {
 	keys  *token.Keyring // the keys that it was verified under
 
 	usable, reach lookedAt
+	answers       answers
 }
 
-// usableNow is what of the token's audience × scope the policy still gives.
-func (v *verified) usableNow(p *policy.Policy, now time.Time) narrow.Pairs {
+// usableNow is what of the token's audience × scope the policy still gives, and until when.
+func (v *verified) usableNow(p *policy.Policy, now time.Time) (narrow.Pairs, time.Time) {
 	return v.usable.now(p, now, func() (narrow.Pairs, time.Time) {
 		s := standing(v.Claims)
 		s.Audience, s.Scope = v.Audience, v.Scope
@@ -34,7 +35,8 @@ func (v *verified) usableNow(p *policy.Policy, now time.Time) narrow.Pairs {
 
 // reachNow is what of the token's reach the policy still gives.
 func (v *verified) reachNow(p *policy.Policy, now time.Time) narrow.Pairs {
-	return v.reach.now(p, now, func() (narrow.Pairs, time.Time) { return reachUnder(p, v.Claims, now) })
+	reach, _ := v.reach.now(p, now, func() (narrow.Pairs, time.Time) { return reachUnder(p, v.Claims, now) })
+	return reach
 }
 
 // lookedAt is what a policy last gave of a token. It is kept for that very policy until time alone may
@@ -48,13 +50,13 @@ type given struct {
 	pairs  narrow.Pairs
 }
 
-func (l *lookedAt) now(p *policy.Policy, now time.Time, look func() (narrow.Pairs, time.Time)) narrow.Pairs {
+func (l *lookedAt) now(p *policy.Policy, now time.Time, look func() (narrow.Pairs, time.Time)) (narrow.Pairs, time.Time) {
 	if last := l.last.Load(); last != nil && last.policy == p && (last.until.IsZero() || now.Before(last.until)) {
-		return last.pairs
+		return last.pairs, last.until
 	}
 	pairs, until := look()
 	l.last.Store(&given{policy: p, until: until, pairs: pairs})
-	return pairs
+	return pairs, until
 }
 
 const (

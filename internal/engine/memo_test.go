@@ -4,13 +4,17 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/whittle-sts/whittle/internal/clientauth"
 	"github.com/whittle-sts/whittle/internal/token"
 )
 
-func digestOf(n int) [sha256.Size]byte {
+func numbered(n int) [sha256.Size]byte {
 	return sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(n)))
 }
 
@@ -19,10 +23,10 @@ func TestTheMemoIsBoundedAndKeepsWhatIsUsed(t *testing.T) {
 	var m memo
 	keys := &token.Keyring{}
 	kept := &verified{keys: keys}
-	m.put(digestOf(0), kept)
+	m.put(numbered(0), kept)
 	for n := 1; n <= 20*memoShards*memoSize; n++ {
-		m.put(digestOf(n), &verified{keys: keys})
-		if v, ok := m.get(digestOf(0), keys); !ok || v != kept {
+		m.put(numbered(n), &verified{keys: keys})
+		if v, ok := m.get(numbered(0), keys); !ok || v != kept {
 			t.Fatalf("a token that is used all the time was forgotten after %d others", n)
 		}
 	}
@@ -33,7 +37,7 @@ func TestTheMemoIsBoundedAndKeepsWhatIsUsed(t *testing.T) {
 	if held > 2*memoShards*memoSize {
 		t.Errorf("%d tokens are held", held)
 	}
-	if _, ok := m.get(digestOf(1), keys); ok {
+	if _, ok := m.get(numbered(1), keys); ok {
 		t.Error("a token that nobody asked about for long is still held")
 	}
 }
@@ -41,8 +45,8 @@ func TestTheMemoIsBoundedAndKeepsWhatIsUsed(t *testing.T) {
 func TestTheMemoHoldsForItsKeysOnly(t *testing.T) {
 	t.Parallel()
 	var m memo
-	m.put(digestOf(0), &verified{keys: &token.Keyring{}})
-	if _, ok := m.get(digestOf(0), &token.Keyring{}); ok {
+	m.put(numbered(0), &verified{keys: &token.Keyring{}})
+	if _, ok := m.get(numbered(0), &token.Keyring{}); ok {
 		t.Error("what was verified under other keys was taken as verified")
 	}
 }
@@ -81,5 +85,103 @@ func TestTheKeysStayWhenOtherThingsChange(t *testing.T) {
 	}
 	if err := w.RotateKey(context.Background(), w.as("ops")); err != nil || w.Image.View().Keys == keys {
 		t.Errorf("a new key doesn't show: %v", err)
+	}
+}
+
+// What one caller was told is another's business only if that one may see it itself.
+func TestWhatOneCallerWasToldIsNotTheAnswerToAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	read := w.trade("agent", own(w.task(), "ai.training.read").at(dataAPI)).AccessToken
+	for range 3 {
+		for client, active := range map[string]bool{"data-gateway": true, "model-gateway": false, "agent": false} {
+			if in := w.look(client, read); in.Active != active {
+				t.Errorf("%s: active = %v", client, in.Active)
+			}
+		}
+	}
+}
+
+// The memo holds answers, never that a token lives.
+func TestNoKeptAnswerOutlivesItsToken(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(w *world, read token.Secret){
+		"revoked":  func(w *world, read token.Secret) { w.check(w.RevokeToken(context.Background(), w.as("agent"), read)) },
+		"over":     func(w *world, _ token.Secret) { w.clock.pass(24 * time.Hour) },
+		"no right": func(w *world, _ token.Secret) { w.apply(strings.Replace(w.policy, "mfa == true", "mfa == false", 1)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			read := w.trade("agent", own(w.task(), "ai.training.read").at(dataAPI)).AccessToken
+			for range 2 {
+				if !w.look("data-gateway", read).Active {
+					t.Fatal("inactive at first")
+				}
+			}
+			end(w, read)
+			if w.look("data-gateway", read).Active {
+				t.Error("still active")
+			}
+		})
+	}
+}
+
+func TestWhatWiresMakeOfAnAnswerIsKeptWithThatAnswerAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	made := 0
+	encode := func(in *Introspection) (any, error) {
+		made++
+		return *in, nil
+	}
+	read := w.trade("agent", own(w.task(), "ai.training.read").at(dataAPI)).AccessToken
+	for range 3 {
+		in := w.look("data-gateway", read)
+		if got, err := in.Encoded(Message, encode); err != nil || got.(Introspection).ID != in.ID {
+			t.Errorf("%v, %v", got, err)
+		}
+	}
+	if made != 1 {
+		t.Errorf("one answer was encoded %d times", made)
+	}
+	in := w.look("data-gateway", read)
+	for left := range uint32(3) {
+		counted := in.withUses(left)
+		if got, _ := counted.Encoded(Message, encode); *got.(Introspection).UsesLeft != left {
+			t.Errorf("%d left: %v", left, got)
+		}
+	}
+	failed := errors.New("failed")
+	if _, err := in.Encoded(JSONText, func(*Introspection) (any, error) { return nil, failed }); !errors.Is(err, failed) {
+		t.Error(err)
+	}
+	if got, err := in.Encoded(JSONText, encode); err != nil || got == nil {
+		t.Errorf("a failure was kept: %v, %v", got, err)
+	}
+}
+
+func TestAnswersAreKeptOfAFewCallers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	view, now := w.Image.View(), w.clock.now()
+	as := func(id string) *look { return &look{view: view, caller: clientauth.Caller{ID: id}} }
+	var a answers
+	for i := range 10 * maxAnswers {
+		id := strconv.Itoa(i)
+		a.keep(&told{policy: view.Policy, caller: id})
+		if got := a.find(as(id), now); got == nil || got.caller != id {
+			t.Fatalf("the newest is not there: %v", got)
+		}
+	}
+	if n := len(*a.list.Load()); n != maxAnswers {
+		t.Errorf("%d are kept", n)
+	}
+	if a.find(as("0"), now) != nil {
+		t.Error("the oldest is still there")
+	}
+	a.keep(&told{policy: view.Policy, caller: "1", until: now})
+	if a.find(as("1"), now) != nil || len(*a.list.Load()) != maxAnswers {
+		t.Error("an answer was found when its time was over, or another left for it")
 	}
 }

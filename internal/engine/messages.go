@@ -79,6 +79,8 @@ type Introspection struct {
 	Depth         int // how many exchanges led to the token
 	PolicyVersion uint64
 	UsesLeft      *uint32 // nil: not counted
+
+	kept *kept // nil: nothing is
 }
 
 // RevokeRequest takes power away by selector.

@@ -205,7 +205,7 @@ func (e *Engine) administered(caller clientauth.Caller, kind audit.Kind) (audit.
 	}, err
 }
 
-func (l look) used(c *token.Claims, useID string) (audit.Event, error) {
+func (l *look) used(c *token.Claims, useID string) (audit.Event, error) {
 	ev, err := l.engine.administered(l.caller, audit.KindUse)
 	ev.Used = &audit.Used{Token: c.ID.String(), Task: c.Task.String(), UseID: useID}
 	for _, id := range c.Evidence.Limited {

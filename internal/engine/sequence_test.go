@@ -247,7 +247,8 @@ func (p *player) lookAnew() {
 	v := p.history[rapid.IntRange(0, len(p.history)-1).Draw(p.T, "policy of the look")]
 	if !m.claims.ExchangeOnly() {
 		now := pairs{}
-		for _, e := range (&verified{Claims: m.claims}).usableNow(v.policy, p.now).List() {
+		usable, _ := (&verified{Claims: m.claims}).usableNow(v.policy, p.now)
+		for _, e := range usable.List() {
 			for _, s := range e.Scopes.Names() {
 				now[pair{e.Resource, s}] = true
 			}

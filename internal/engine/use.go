@@ -23,7 +23,7 @@ var errCounted = errors.New("this use was counted before")
 // ancestor's, in one durable step before the answer. The same use id again is free, so that a
 // resource server may retry. Counters are only touched in the log's one writer, so two
 // callers never get the same last use.
-func (l look) use(ctx context.Context, in Introspection, c *token.Claims, useID string) (Introspection, error) {
+func (l *look) use(ctx context.Context, in Introspection, c *token.Claims, useID string) (Introspection, error) {
 	event, err := l.used(c, useID)
 	if err != nil {
 		return Introspection{}, err
@@ -55,8 +55,7 @@ func (l look) use(ctx context.Context, in Introspection, c *token.Claims, useID 
 	case err != nil:
 		return Introspection{}, err
 	}
-	in.UsesLeft = &u.left
-	return in, nil
+	return in.withUses(u.left), nil
 }
 
 // use is one use of a token: one from every counter that it hangs on.

@@ -3,6 +3,8 @@ package oauth
 import (
 	"context"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/whittle-sts/whittle/internal/engine"
 	"github.com/whittle-sts/whittle/internal/principal"
 	"github.com/whittle-sts/whittle/internal/scope"
@@ -51,12 +53,18 @@ func (w *Wire) introspect(ctx context.Context, f form) (any, error) {
 	if !in.Active {
 		return inactive{}, nil
 	}
-	return active{
+	return in.Encoded(engine.JSONText, textOf)
+}
+
+// textOf is the answer about a good token as text, which write takes as it is.
+func textOf(in *engine.Introspection) (any, error) {
+	text, err := json.Marshal(active{
 		Active: true, Scope: scope.Join(in.Scope), ClientID: in.ClientID, TokenType: in.TokenType,
 		Expires: in.Expires.Unix(), IssuedAt: in.IssuedAt.Unix(), Subject: in.Subject, Audience: in.Audience,
 		Issuer: in.Issuer, ID: in.ID, Actor: in.Actor, Task: in.Task, Depth: in.Depth,
 		PolicyVersion: in.PolicyVersion, UsesLeft: in.UsesLeft,
-	}, nil
+	})
+	return encoded(text), err
 }
 
 // revoke answers RFC 7009 requests: an empty 200 once the token is dead and that is durable.

@@ -104,19 +104,33 @@ func (in *posted) read(w http.ResponseWriter, r *http.Request) (clientauth.Crede
 
 // write answers 200 (RFC 6749 section 5.1).
 func write(w http.ResponseWriter, answer any) {
-	var body []byte
-	if answer != nil {
-		var err error
-		if body, err = json.Marshal(answer); err != nil {
-			fault.HTTP(w, err)
-			return
-		}
+	body, err := textual(answer)
+	if err != nil {
+		fault.HTTP(w, err)
+		return
+	}
+	if len(body) > 0 {
 		w.Header().Set("Content-Type", "application/json")
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Pragma", "no-cache")
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(body) // whoever can't be written to is gone
+}
+
+// encoded is an answer that is JSON already.
+type encoded []byte
+
+// textual is the answer as JSON; nothing for a nil answer.
+func textual(answer any) ([]byte, error) {
+	switch answer := answer.(type) {
+	case nil:
+		return nil, nil
+	case encoded:
+		return answer, nil
+	default:
+		return json.Marshal(answer)
+	}
 }
 
 // readOnly is a document that anybody may read.

@@ -25,7 +25,11 @@ func (s *introspections) Introspect(ctx context.Context, m *whittlev1.Introspect
 	if err != nil {
 		return nil, err
 	}
-	return &whittlev1.IntrospectResponse{Introspection: toIntrospection(&in)}, nil
+	answer, err := introspectionOf(&in)
+	if err != nil {
+		return nil, err
+	}
+	return &whittlev1.IntrospectResponse{Introspection: answer}, nil
 }
 
 // BatchIntrospect implements the rpc.
@@ -40,9 +44,20 @@ func (s *introspections) BatchIntrospect(ctx context.Context, m *whittlev1.Batch
 	}
 	results := make([]*whittlev1.Introspection, len(found))
 	for i := range found {
-		results[i] = toIntrospection(&found[i])
+		if results[i], err = introspectionOf(&found[i]); err != nil {
+			return nil, err
+		}
 	}
 	return &whittlev1.BatchIntrospectResponse{Results: results}, nil
+}
+
+// introspectionOf is the message of an answer, made once for an answer that is given again.
+func introspectionOf(in *engine.Introspection) (*whittlev1.Introspection, error) {
+	made, err := in.Encoded(engine.Message, func(in *engine.Introspection) (any, error) { return toIntrospection(in), nil })
+	if err != nil {
+		return nil, err
+	}
+	return made.(*whittlev1.Introspection), nil
 }
 
 // toIntrospection is the answer about one token. That of an inactive one has no other member

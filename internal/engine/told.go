@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/whittle-sts/whittle/internal/policy"
+)
+
+// told is what one caller was told of a token that is good, under one policy and until time alone may
+// change it. It says nothing of whether the token still lives, which is looked up each time.
+type told struct {
+	policy *policy.Policy
+	caller string
+	all    bool      // the caller could see tokens for whomever they are
+	until  time.Time // zero: time alone changes nothing
+	answer Introspection
+}
+
+// maxAnswers is how many callers' answers are kept of one token: the servers that a token passes through.
+const maxAnswers = 4
+
+// answers are those of a token, the newest first. A warm introspection costs 1.3 instead of 2.4 µs with
+// them and makes no objects instead of 10; what wires make of an answer is kept with it.
+type answers struct{ list atomic.Pointer[[]*told] }
+
+// find is the answer that the looking caller would get again, or nil.
+func (a *answers) find(l *look, now time.Time) *told {
+	list := a.list.Load()
+	if list == nil {
+		return nil
+	}
+	for _, known := range *list {
+		if known.policy == l.view.Policy && known.caller == l.caller.ID && known.all == l.all &&
+			(known.until.IsZero() || now.Before(known.until)) {
+			return known
+		}
+	}
+	return nil
+}
+
+// keep puts the answer before the others. One that somebody else puts at the same time may be lost.
+func (a *answers) keep(made *told) {
+	list := []*told{made}
+	if before := a.list.Load(); before != nil {
+		for _, known := range *before {
+			if len(list) < maxAnswers && known.policy == made.policy && (known.caller != made.caller || known.all != made.all) {
+				list = append(list, known)
+			}
+		}
+	}
+	a.list.Store(&list)
+}
+
+// Encoding names what is made of an answer to send it.
+type Encoding uint8
+
+// The encodings.
+const (
+	Message  Encoding = iota // of the contract
+	JSONText                 // RFC 7662
+	encodings
+)
+
+// kept is what was made of an answer, so that it is made once.
+type kept [encodings]atomic.Pointer[any]
+
+// withUses is the answer with the uses left, of which nothing is kept: the next one has others.
+func (in Introspection) withUses(left uint32) Introspection {
+	in.UsesLeft, in.kept = &left, nil
+	return in
+}
+
+// Encoded is what make gives, or gave for the same answer before. It is shared: nobody may change it.
+func (in *Introspection) Encoded(as Encoding, make func(*Introspection) (any, error)) (any, error) {
+	if in.kept == nil {
+		return make(in)
+	}
+	place := &in.kept[as]
+	if made := place.Load(); made != nil {
+		return *made, nil
+	}
+	made, err := make(in)
+	if err == nil {
+		place.Store(&made)
+	}
+	return made, err
+}
