@@ -7,6 +7,7 @@ import (
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/clientauth"
+	"github.com/whittle-sts/whittle/internal/document"
 	"github.com/whittle-sts/whittle/internal/issuer"
 	"github.com/whittle-sts/whittle/internal/policy"
 	"github.com/whittle-sts/whittle/store"
@@ -69,7 +70,7 @@ func (e *Engine) ValidatePolicy(_ context.Context, caller clientauth.Caller, yam
 		return problems, nil
 	}
 	if err := e.fits(next); err != nil {
-		return policy.Objection(policyFile, yaml, Fault(err).Description), nil
+		return document.Objection(policyFile, yaml, Fault(err).Description), nil
 	}
 	return nil, nil
 }

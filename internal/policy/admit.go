@@ -9,6 +9,7 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
 
+	"github.com/whittle-sts/whittle/internal/document"
 	"github.com/whittle-sts/whittle/internal/principal"
 )
 
@@ -97,7 +98,7 @@ func (i *Issuer) groupsOf(claims map[string]any) (groups []string, ok bool) {
 
 // plainValue is a CEL value as an attribute holds it; not ok for what has no such form.
 func plainValue(v ref.Val, depth int) (any, bool) {
-	if depth > maxNested {
+	if depth > document.MaxNested {
 		return nil, false
 	}
 	switch v := v.(type) {

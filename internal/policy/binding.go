@@ -110,7 +110,7 @@ func (c *compiler) bindings(n *yaml.Node) {
 
 // moment is a point in time (RFC 3339).
 func (c *compiler) moment(n *yaml.Node, what string) time.Time {
-	if n == nil || !c.plain(n) {
+	if n == nil || !c.problems.Plain(n) {
 		return time.Time{}
 	}
 	t, err := time.Parse(time.RFC3339, n.Value)

@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/whittle-sts/whittle/internal/document"
 	"github.com/whittle-sts/whittle/internal/scope"
 )
 
@@ -111,7 +112,7 @@ func keys[T any](table map[string]T) []string {
 }
 
 func (c *compiler) unknown(n *yaml.Node, what, name string, names []string) {
-	c.fail(n, "%s: there is no %q%s", what, name, instead(name, names))
+	c.fail(n, "%s: there is no %q%s", what, name, document.Instead(name, names))
 }
 
 func (c *compiler) scopes(n *yaml.Node) {
@@ -167,7 +168,7 @@ func (c *compiler) expand(n *yaml.Node, what string) scope.Set {
 		if !ok {
 			var err error
 			if matched, err = c.policy.catalogue.Expand(pattern); err != nil {
-				c.fail(e, "%v%s", err, instead(pattern, c.policy.catalogue.Names()))
+				c.fail(e, "%v%s", err, document.Instead(pattern, c.policy.catalogue.Names()))
 				continue
 			}
 			c.patterns[pattern] = matched

@@ -21,21 +21,13 @@ type place struct {
 // column is that of the expression's first character in the node's line: where the node begins,
 // or after its quote. It is 0 if the expression isn't written there as it is.
 func (at place) column() int {
-	line := []rune(nthLine(at.problems.source, at.node.Line))
+	line := []rune(at.problems.Line(at.node.Line))
 	for _, column := range []int{at.node.Column, at.node.Column + 1} {
 		if column-1 <= len(line) && strings.HasPrefix(string(line[column-1:]), at.node.Value) {
 			return column
 		}
 	}
 	return 0
-}
-
-func nthLine(source string, n int) string {
-	for ; n > 1; n-- {
-		_, source, _ = strings.Cut(source, "\n")
-	}
-	line, _, _ := strings.Cut(source, "\n")
-	return line
 }
 
 // fail reports a problem at a line, from 1, and column, from 0, of the expression.
@@ -45,7 +37,7 @@ func (at place) fail(line, column int, format string, args ...any) {
 		at.compiler.fail(at.node, format, args...)
 		return
 	}
-	at.problems.add(at.node.Line, begins+column, format, args...)
+	at.problems.Add(at.node.Line, begins+column, format, args...)
 }
 
 func (at place) typed(checked *cel.Ast, what string, want []*cel.Type) bool {

@@ -9,6 +9,8 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/whittle-sts/whittle/internal/document"
 )
 
 // FuzzCompile: any document is taken whole, or refused with problems that stand in it.
@@ -35,7 +37,7 @@ func FuzzCompile(f *testing.F) {
 			return
 		}
 		var problems *Problems
-		if p != nil || !errors.As(err, &problems) || len(problems.List()) == 0 || len(problems.List()) > maxProblems {
+		if p != nil || !errors.As(err, &problems) || len(problems.List()) == 0 || len(problems.List()) > document.MaxProblems {
 			t.Fatalf("got %v, %v", p, err)
 		}
 		lines := strings.Split(string(source), "\n")
@@ -64,7 +66,7 @@ func FuzzExpression(f *testing.F) {
 	nobody := researcher()
 	nobody.Groups, nobody.Attributes = nil, nil
 	f.Fuzz(func(t *testing.T, text string) {
-		problems := &Problems{source: text}
+		problems := document.New("", []byte(text))
 		c := &compiler{reader: reader{problems}, expressions: made}
 		e := c.expression(scalarNode(text), "when", made.principal, cel.BoolType)
 		if e == nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/whittle-sts/whittle/internal/document"
 	"github.com/whittle-sts/whittle/internal/scope"
 )
 
@@ -35,11 +36,14 @@ type limits struct {
 	uses     uint32        // 0: none
 }
 
+// Problems is what is wrong with a document, line by line.
+type Problems = document.Problems
+
 // Compile parses, checks and compiles a document. The version is the number that the store gives
 // it; 0 is one that isn't applied. The file names the document in problems. On failure the error
 // is a [*Problems].
 func Compile(source []byte, file string, version uint64) (*Policy, error) {
-	problems := &Problems{file: file, source: string(source)}
+	problems := document.New(file, source)
 	p := &Policy{
 		version: version, source: slices.Clone(source), digest: sha256.Sum256(source),
 		limited: map[string]limits{}, roles: map[string]scope.Set{}, issuers: map[string]*Issuer{},
@@ -47,11 +51,14 @@ func Compile(source []byte, file string, version uint64) (*Policy, error) {
 		bindings: map[string]*binding{}, holders: map[selector][]*binding{},
 		rules: map[string]*rule{}, ruled: map[string][]*rule{}, grouped: map[selector]bool{},
 	}
-	if root := load(source, problems); root != nil {
+	switch root, ok := document.Load(source, problems); {
+	case root != nil:
 		c := &compiler{reader: reader{problems}, policy: p, patterns: map[string]scope.Set{}}
 		c.document(root)
+	case ok:
+		problems.Add(1, 1, "the document is empty; begin with format: 1")
 	}
-	if err := problems.err(); err != nil {
+	if err := problems.Err(); err != nil {
 		return nil, err
 	}
 	return p, nil

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/whittle-sts/whittle/internal/document"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -50,10 +52,10 @@ func TestDocumentHasLimits(t *testing.T) {
 		name, source, message string
 		problems              int
 	}{
-		{"bytes", "format: 1\nscopes: {}\n#" + strings.Repeat("x", maxSource), "make it at most 1048576", 1},
+		{"bytes", "format: 1\nscopes: {}\n#" + strings.Repeat("x", document.MaxSource), "make it at most 1048576", 1},
 		{"scopes", "format: 1\nscopes: {" + strings.Repeat("a: {}, ", maxScopes+1) + "}", "at most 2000 entries", 1},
 		{"elements", "format: 1\nscopes: { a: {} }\nrules: [" + strings.Repeat("x, ", maxEntries+1) + "]", "at most 10000 elements", 1},
-		{"problems", "format: 1\nscopes: { a: {} }\nroles: { r: [" + strings.Repeat("b, ", 1000) + "] }", "more problems may follow", maxProblems},
+		{"problems", "format: 1\nscopes: { a: {} }\nroles: { r: [" + strings.Repeat("b, ", 1000) + "] }", "more problems may follow", document.MaxProblems},
 		{"an expression", "format: 1\nscopes: {}\nissuers: { corp: { url: https://a.example.com, audiences: [w], accept_when: '1 == " + strings.Repeat("1", maxExpression) + "' } }", "at most 1024", 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {

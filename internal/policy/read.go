@@ -7,31 +7,16 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/whittle-sts/whittle/internal/document"
 )
 
 // reader turns nodes into values and collects what is wrong with them. Its functions take a nil
 // node for a field that isn't there and give the zero value.
-type reader struct{ problems *Problems }
+type reader struct{ problems *document.Problems }
 
 func (r *reader) fail(n *yaml.Node, format string, args ...any) {
-	r.problems.add(n.Line, n.Column, format, args...)
-}
-
-// plain says whether the node is only what it looks like.
-func (r *reader) plain(n *yaml.Node) bool {
-	switch {
-	case n.Kind == yaml.AliasNode:
-		r.fail(n, "write the value out; aliases (*%s) are not taken", n.Value)
-	case n.Anchor != "":
-		r.fail(n, "remove the anchor &%s; anchors and aliases are not taken", n.Anchor)
-	case n.ShortTag() == "!!merge":
-		r.fail(n, "write the fields out; merging with << is not taken")
-	case n.Style&yaml.TaggedStyle != 0:
-		r.fail(n, "remove the tag %s", n.Tag)
-	default:
-		return true
-	}
-	return false
+	r.problems.Add(n.Line, n.Column, format, args...)
 }
 
 // entry is one key of a mapping with its value.
@@ -42,7 +27,7 @@ type entry struct {
 
 // entries lists a mapping in its order. An entry that can't be read is left out.
 func (r *reader) entries(n *yaml.Node, what string, limit int) []entry {
-	if n == nil || r.problems.full || !r.plain(n) {
+	if n == nil || r.problems.Full() || !r.problems.Plain(n) {
 		return nil
 	}
 	if n.Kind != yaml.MappingNode {
@@ -90,7 +75,7 @@ type shape struct {
 // fields reads a mapping with fixed names; ok is false if it is none or lacks what it must have.
 func (r *reader) fields(n *yaml.Node, s shape) (f fields, ok bool) {
 	f = fields{at: n, values: make(map[string]*yaml.Node)}
-	if !r.plain(n) {
+	if !r.problems.Plain(n) {
 		return f, false
 	}
 	if n.Kind != yaml.MappingNode {
@@ -106,7 +91,7 @@ func (r *reader) fields(n *yaml.Node, s shape) (f fields, ok bool) {
 		case slices.Contains(strings.Fields(s.later), e.name):
 			r.fail(e.key, "remove %q: it comes in a later version, and this one could not enforce it", e.name)
 		default:
-			r.fail(e.key, "%s has no field %q%s", s.what, e.name, instead(e.name, known))
+			r.fail(e.key, "%s has no field %q%s", s.what, e.name, document.Instead(e.name, known))
 		}
 	}
 	ok = true
@@ -121,7 +106,7 @@ func (r *reader) fields(n *yaml.Node, s shape) (f fields, ok bool) {
 
 // list is the elements of a sequence.
 func (r *reader) list(n *yaml.Node, what string, limit int) []*yaml.Node {
-	if n == nil || r.problems.full || !r.plain(n) {
+	if n == nil || r.problems.Full() || !r.problems.Plain(n) {
 		return nil
 	}
 	if n.Kind != yaml.SequenceNode {
@@ -144,7 +129,7 @@ func (r *reader) notEmpty(n *yaml.Node, what string) {
 
 // text is a string. "" is a problem, or no node.
 func (r *reader) text(n *yaml.Node, what string) string {
-	if n == nil || !r.plain(n) {
+	if n == nil || !r.problems.Plain(n) {
 		return ""
 	}
 	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
@@ -161,7 +146,7 @@ func (r *reader) text(n *yaml.Node, what string) string {
 func (r *reader) choice(n *yaml.Node, what string, options ...string) string {
 	value := r.text(n, what)
 	if value != "" && !slices.Contains(options, value) {
-		r.fail(n, "%s is one of %s, not %q%s", what, strings.Join(options, ", "), value, instead(value, options))
+		r.fail(n, "%s is one of %s, not %q%s", what, strings.Join(options, ", "), value, document.Instead(value, options))
 		return ""
 	}
 	return value
@@ -169,7 +154,7 @@ func (r *reader) choice(n *yaml.Node, what string, options ...string) string {
 
 // scalar is the text of a scalar of the given kind.
 func (r *reader) scalar(n *yaml.Node, what, tag, form string) (string, bool) {
-	if n == nil || !r.plain(n) {
+	if n == nil || !r.problems.Plain(n) {
 		return "", false
 	}
 	if n.Kind != yaml.ScalarNode || n.ShortTag() != tag {

@@ -22,7 +22,8 @@ var rooms = map[string][]string{
 	"internal/token":             {"internal/scope", "internal/principal", "internal/narrow", "internal/seal"},
 	"internal/issuer":            {"internal/token", "internal/principal"},
 	"internal/issuer/issuertest": {}, // plays an outsider: knows nothing of ours
-	"internal/policy":            {"internal/scope", "internal/principal", "internal/narrow"},
+	"internal/document":          {},
+	"internal/policy":            {"internal/document", "internal/scope", "internal/principal", "internal/narrow"},
 	"store":                      {},
 	"store/storetest":            {"store"},
 	"store/bolt":                 {"store"},
@@ -32,7 +33,7 @@ var rooms = map[string][]string{
 	"internal/live":              {"internal/policy", "internal/token", "internal/scope", "internal/principal", "store"},
 	"internal/clientauth":        {"internal/principal", "internal/policy", "internal/token", "internal/issuer", "internal/live"},
 	"internal/engine": {
-		"internal/audit", "internal/clientauth", "internal/issuer", "internal/live", "internal/narrow", "internal/policy",
+		"internal/audit", "internal/clientauth", "internal/document", "internal/issuer", "internal/live", "internal/narrow", "internal/policy",
 		"internal/principal", "internal/scope", "internal/token", "store",
 	},
 	"proto":                           {}, // only its test, of what it became

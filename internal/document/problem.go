@@ -1,4 +1,4 @@
-package policy
+package document
 
 import (
 	"cmp"
@@ -8,8 +8,8 @@ import (
 	"unicode"
 )
 
-// maxProblems is how many problems are collected before reading stops.
-const maxProblems = 50
+// MaxProblems is how many problems are collected before reading stops.
+const MaxProblems = 50
 
 // Problem is one mistake in a document, at a line and column counted from 1. The column counts
 // characters. Message says what to do.
@@ -28,9 +28,14 @@ type Problems struct {
 
 // Objection is a problem with a document as a whole, found by whoever was to put it to work.
 func Objection(file string, source []byte, message string) *Problems {
-	p := &Problems{file: file, source: string(source)}
-	p.add(1, 1, "%s", message)
+	p := New(file, source)
+	p.Add(1, 1, "%s", message)
 	return p
+}
+
+// New is no problems yet with a document that messages call file.
+func New(file string, source []byte) *Problems {
+	return &Problems{file: file, source: string(source)}
 }
 
 // List is the problems in the document's order.
@@ -55,16 +60,30 @@ func (p *Problems) Error() string {
 	return b.String()
 }
 
-func (p *Problems) add(line, column int, format string, args ...any) {
-	if len(p.list) >= maxProblems {
+// Full says that there are so many problems that there is no use in looking for more.
+func (p *Problems) Full() bool { return p.full }
+
+// Line is the n-th line of the source, counted from 1.
+func (p *Problems) Line(n int) string {
+	source := p.source
+	for ; n > 1; n-- {
+		_, source, _ = strings.Cut(source, "\n")
+	}
+	line, _, _ := strings.Cut(source, "\n")
+	return line
+}
+
+// Add adds a problem, unless there are too many.
+func (p *Problems) Add(line, column int, format string, args ...any) {
+	if len(p.list) >= MaxProblems {
 		p.full = true
 		return
 	}
 	p.list = append(p.list, Problem{Line: max(line, 1), Column: max(column, 1), Message: fmt.Sprintf(format, args...)})
 }
 
-// err is p if there is any problem.
-func (p *Problems) err() error {
+// Err is p if there is any problem.
+func (p *Problems) Err() error {
 	if len(p.list) == 0 {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package policy
+package document
 
 import (
 	"fmt"
@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// instead ends a message about an unknown name with the nearest known one, if any is near.
-func instead(name string, known []string) string {
+// Instead ends a message about an unknown name with the nearest known one, if any is near.
+func Instead(name string, known []string) string {
 	best, distance := "", min(3, max(1, len(name)/3))+1
 	for _, k := range slices.Sorted(slices.Values(known)) {
 		if d := edits(name, k, distance); d < distance {
