@@ -32,9 +32,14 @@ type Config struct {
 	HTTPAddr  string // Connect, gRPC-Web and OAuth. Default: 127.0.0.1:8080
 	AdminAddr string // health and metrics, no secrets, never for the public. Default: 127.0.0.1:9091
 
-	// CertFile and KeyFile (PEM) turn on TLS 1.3. Without them the first two listeners must be on
+	// CertFile and KeyFile (PEM) turn on TLS. Without them the first two listeners must be on
 	// loopback addresses: secrets and tokens don't travel in the clear.
 	CertFile, KeyFile string
+	MinTLS            string // the oldest version of TLS that is taken: 1.3 (default) or 1.2
+	Plaintext         string // without TLS: [PlaintextLoopback] (default) or [PlaintextAnywhere]
+
+	// PolicyFile is the policy that goes into a store that has none yet. Default: none.
+	PolicyFile string
 
 	CORSOrigins   []string       // whose scripts may call Connect and read keys and metadata; none: nobody's
 	Reflection    bool           // gRPC server reflection
@@ -43,16 +48,32 @@ type Config struct {
 	AcceptClock   bool           // trust the wall clock although it jumped
 	NewBootstrap  bool           // make a bootstrap credential also at a later start than the first
 
+	Limits     Limits        // what is 0 is at its default
+	DrainDelay time.Duration // from the moment that /readyz says no until listeners close: a balancer's time to notice
+	DrainTime  time.Duration // how long requests in flight have then. Default: 15 s
+
 	Logger  *slog.Logger         // default: discards
 	Now     func() time.Time     // the wall clock. Default: time.Now
 	Elapsed func() time.Duration // only ever runs on. Default: since New
 	Random  io.Reader            // cryptographic. Default: crypto/rand
 }
 
+// What [Config.Plaintext] may be.
+const (
+	PlaintextLoopback = "loopback" // on loopback addresses only
+	PlaintextAnywhere = "anywhere" // whoever is on the way reads secrets and tokens, unless something else encrypts
+)
+
+// Check says what can't work, without starting anything.
+func (c Config) Check() error {
+	_, err := c.complete()
+	return err
+}
+
 // complete fills in defaults and says what can't work.
 func (c Config) complete() (Config, error) {
 	if c.DataDir == "" {
-		return c, errors.New("no data folder")
+		return c, errors.New("no data folder is set (data in the settings' file, WHITTLE_DATA or --data)")
 	}
 	if (c.CertFile == "") != (c.KeyFile == "") {
 		return c, errors.New("TLS needs both a certificate file and a key file")
@@ -63,6 +84,12 @@ func (c Config) complete() (Config, error) {
 		}
 	}
 	c.fill()
+	if !slices.Contains([]string{"1.2", "1.3"}, c.MinTLS) {
+		return c, fmt.Errorf("TLS %q: the oldest version taken is 1.2 or 1.3", c.MinTLS)
+	}
+	if !slices.Contains([]string{PlaintextLoopback, PlaintextAnywhere}, c.Plaintext) {
+		return c, fmt.Errorf("plaintext %q: must be %s or %s", c.Plaintext, PlaintextLoopback, PlaintextAnywhere)
+	}
 	if !slices.Contains(token.SigningAlgorithms(), c.SigningAlg) {
 		return c, fmt.Errorf("signing algorithm %q: must be one of %s", c.SigningAlg, strings.Join(token.SigningAlgorithms(), ", "))
 	}
@@ -74,10 +101,15 @@ func (c Config) complete() (Config, error) {
 
 func (c *Config) fill() {
 	c.KEKFile = or(c.KEKFile, filepath.Join(c.DataDir, "keys", "kek"))
-	c.GRPCAddr = or(c.GRPCAddr, "127.0.0.1:9090")
-	c.HTTPAddr = or(c.HTTPAddr, "127.0.0.1:8080")
-	c.AdminAddr = or(c.AdminAddr, "127.0.0.1:9091")
-	c.SigningAlg = or(c.SigningAlg, "ES256")
+	standard := Defaults()
+	c.GRPCAddr = or(c.GRPCAddr, standard.GRPCAddr)
+	c.HTTPAddr = or(c.HTTPAddr, standard.HTTPAddr)
+	c.AdminAddr = or(c.AdminAddr, standard.AdminAddr)
+	c.SigningAlg = or(c.SigningAlg, standard.SigningAlg)
+	c.MinTLS = or(c.MinTLS, standard.MinTLS)
+	c.Plaintext = or(c.Plaintext, standard.Plaintext)
+	c.DrainTime = or(c.DrainTime, standard.DrainTime)
+	c.Limits.fill(standard.Limits)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -93,8 +125,9 @@ func (c *Config) fill() {
 	}
 }
 
-func or(value, standard string) string {
-	if value == "" {
+func or[T comparable](value, standard T) T {
+	var empty T
+	if value == empty {
 		return standard
 	}
 	return value

@@ -14,7 +14,8 @@ func (s *Server) listen(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		s.tls = &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}}
+		oldest := map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}[s.config.MinTLS]
+		s.tls = &tls.Config{MinVersion: oldest, Certificates: []tls.Certificate{certificate}}
 	}
 	if s.grpcListener, err = s.bind(ctx, s.config.GRPCAddr, s.tls == nil); err != nil {
 		return err
@@ -41,8 +42,8 @@ func (s *Server) bind(ctx context.Context, address string, plain bool) (net.List
 		return nil, err
 	}
 	s.onClose(func() error { listener.Close(); return nil }) // it may be closed already
-	if plain && !isLoopback(listener.Addr()) {
-		return nil, fmt.Errorf("%s isn't a loopback address, and there is no TLS certificate", listener.Addr())
+	if plain && s.config.Plaintext == PlaintextLoopback && !isLoopback(listener.Addr()) {
+		return nil, fmt.Errorf("%s isn't a loopback address, and there is no TLS certificate (tls.cert, tls.key); plaintext: anywhere is for who has something else encrypt", listener.Addr())
 	}
 	return listener, nil
 }

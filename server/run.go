@@ -13,9 +13,6 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// drainTime is how long requests in flight have when the server stops.
-const drainTime = 15 * time.Second
-
 // Run serves until ctx is done or a listener fails, and then drains: what is in flight is finished,
 // nothing new is taken. The error is nil after an orderly end. Close is still to be called.
 func (s *Server) Run(ctx context.Context) error {
@@ -58,8 +55,9 @@ func serve(server *http.Server, listener net.Listener) error {
 func (s *Server) drain(ctx context.Context) {
 	s.draining.Store(true)
 	s.health.Shutdown()
+	time.Sleep(s.config.DrainDelay)
 	s.guard.Stop() // the streams, which would never end
-	ctx, cancel := context.WithTimeout(ctx, drainTime)
+	ctx, cancel := context.WithTimeout(ctx, s.config.DrainTime)
 	defer cancel()
 	stopped := make(chan struct{})
 	go func() {

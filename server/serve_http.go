@@ -27,7 +27,7 @@ const writeTime = time.Minute
 func (s *Server) serveHTTP(context.Context) error {
 	public := s.crossOrigin()
 	mux := http.NewServeMux()
-	if err := oauth.New(s.engine, s.guard).Register(mux, public); err != nil {
+	if err := oauth.New(s.engine, s.guard, s.config.Limits.Body).Register(mux, public); err != nil {
 		return err
 	}
 	rpc := connect.NewServer(s.guard.Interceptor())
@@ -38,7 +38,7 @@ func (s *Server) serveHTTP(context.Context) error {
 		}
 		return public(handler)
 	}}, rpc, connecthttp.WithCodecs(guard.ConnectCodecs()...),
-		connecthttp.WithReadMaxBytes(maxMessage), connecthttp.WithCompressMinBytes(compressFrom))
+		connecthttp.WithReadMaxBytes(s.config.Limits.Message), connecthttp.WithCompressMinBytes(compressFrom))
 	s.http = s.newHTTPServer(mux)
 	if s.tls != nil {
 		s.http.TLSConfig = s.tls.Clone()
@@ -54,12 +54,12 @@ func (s *Server) newHTTPServer(handler http.Handler) *http.Server {
 	server := &http.Server{
 		Handler:           handler,
 		Protocols:         protocols,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: s.config.Limits.Streams},
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      writeTime,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    maxHeaders,
+		MaxHeaderBytes:    s.config.Limits.Header,
 		ErrorLog:          slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelDebug),
 	}
 	s.onClose(server.Close)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/clientauth"
@@ -21,9 +20,6 @@ import (
 	"github.com/whittle-sts/whittle/store/bolt"
 	"github.com/whittle-sts/whittle/store/sealed"
 )
-
-// requestTime is how long any one request may take, waiting for the disk included.
-const requestTime = 20 * time.Second
 
 // openStore opens the database with its secrets sealed and its age anchored.
 func (s *Server) openStore(ctx context.Context) error {
@@ -123,7 +119,8 @@ func (s *Server) setGuard(context.Context) (err error) {
 		Registry:      s.registry,
 		Logger:        s.config.Logger,
 		Now:           s.config.Now,
-		Timeout:       requestTime,
+		Timeout:       s.config.Limits.Time,
+		Rates:         s.config.Limits.Rates,
 	})
 	return err
 }

@@ -26,6 +26,6 @@ func root() *cobra.Command {
 		Short:        "A security token service: narrower, always; gone at once; on the record",
 		SilenceUsage: true,
 	}
-	cmd.AddCommand(demoCommand(), serveCommand(), versionCommand(), whyCommand(), devCommand())
+	cmd.AddCommand(configCommand(), demoCommand(), serveCommand(), versionCommand(), whyCommand(), devCommand())
 	return cmd
 }

@@ -35,6 +35,7 @@ type Config struct {
 	Logger        *slog.Logger
 	Now           func() time.Time
 	Timeout       time.Duration // of any one request
+	Rates         Rates
 }
 
 // Guard stands before every operation. It is safe for concurrent use.
@@ -60,7 +61,7 @@ type Method struct {
 
 // New makes a Guard. It fails if a method of the services has no entry in the table.
 func New(c Config) (*Guard, error) {
-	if c.Authenticator == nil || c.Recorder == nil || c.Registry == nil || c.Logger == nil || c.Now == nil || c.Timeout <= 0 {
+	if c.Authenticator == nil || c.Recorder == nil || c.Registry == nil || c.Logger == nil || c.Now == nil || c.Timeout <= 0 || c.Rates == (Rates{}) {
 		return nil, errors.New("guard: a part is missing from the configuration")
 	}
 	table := rules()

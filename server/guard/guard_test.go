@@ -51,7 +51,7 @@ func (p *porch) config() guard.Config {
 	p.now, p.registry = time.Unix(1_800_000_000, 0), prometheus.NewRegistry()
 	return guard.Config{
 		Authenticator: p, Recorder: p, Services: rpc.Descriptors(), Registry: p.registry,
-		Logger: slog.New(slog.NewTextHandler(&p.log, nil)), Now: func() time.Time { return p.now }, Timeout: time.Second,
+		Logger: slog.New(slog.NewTextHandler(&p.log, nil)), Now: func() time.Time { return p.now }, Timeout: time.Second, Rates: guard.StandardRates(),
 	}
 }
 

@@ -22,17 +22,23 @@ const (
 	manage              // what people do
 )
 
-// limit is a token bucket: so many a second, and so many at once.
-type limit struct {
-	rate  rate.Limit
-	burst int
+// Rate is a token bucket: so many a second, and so many at once.
+type Rate struct{ PerSecond, Burst int }
+
+// Rates keep one client from taking the whole server.
+type Rates struct {
+	Look, Mint, Manage Rate // of one client: reads of memory, what signs or waits for the disk, what people do
+	Strangers          Rate // failed authentications of one network
 }
 
-// The limits keep one client from taking the whole server. They are far above what a healthy client does.
-var (
-	limits        = [...]limit{look: {200_000, 200_000}, mint: {20_000, 20_000}, manage: {50, 200}}
-	strangerLimit = limit{5, 50} // failed authentications of one network
-)
+// StandardRates are far above what a healthy client does.
+func StandardRates() Rates {
+	return Rates{Look: Rate{200_000, 200_000}, Mint: Rate{20_000, 20_000}, Manage: Rate{50, 200}, Strangers: Rate{5, 50}}
+}
+
+func (r Rates) of(c class) Rate {
+	return [...]Rate{look: r.Look, mint: r.Mint, manage: r.Manage}[c]
+}
 
 const (
 	maxClients   = 1 << 14 // buckets kept for clients: what the policy can hold, and more
@@ -49,7 +55,7 @@ type network struct{ prefix netip.Prefix }
 
 // pace takes one from the client's bucket.
 func (g *Guard) pace(client string, c class) error {
-	if g.clients.allow(clientClass{client, c}, limits[c], g.config.Now()) {
+	if g.clients.allow(clientClass{client, c}, g.config.Rates.of(c), g.config.Now()) {
 		return nil
 	}
 	return slowDown("the client sends too many requests")
@@ -58,7 +64,7 @@ func (g *Guard) pace(client string, c class) error {
 // stranger is the answer to a request that failed before its client was known. Only failures are
 // limited, by where they come from: a client that proves itself is never locked out by others.
 func (g *Guard) stranger(remote string, err error) error {
-	if errors.Is(err, fault.ErrTooLarge) || g.strangers.allow(networkOf(remote), strangerLimit, g.config.Now()) {
+	if errors.Is(err, fault.ErrTooLarge) || g.strangers.allow(networkOf(remote), g.config.Rates.Strangers, g.config.Now()) {
 		return err
 	}
 	return slowDown("too many failed requests from this network")
@@ -101,11 +107,11 @@ func newBuckets[K comparable](most int) *buckets[K] {
 	return &buckets[K]{most: most, byKey: make(map[K]*list.Element), order: list.New()}
 }
 
-func (b *buckets[K]) allow(key K, l limit, now time.Time) bool {
+func (b *buckets[K]) allow(key K, l Rate, now time.Time) bool {
 	return b.get(key, l).AllowN(now, 1)
 }
 
-func (b *buckets[K]) get(key K, l limit) *rate.Limiter {
+func (b *buckets[K]) get(key K, l Rate) *rate.Limiter {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if e, ok := b.byKey[key]; ok {
@@ -116,7 +122,7 @@ func (b *buckets[K]) get(key K, l limit) *rate.Limiter {
 		oldest := b.order.Remove(b.order.Back()).(*bucket[K])
 		delete(b.byKey, oldest.key)
 	}
-	made := &bucket[K]{key, rate.NewLimiter(l.rate, l.burst)}
+	made := &bucket[K]{key, rate.NewLimiter(rate.Limit(l.PerSecond), l.Burst)}
 	b.byKey[key] = b.order.PushFront(made)
 	return made.limiter
 }

@@ -8,7 +8,7 @@ import (
 func TestTheTableOfBucketsIsBounded(t *testing.T) {
 	b := newBuckets[int](3)
 	now := time.Unix(0, 0)
-	l := limit{1, 1}
+	l := Rate{1, 1}
 	for key := range 1000 {
 		if !b.allow(key, l, now) {
 			t.Fatalf("the first of key %d was refused", key)

@@ -15,10 +15,7 @@ import (
 	"github.com/whittle-sts/whittle/server/fault"
 )
 
-const (
-	maxBody       = 256 << 10 // bytes
-	maxParameters = 1000
-)
+const maxParameters = 1000
 
 // form is the parameters of one request, none of them repeated but those that may be. Names are
 // case-sensitive (RFC 6749 section 3.1).
@@ -39,9 +36,9 @@ func (f form) all(name string) []string {
 	return out
 }
 
-// readForm reads the request's body. Parameters in the query string are refused: they end up in
-// logs, and two places for one parameter are one too many.
-func readForm(w http.ResponseWriter, r *http.Request) (form, error) {
+// readForm reads the request's body, of at most so many bytes. Parameters in the query string are
+// refused: they end up in logs, and two places for one parameter are one too many.
+func readForm(w http.ResponseWriter, r *http.Request, most int) (form, error) {
 	if r.URL.RawQuery != "" {
 		return form{}, malformed("parameters belong into the body, not into the query string")
 	}
@@ -49,7 +46,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (form, error) {
 	if err != nil || kind != "application/x-www-form-urlencoded" || len(r.Header.Values("Content-Encoding")) > 0 {
 		return form{}, malformed("the body must be application/x-www-form-urlencoded")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(most)))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return form{}, fault.ErrTooLarge
 	}

@@ -44,10 +44,10 @@ func TestWhatIsReadAsAForm(t *testing.T) {
 		{"a semicolon", post("/", formType, "a=1;b=2"), engine.InvalidRequest},
 		{"a bad escape", post("/", formType, "a=%zz"), engine.InvalidRequest},
 		{"bytes that aren't UTF-8", post("/", formType, "a=%ff"), engine.InvalidRequest},
-		{"a million parameters", post("/", formType, strings.Repeat("&", maxBody-1)), engine.InvalidRequest},
+		{"a million parameters", post("/", formType, strings.Repeat("&", 256<<10-1)), engine.InvalidRequest},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := readForm(httptest.NewRecorder(), c.r)
+			_, err := readForm(httptest.NewRecorder(), c.r, 256<<10)
 			if (err == nil) != (c.want == "") || err != nil && engine.Fault(err).Code != c.want {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -56,8 +56,8 @@ func TestWhatIsReadAsAForm(t *testing.T) {
 }
 
 func TestABodyBeyondTheLimitIsTooLarge(t *testing.T) {
-	body := "a=" + strings.Repeat("x", maxBody)
-	if _, err := readForm(httptest.NewRecorder(), post("/", formType, body)); !errors.Is(err, fault.ErrTooLarge) {
+	body := "a=" + strings.Repeat("x", 256<<10)
+	if _, err := readForm(httptest.NewRecorder(), post("/", formType, body), 256<<10); !errors.Is(err, fault.ErrTooLarge) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -21,12 +21,13 @@ import (
 type Wire struct {
 	engine *engine.Engine
 	guard  *guard.Guard
+	body   int // bytes, at most
 	grants map[string]grant
 }
 
-// New makes the wire.
-func New(e *engine.Engine, g *guard.Guard) *Wire {
-	w := &Wire{engine: e, guard: g}
+// New makes the wire, which takes bodies of so many bytes.
+func New(e *engine.Engine, g *guard.Guard, body int) *Wire {
+	w := &Wire{engine: e, guard: g, body: body}
 	w.grants = map[string]grant{exchangeGrant: w.exchange, clientCredentialsGrant: w.clientCredentials}
 	return w
 }
@@ -61,7 +62,7 @@ func (w *Wire) endpoint(path string, serve serve) http.Handler {
 		var answer any
 		request := guard.Request{
 			Method: path, Wire: guard.OAuth, Remote: r.RemoteAddr,
-			Credentials: func() (clientauth.Credentials, error) { return in.read(rw, r) },
+			Credentials: func() (clientauth.Credentials, error) { return in.read(rw, r, w.body) },
 		}
 		err := w.guard.Do(r.Context(), request, func(ctx context.Context) (err error) {
 			if in.problem != nil {
@@ -87,8 +88,8 @@ type posted struct {
 // read reads the form and takes the client's credentials off the request. What is malformed waits if
 // the header says by itself who the client is: then it is a refusal of that client, on the record, and
 // not a stranger's failure.
-func (in *posted) read(w http.ResponseWriter, r *http.Request) (clientauth.Credentials, error) {
-	if in.form, in.problem = readForm(w, r); in.problem == nil {
+func (in *posted) read(w http.ResponseWriter, r *http.Request, most int) (clientauth.Credentials, error) {
+	if in.form, in.problem = readForm(w, r, most); in.problem == nil {
 		c, err := caller.FromForm(r.Header.Values, in.form)
 		if err == nil || errors.Is(err, clientauth.ErrInvalid) {
 			return c, err

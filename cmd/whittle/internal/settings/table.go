@@ -1,0 +1,109 @@
+package settings
+
+import (
+	"cmp"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/whittle-sts/whittle/server"
+	"github.com/whittle-sts/whittle/server/guard"
+)
+
+// Log is how the log is written.
+type Log struct {
+	Level  string // debug, info, warn or error
+	Format string // text or json
+}
+
+var levels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+
+// Logger writes to w as the settings say.
+func (l Log) Logger(w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: levels[l.Level]}
+	if l.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// target is what settings are read into.
+type target struct {
+	server.Config
+	Log Log
+}
+
+func standard() *target {
+	return &target{Config: server.Defaults(), Log: Log{Level: "info", Format: "text"}}
+}
+
+// Table lists all settings in the order in which people read about them.
+func Table() []Setting {
+	config := []Setting{
+		path("data", func(t *target) *string { return &t.DataDir }, "The folder that the state lives in; needed.", ""),
+		path("kek_file", func(t *target) *string { return &t.KEKFile },
+			"The key-encryption key's file, made at the first start. Keep it on another medium than the data.", "keys/kek in the data folder").flag("kek"),
+		text("issuer", func(t *target) *string { return &t.Issuer },
+			"This server's issuer identifier, an https URL.", "the HTTP listener's URL, on a loopback address only"),
+		path("policy", func(t *target) *string { return &t.PolicyFile },
+			"The policy that is loaded into a store that has none yet.", "none"),
+		text("listen.grpc", func(t *target) *string { return &t.GRPCAddr }, "Where native gRPC is served.", "").flag("grpc"),
+		text("listen.http", func(t *target) *string { return &t.HTTPAddr }, "Where Connect, gRPC-Web and OAuth are served.", "").flag("http"),
+		text("listen.admin", func(t *target) *string { return &t.AdminAddr },
+			"Where health and metrics are served, without TLS; never for the public.", "").flag("admin"),
+		path("tls.cert", func(t *target) *string { return &t.CertFile },
+			"The certificate chain, PEM. A new one is taken when the file changes.", "none: plaintext"),
+		path("tls.key", func(t *target) *string { return &t.KeyFile }, "The certificate's key, PEM.", "none: plaintext"),
+		choice("tls.min_version", func(t *target) *string { return &t.MinTLS }, "The oldest version of TLS that is taken.", "1.3", "1.2"),
+		choice("plaintext", func(t *target) *string { return &t.Plaintext },
+			"Where gRPC and HTTP may be served without TLS. With anywhere, whoever is on the way reads secrets and tokens, unless something else encrypts.",
+			server.PlaintextLoopback, server.PlaintextAnywhere),
+		list("cors_origins", func(t *target) *[]string { return &t.CORSOrigins },
+			"Origins whose pages may call Connect and read keys and metadata.").flag("cors-origin"),
+		networks("allow_networks", func(t *target) *prefixes { return (*prefixes)(&t.AllowNetworks) },
+			"Networks in which outside issuers live, if that isn't the public Internet, as in 10.1.0.0/16.").flag("allow-network"),
+		choice("signing_alg", func(t *target) *string { return &t.SigningAlg }, "The algorithm of new signing keys.", "ES256", "RS256", "EdDSA"),
+		toggle("reflection", func(t *target) *bool { return &t.Reflection }, "Serve gRPC reflection."),
+		choice("log.level", func(t *target) *string { return &t.Log.Level },
+			"The least that is logged. Faults are errors, what can't be done now is a warning; refused requests are logged at debug.", "debug", "info", "warn", "error"),
+		choice("log.format", func(t *target) *string { return &t.Log.Format }, "How log lines are written.", "text", "json"),
+		span("drain.delay", func(t *target) *time.Duration { return &t.DrainDelay }, 0, 5*time.Minute,
+			"How long the server goes on when it was told to stop, while /readyz already says no: a balancer's time to notice."),
+		span("drain.time", func(t *target) *time.Duration { return &t.DrainTime }, time.Second, 10*time.Minute,
+			"How long requests in flight have after that."),
+	}
+	return append(config, limits()...)
+}
+
+// limits lists the settings of what the wires take. Their maxima are what the rest was tried with.
+func limits() []Setting {
+	out := []Setting{
+		size("limits.body", func(t *target) *int { return &t.Limits.Body }, 4<<10, 4<<20, "The size of an OAuth request's body."),
+		size("limits.header", func(t *target) *int { return &t.Limits.Header }, 4<<10, 1<<20, "The size of a request's headers."),
+		size("limits.message", func(t *target) *int { return &t.Limits.Message }, 64<<10, 64<<20, "The size of an rpc message, decompressed."),
+		number("limits.streams", func(t *target) *int { return &t.Limits.Streams }, 1, 100_000, "How many requests are in flight on one connection."),
+		number("limits.connections", func(t *target) *int { return &t.Limits.Connections }, 1, 1_000_000,
+			"How many connections each of the first two listeners has open; more wait."),
+		span("limits.request_time", func(t *target) *time.Duration { return &t.Limits.Time }, time.Second, 5*time.Minute,
+			"How long any one request may take, waiting for the disk included."),
+	}
+	for _, r := range []struct {
+		name, doc string
+		rate      func(*guard.Rates) *guard.Rate
+	}{
+		{"look", "introspections of one client", func(r *guard.Rates) *guard.Rate { return &r.Look }},
+		{"mint", "exchanges and revocations of one client", func(r *guard.Rates) *guard.Rate { return &r.Mint }},
+		{"manage", "administrative requests of one client", func(r *guard.Rates) *guard.Rate { return &r.Manage }},
+		{"strangers", "failed authentications from one address (IPv6: from one /64)", func(r *guard.Rates) *guard.Rate { return &r.Strangers }},
+	} {
+		out = append(out,
+			number("limits.rates."+r.name+".per_second", func(t *target) *int { return &r.rate(&t.Limits.Rates).PerSecond }, 1, 10_000_000,
+				"How many "+r.doc+" are taken in a second."),
+			number("limits.rates."+r.name+".burst", func(t *target) *int { return &r.rate(&t.Limits.Rates).Burst }, 1, 10_000_000,
+				"How many "+r.doc+" are taken at once."))
+	}
+	return out
+}
+
+// otherwise is what the reference says of a default that isn't a value.
+func otherwise(value, words string) string { return cmp.Or(value, words, "none") }

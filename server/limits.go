@@ -1,0 +1,41 @@
+package server
+
+import (
+	"time"
+
+	"github.com/whittle-sts/whittle/server/guard"
+)
+
+// Limits is what the wires take of any one caller. They are far above what a healthy client needs.
+type Limits struct {
+	Body        int           // bytes of a form
+	Header      int           // bytes of a request's headers
+	Message     int           // bytes of an rpc message, decompressed: a full batch of tokens of the usual size
+	Streams     int           // requests in flight on one connection
+	Connections int           // open at once on each listener
+	Time        time.Duration // of any one request, waiting for the disk included
+	Rates       guard.Rates
+}
+
+// Defaults is the settings that hold where nothing else is said.
+func Defaults() Config {
+	return Config{
+		GRPCAddr: "127.0.0.1:9090", HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:9091",
+		SigningAlg: "ES256", MinTLS: "1.3", Plaintext: PlaintextLoopback, DrainTime: 15 * time.Second,
+		Limits: Limits{
+			Body: 256 << 10, Header: 16 << 10, Message: 4 << 20, Streams: 1000, Connections: 10_000,
+			Time: 20 * time.Second, Rates: guard.StandardRates(),
+		},
+	}
+}
+
+// fill puts what is empty at its default.
+func (l *Limits) fill(standard Limits) {
+	l.Body = or(l.Body, standard.Body)
+	l.Header = or(l.Header, standard.Header)
+	l.Message = or(l.Message, standard.Message)
+	l.Streams = or(l.Streams, standard.Streams)
+	l.Connections = or(l.Connections, standard.Connections)
+	l.Time = or(l.Time, standard.Time)
+	l.Rates = or(l.Rates, standard.Rates)
+}
