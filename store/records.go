@@ -9,7 +9,9 @@ type Meta struct {
 	Policy     uint64    // current policy version; 0 before the first
 	Rev        uint64    // number of the newest revocation; 0 before the first
 	Size       uint64    // number of audit entries
-	Head       [32]byte  // leaf hash of the newest audit entry; zero if none
+	Tiles      uint64    // number of full tiles of the log's tree
+	Treed      uint64    // number of entries that Root is over: Size, unless a writer left it out
+	Root       [32]byte  // of the log's tree (RFC 6962 section 2.1); zero before the first
 	Time       time.Time // the highest time of an entry
 }
 
@@ -80,4 +82,12 @@ type Person struct {
 	ID     [16]byte // how entries name the key
 	Key    []byte   // secret: 32 bytes
 	Since  time.Time
+}
+
+// Checkpoint is the signed size and root of the audit log at one moment.
+type Checkpoint struct {
+	Witnessed bool // enough witnesses have co-signed it
+	Size      uint64
+	Root      [32]byte
+	Note      []byte // C2SP signed-note
 }

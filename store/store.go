@@ -98,6 +98,12 @@ type Reader interface {
 	// Entries calls fn with the audit entries from index on, in order, until fn returns false. The
 	// bytes are good only until fn returns.
 	Entries(from uint64, fn func(index uint64, entry []byte) bool) error
+	// Tile is one full tile of the audit log's tree; ErrNotFound if there is none of that index.
+	Tile(index uint64) ([]byte, error)
+
+	// Checkpoint is the newest checkpoint of the audit log that was signed, or the newest that enough
+	// witnesses have co-signed; ErrNotFound if there is none.
+	Checkpoint(witnessed bool) (Checkpoint, error)
 }
 
 // Tx reads and writes within one Update. Each Put replaces what was there and keeps nothing of what it
@@ -131,9 +137,17 @@ type Tx interface {
 	DeletePerson(lookup [32]byte) error
 
 	// AppendEntry writes the next audit entry and returns its index; indexes are consecutive from 0.
-	// leaf is the entry's leaf hash (RFC 6962 section 2.1), and Meta's Size and Head change with it.
 	// A store's time never goes back: an earlier at is ignored.
-	AppendEntry(entry []byte, leaf [32]byte, at time.Time) (index uint64, err error)
+	AppendEntry(entry []byte, at time.Time) (index uint64, err error)
+	// AppendTile writes the next full tile of the log's tree and returns its index; indexes are consecutive
+	// from 0. What a tile is, and in which order tiles fill, the writer knows.
+	AppendTile(tile []byte) (index uint64, err error)
+	// SetRoot says what the root of the tree over all entries so far is. Whoever appends entries does so
+	// before the commit ends; the store doesn't check it.
+	SetRoot(root [32]byte) error
+
+	// PutCheckpoint replaces the newest signed or the newest witnessed checkpoint.
+	PutCheckpoint(Checkpoint) error
 
 	// SetGeneration names the generation of a new store.
 	SetGeneration([16]byte) error

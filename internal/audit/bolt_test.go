@@ -2,12 +2,15 @@ package audit
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/whittle-sts/whittle/internal/tree"
 	"github.com/whittle-sts/whittle/store"
 	"github.com/whittle-sts/whittle/store/bolt"
 )
@@ -80,8 +83,35 @@ func TestLogComesBackFromItsFile(t *testing.T) {
 	l.Close()
 }
 
+// In the last, unfinished tile the log's entries are read to open it; before that, to check it.
 func TestByteChangedInTheFileIsSeen(t *testing.T) {
-	path := filled(t, 3)
+	s := file(t, damaged(t, 3))
+	if _, err := Open(Config{Store: s, Now: time.Now, Random: rand.Reader}); !errors.Is(err, store.ErrCorrupt) {
+		t.Errorf("opened: %v", err)
+	}
+	closeStore(t, s)
+
+	s = file(t, damaged(t, tree.TileWidth+3))
+	defer closeStore(t, s)
+	l := open(t, s)
+	var bad *EntryError
+	if err := l.Check(t.Context()); !errors.As(err, &bad) || bad.Index != 1 || !errors.Is(err, store.ErrCorrupt) {
+		t.Fatalf("got %v, want entry 1 corrupt", err)
+	}
+	l.Close()
+}
+
+func closeStore(t *testing.T, s store.Store) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// damaged makes a store's file whose entry 1 was changed.
+func damaged(t *testing.T, entries int) string {
+	t.Helper()
+	path := filled(t, entries)
 	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -91,14 +121,7 @@ func TestByteChangedInTheFileIsSeen(t *testing.T) {
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := file(t, path)
-	defer s.Close()
-	l := open(t, s)
-	var bad *EntryError
-	if err := l.Check(t.Context()); !errors.As(err, &bad) || bad.Index != 1 || !errors.Is(err, store.ErrCorrupt) {
-		t.Fatalf("got %v, want entry 1 corrupt", err)
-	}
-	l.Close()
+	return path
 }
 
 // A closed store is a failed commit like any other, and nothing is uncertain.

@@ -1,10 +1,12 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 
+	"github.com/whittle-sts/whittle/internal/tree"
 	"github.com/whittle-sts/whittle/store"
 )
 
@@ -23,10 +25,10 @@ func (e *EntryError) Unwrap() error { return e.Err }
 const checkStep = 4096
 
 // Check reads the whole log: every entry is in its one form, what it seals opens wherever the key is
-// still there, and their number and the newest one are what the store remembers. It can't see an
-// entry replaced by another good one in the middle; that takes the tree and its checkpoints.
+// still there, and together they give the tiles and the root that the store remembers. It sees what
+// doesn't fit together; that all of it was made anew takes a checkpoint from elsewhere (room verify).
 func (l *Log) Check(ctx context.Context) error {
-	var c checker
+	c := checker{tree: new(tree.Tree)}
 	for done := false; !done; {
 		err := l.store.View(ctx, func(r store.Reader) (err error) {
 			done, err = c.step(ctx, r)
@@ -41,8 +43,9 @@ func (l *Log) Check(ctx context.Context) error {
 
 // checker is how far a check has come.
 type checker struct {
-	next uint64
-	head [32]byte // of the entry before next
+	next  uint64
+	tree  *tree.Tree // of the entries before next
+	tiles uint64     // that it has filled
 }
 
 // step checks the next entries and, if there are no more, the end.
@@ -78,8 +81,31 @@ func (c *checker) entry(r store.Reader, index uint64, entry []byte) error {
 	if err != nil {
 		return &EntryError{index, err}
 	}
-	c.next, c.head = index+1, leafHash(entry)
+	c.next = index + 1
+	span := uint64(1) // of one hash of the tile
+	for _, want := range c.tree.Append(tree.LeafHash(entry)) {
+		got, err := r.Tile(c.tiles)
+		if err != nil {
+			return &EntryError{index, err}
+		}
+		if at, same := firstDifference(want, got); !same {
+			return &EntryError{index + 1 - span*(tree.TileWidth-at), fmt.Errorf("%w: not the one that the tree holds", ErrEntry)}
+		}
+		c.tiles++
+		span *= tree.TileWidth
+	}
 	return nil
+}
+
+// firstDifference is the first hash in which two tiles differ.
+func firstDifference(a, b []byte) (at uint64, same bool) {
+	if bytes.Equal(a, b) {
+		return 0, true
+	}
+	for i := 0; i+32 <= min(len(a), len(b)) && bytes.Equal(a[i:i+32], b[i:i+32]); i += 32 {
+		at++
+	}
+	return at, false
 }
 
 func (c *checker) atEnd(r store.Reader) error {
@@ -89,8 +115,9 @@ func (c *checker) atEnd(r store.Reader) error {
 		return err
 	case c.next != meta.Size:
 		return &EntryError{min(c.next, meta.Size), fmt.Errorf("%w: the log has %d entries, but %d were written", ErrEntry, c.next, meta.Size)}
-	case c.head != meta.Head:
-		return &EntryError{max(c.next, 1) - 1, fmt.Errorf("%w: not the newest entry that was written", ErrEntry)}
+	case c.next > 0 && c.tree.Root() != meta.Root:
+		// The full tiles are as written, so it is one of those after them.
+		return &EntryError{c.next - 1, fmt.Errorf("%w: it, or one up to %d before it, is not the one that was written", ErrEntry, (c.next-1)%tree.TileWidth)}
 	}
 	return nil
 }

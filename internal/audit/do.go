@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 
+	"github.com/whittle-sts/whittle/internal/tree"
 	"github.com/whittle-sts/whittle/store"
 )
 
@@ -123,8 +124,11 @@ func (l *Log) append(tx store.Tx, c *call) (err error) {
 	if err := l.settle(tx, &c.entry); err != nil {
 		return fmt.Errorf("the keys of its people: %w", err)
 	}
-	c.index, err = tx.AppendEntry(c.entry.bytes, leafHash(c.entry.bytes), c.entry.event.Time)
-	return err
+	if c.index, err = tx.AppendEntry(c.entry.bytes, c.entry.event.Time); err != nil {
+		return err
+	}
+	l.extension.leaves = append(l.extension.leaves, tree.LeafHash(c.entry.bytes))
+	return nil
 }
 
 // settle holds the keys that the entry was sealed under against the store's, and seals anew what was

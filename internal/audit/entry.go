@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 // MaxEntry is the most bytes of an entry: what an entry bundle of C2SP tlog-tiles can hold.
@@ -29,9 +28,6 @@ type Entry struct {
 
 // timeLayout is RFC 3339 with milliseconds; all times are UTC.
 const timeLayout = "2006-01-02T15:04:05.000Z"
-
-// leafHash is the hash of an entry in the tree (RFC 6962 section 2.1).
-func leafHash(entry []byte) [32]byte { return tlog.RecordHash(entry) }
 
 // Decode reads an entry without any key: its people stay sealed. It takes exactly what encoding the
 // event again gives, so an entry has one form, and a member that this version doesn't know is an error

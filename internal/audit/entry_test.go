@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/whittle-sts/whittle/internal/tree"
 )
 
 func TestEventComesBackAsItWasRecorded(t *testing.T) {
@@ -38,7 +40,7 @@ func sameEvent(t interface{ Fatalf(string, ...any) }, want, got Event) {
 
 func TestLeafHashIsRFC6962(t *testing.T) {
 	want := sha256.Sum256([]byte("\x00entry"))
-	if leafHash([]byte("entry")) != want {
+	if tree.LeafHash([]byte("entry")) != want {
 		t.Fatal("leaf hash is not SHA-256 of a zero byte and the entry")
 	}
 }

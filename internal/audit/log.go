@@ -8,8 +8,10 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/whittle-sts/whittle/internal/tree"
 	"github.com/whittle-sts/whittle/store"
 )
 
@@ -29,6 +31,9 @@ type Log struct {
 	people   *people
 	refusals *refusals
 	growth   growth
+
+	tree      atomic.Pointer[tree.Tree] // of what is durable
+	extension extension
 
 	queue   chan *call
 	stopped chan struct{} // closed when the sequencer has ended
@@ -51,12 +56,17 @@ func Open(c Config) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
+	edge, err := openTree(c)
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
 	l := &Log{
 		store: c.Store, now: c.Now, random: c.Random,
 		people: newPeople(pepper, c.Random), refusals: newRefusals(),
 		queue: make(chan *call, maxBatch), stopped: make(chan struct{}),
 	}
 	l.growth.to(size)
+	l.tree.Store(edge)
 	go l.sequence()
 	go l.recordRefusals()
 	return l, nil

@@ -27,6 +27,7 @@ type state struct {
 	people  map[[32]byte]store.Person
 	lookups map[[16]byte][32]byte // by ID; may lead to a record that came later
 	entries [][]byte
+	tiles   [][]byte
 	revoked []store.Revocation
 }
 
@@ -48,6 +49,7 @@ func (m *memory) Update(_ context.Context, fns ...func(store.Tx) error) ([]error
 	defer m.mu.Unlock()
 	next := m.state
 	next.secrets, next.people, next.lookups = maps.Clone(next.secrets), maps.Clone(next.people), maps.Clone(next.lookups)
+	next.tiles = next.tiles[:len(next.tiles):len(next.tiles)]
 	next.entries, next.revoked = next.entries[:len(next.entries):len(next.entries)], next.revoked[:len(next.revoked):len(next.revoked)]
 	outcomes := make([]error, len(fns))
 	for i, fn := range fns {
@@ -153,6 +155,26 @@ func (t *memoryTx) Entries(from uint64, fn func(uint64, []byte) bool) error {
 	return nil
 }
 
+func (t *memoryTx) Tile(index uint64) ([]byte, error) {
+	if index >= uint64(len(t.state.tiles)) {
+		return nil, store.ErrNotFound
+	}
+	return t.state.tiles[index], nil
+}
+
+func (t *memoryTx) AppendTile(tile []byte) (uint64, error) {
+	t.wrote = true
+	t.state.tiles = append(t.state.tiles, bytes.Clone(tile))
+	t.state.meta.Tiles++
+	return t.state.meta.Tiles - 1, nil
+}
+
+func (t *memoryTx) SetRoot(root [32]byte) error {
+	t.wrote = true
+	t.state.meta.Treed, t.state.meta.Root = t.state.meta.Size, root
+	return nil
+}
+
 func (t *memoryTx) AppendRevocation(r store.Revocation) (uint64, error) {
 	t.wrote = true
 	t.state.meta.Rev++
@@ -161,11 +183,11 @@ func (t *memoryTx) AppendRevocation(r store.Revocation) (uint64, error) {
 	return r.Seq, nil
 }
 
-func (t *memoryTx) AppendEntry(entry []byte, leaf [32]byte, at time.Time) (uint64, error) {
+func (t *memoryTx) AppendEntry(entry []byte, at time.Time) (uint64, error) {
 	t.wrote = true
 	index := t.state.meta.Size
 	t.state.entries = append(t.state.entries, bytes.Clone(entry))
-	t.state.meta.Size, t.state.meta.Head = index+1, leaf
+	t.state.meta.Size = index + 1
 	if at.After(t.state.meta.Time) {
 		t.state.meta.Time = at
 	}

@@ -8,6 +8,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/whittle-sts/whittle/internal/tree"
 	"github.com/whittle-sts/whittle/store"
 )
 
@@ -26,7 +27,7 @@ func (l *Log) List(ctx context.Context, from uint64, limit int) ([]Item, error) 
 			if len(items) >= limit || ctx.Err() != nil {
 				return false
 			}
-			items = append(items, Item{Index: index, Bytes: bytes.Clone(entry), Leaf: leafHash(entry)})
+			items = append(items, Item{Index: index, Bytes: bytes.Clone(entry), Leaf: tree.LeafHash(entry)})
 			return true
 		})
 	})

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/whittle-sts/whittle/internal/tree"
 )
 
 func TestListGivesEntriesByIndex(t *testing.T) {
@@ -23,7 +25,7 @@ func TestListGivesEntriesByIndex(t *testing.T) {
 		t.Fatal(items, err)
 	}
 	for i, item := range items {
-		if item.Index != uint64(i+1) || !bytes.Equal(item.Bytes, m.state.entries[i+1]) || item.Leaf != leafHash(item.Bytes) {
+		if item.Index != uint64(i+1) || !bytes.Equal(item.Bytes, m.state.entries[i+1]) || item.Leaf != tree.LeafHash(item.Bytes) {
 			t.Errorf("item %d: %+v", i, item)
 		}
 	}

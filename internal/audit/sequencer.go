@@ -62,14 +62,18 @@ func take(batch []*call, c *call) []*call {
 
 // commit writes the batch and answers its callers.
 func (l *Log) commit(batch []*call) {
-	ops := make([]func(store.Tx) error, len(batch))
-	for i, c := range batch {
-		ops[i] = func(tx store.Tx) error { return l.run(tx, c) }
+	l.extension.reset()
+	ops := make([]func(store.Tx) error, 0, len(batch)+1)
+	for _, c := range batch {
+		ops = append(ops, func(tx store.Tx) error { return l.run(tx, c) })
 	}
+	ops = append(ops, l.extend)
 	// No caller's context: the commit belongs to all of them.
 	outcomes, err := l.store.Update(context.Background(), ops...)
 	if err != nil {
 		err = l.failure(batch, err)
+	} else {
+		l.extended()
 	}
 	size := uint64(0)
 	for i, c := range batch {

@@ -13,15 +13,15 @@ const format = 2
 type anchor struct {
 	Format     int    `json:"format"`
 	Generation string `json:"generation"`
-	Size       uint64 `json:"size"` // of the audit log
-	Head       string `json:"head"` // leaf hash of its newest entry
+	Size       uint64 `json:"size"` // of the audit log's tree
+	Root       string `json:"root"` // its root
 	Rev        uint64 `json:"rev"`  // number of the newest revocation
 }
 
 func anchorOf(m store.Meta) anchor {
 	return anchor{
-		Format: format, Generation: hex.EncodeToString(m.Generation[:]), Size: m.Size,
-		Head: hex.EncodeToString(m.Head[:]), Rev: m.Rev,
+		Format: format, Generation: hex.EncodeToString(m.Generation[:]), Size: m.Treed,
+		Root: hex.EncodeToString(m.Root[:]), Rev: m.Rev,
 	}
 }
 

@@ -3,7 +3,6 @@ package anchored
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/whittle-sts/whittle/internal/tree"
 	"github.com/whittle-sts/whittle/store"
 	"github.com/whittle-sts/whittle/store/bolt"
 	"github.com/whittle-sts/whittle/store/storetest"
@@ -80,8 +80,12 @@ func update(s *Store, fn func(store.Tx) error) error {
 
 func appendEntry(text string) func(store.Tx) error {
 	return func(tx store.Tx) error {
-		_, err := tx.AppendEntry([]byte(text), sha256.Sum256([]byte("\x00"+text)), time.Time{})
-		return err
+		index, err := tx.AppendEntry([]byte(text), time.Time{})
+		if err != nil {
+			return err
+		}
+		root, err := tree.NewReader(tx, index+1).Root(index + 1) // no test here fills a tile
+		return errors.Join(err, tx.SetRoot(root))
 	}
 }
 
@@ -130,6 +134,7 @@ func TestWhatMustNotComeBackIsAnchoredAtOnce(t *testing.T) {
 		"credential":         func(tx store.Tx) error { return tx.PutCredential(store.Credential{Client: "c", ID: "c"}) },
 		"deleted credential": func(tx store.Tx) error { return tx.DeleteCredential("old", "old") },
 		"uses":               func(tx store.Tx) error { return tx.PutUses(store.Uses{}) },
+		"checkpoint":         func(tx store.Tx) error { return tx.PutCheckpoint(store.Checkpoint{Size: 1}) },
 		"use id":             func(tx store.Tx) error { return tx.PutUseSeen([16]byte{}, "u", time.Time{}) },
 		"erasure":            func(tx store.Tx) error { return tx.DeletePerson([32]byte{1}) },
 	} {

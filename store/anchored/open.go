@@ -2,12 +2,12 @@ package anchored
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 
+	"github.com/whittle-sts/whittle/internal/tree"
 	"github.com/whittle-sts/whittle/store"
 )
 
@@ -124,18 +124,18 @@ func (s *Store) check(ctx context.Context, m store.Meta, a anchor) error {
 		return s.rolledBack("it is empty")
 	case now.Generation != a.Generation:
 		return s.rolledBack("it is of generation %s, the anchor of %s", now.Generation, a.Generation)
-	case m.Size < a.Size || m.Rev < a.Rev:
+	case m.Treed < a.Size || m.Rev < a.Rev:
 		return s.rolledBack("it has %d entries and revocation %d, the anchor %d and %d; to serve it would bring revoked tokens back to life",
-			m.Size, m.Rev, a.Size, a.Rev)
+			m.Treed, m.Rev, a.Size, a.Rev)
 	case a.Size == 0:
 		return nil
 	}
-	head, err := s.leaf(ctx, a.Size-1)
+	root, err := s.root(ctx, m, a.Size)
 	if err != nil {
 		return err
 	}
-	if head != a.Head {
-		return s.rolledBack("its entry %d is not the one that the anchor knows", a.Size-1)
+	if root != a.Root {
+		return s.rolledBack("its first %d entries are not the ones that the anchor knows", a.Size)
 	}
 	return nil
 }
@@ -144,14 +144,12 @@ func (s *Store) rolledBack(format string, values ...any) error {
 	return fmt.Errorf("%w: %s (anchor %s); put the newest copy of the database in its place", ErrRolledBack, fmt.Sprintf(format, values...), s.path)
 }
 
-// leaf is the leaf hash of an entry (RFC 6962 section 2.1), as an anchor writes it.
-func (s *Store) leaf(ctx context.Context, index uint64) (hash string, err error) {
+// root is the root that the log had at that size, as an anchor writes it.
+func (s *Store) root(ctx context.Context, m store.Meta, size uint64) (text string, err error) {
 	err = s.inner.View(ctx, func(r store.Reader) error {
-		return r.Entries(index, func(_ uint64, entry []byte) bool {
-			sum := sha256.Sum256(append([]byte{0}, entry...))
-			hash = hex.EncodeToString(sum[:])
-			return false
-		})
+		root, err := tree.NewReader(r, m.Treed).Root(size)
+		text = hex.EncodeToString(root[:])
+		return err
 	})
-	return hash, err
+	return text, err
 }

@@ -79,7 +79,7 @@ func TestDatabasesThatAreNotServed(t *testing.T) {
 			put(t, p.anchor(), before)
 			p.used(t, appendEntry("2"), appendEntry("another 3"), appendEntry("4"), appendEntry("5"))
 			put(t, p.anchor(), newest)
-		}, ErrRolledBack, "entry 2"},
+		}, ErrRolledBack, "first 3 entries"},
 		{"one from elsewhere", func(t *testing.T, p place) {
 			other := newPlace(t)
 			other.used(t, appendEntry("1"))
@@ -230,7 +230,7 @@ func TestFirstStartThatStoppedHalfwayGoesOn(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
-	f.Add([]byte(`{"format":2,"generation":"00","size":1,"head":"00","rev":18446744073709551615,"count":1,"sum":0}`), true)
+	f.Add([]byte(`{"format":2,"generation":"00","size":1,"root":"00","rev":18446744073709551615,"count":1,"sum":0}`), true)
 	f.Add([]byte(`{"format":2,"format":2}`), true)
 	f.Add([]byte(`null`), false)
 	f.Fuzz(func(t *testing.T, text []byte, fill bool) {

@@ -25,9 +25,9 @@ type watcher struct {
 func (w *watcher) note(u urgency) { *w.due = max(*w.due, u) }
 
 // AppendEntry implements [store.Tx].
-func (w *watcher) AppendEntry(entry []byte, leaf [32]byte, at time.Time) (uint64, error) {
+func (w *watcher) AppendEntry(entry []byte, at time.Time) (uint64, error) {
 	w.note(soon)
-	return w.Tx.AppendEntry(entry, leaf, at)
+	return w.Tx.AppendEntry(entry, at)
 }
 
 // What follows takes power away, or undone would give it back.
@@ -75,6 +75,12 @@ func (w *watcher) PutUseSeen(token [16]byte, useID string, until time.Time) erro
 func (w *watcher) DeletePerson(lookup [32]byte) error {
 	w.note(now)
 	return w.Tx.DeletePerson(lookup)
+}
+
+// PutCheckpoint: what was signed must be in the anchor before it leaves.
+func (w *watcher) PutCheckpoint(c store.Checkpoint) error {
+	w.note(now)
+	return w.Tx.PutCheckpoint(c)
 }
 
 func (w *watcher) SetGeneration(g [16]byte) error {

@@ -34,7 +34,7 @@ func TestABackupGivesWayToCommits(t *testing.T) {
 	defer s.Close()
 	// More than the pieces that are under way.
 	if err := update(s, func(tx store.Tx) error {
-		_, err := tx.AppendEntry(make([]byte, 4*backupPiece), [32]byte{}, time.Time{})
+		_, err := tx.AppendEntry(make([]byte, 4*backupPiece), time.Time{})
 		return err
 	}); err != nil {
 		t.Fatal(err)

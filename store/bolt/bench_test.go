@@ -15,7 +15,7 @@ func BenchmarkUpdate(b *testing.B) {
 	entry := bytes.Repeat([]byte{'e'}, 1<<10)
 	at := time.Unix(1, 0)
 	put := func(tx store.Tx) error {
-		_, err := tx.AppendEntry(entry, [32]byte{}, at)
+		_, err := tx.AppendEntry(entry, at)
 		return err
 	}
 	for _, n := range []int{1, 16, 64} {

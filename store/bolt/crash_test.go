@@ -51,7 +51,7 @@ func writeForever(t *testing.T, folder string) {
 	for {
 		var size uint64
 		err := update(s, func(tx store.Tx) error {
-			index, err := tx.AppendEntry(make([]byte, 5000), [32]byte{}, time.Time{})
+			index, err := tx.AppendEntry(make([]byte, 5000), time.Time{})
 			size = index + 1
 			return err
 		})

@@ -72,7 +72,7 @@ func stateWith(t *testing.T, write func(store.Tx) error) string {
 func goesOn(t *testing.T, s *Store, folder string) {
 	t.Helper()
 	err := update(s, func(tx store.Tx) error {
-		_, err := tx.AppendEntry([]byte("after"), [32]byte{1}, time.Time{})
+		_, err := tx.AppendEntry([]byte("after"), time.Time{})
 		return errors.Join(err, tx.PutSecret("seed", []byte("after")))
 	})
 	if err != nil {

@@ -19,7 +19,7 @@ func TestFullDiskIsToldAndPasses(t *testing.T) {
 	folder := t.TempDir()
 	s := filled(t, folder)
 	grow := func(tx store.Tx) error {
-		_, err := tx.AppendEntry(bytes.Repeat([]byte{1}, 1<<20), [32]byte{}, time.Time{})
+		_, err := tx.AppendEntry(bytes.Repeat([]byte{1}, 1<<20), time.Time{})
 		return err
 	}
 	var unlimited syscall.Rlimit

@@ -42,7 +42,7 @@ func TestEntriesThatEndTooEarlyAreDamage(t *testing.T) {
 	defer s.Close()
 	for range 4 {
 		if err := update(s, func(tx store.Tx) error {
-			_, err := tx.AppendEntry([]byte("an entry"), [32]byte{}, time.Unix(1, 0))
+			_, err := tx.AppendEntry([]byte("an entry"), time.Unix(1, 0))
 			return err
 		}); err != nil {
 			t.Fatal(err)

@@ -39,10 +39,12 @@ var (
 	tablePerson     = table{name: "person", kept: true}                  // lookup: JSON
 	tablePersonByID = table{name: "person-by-id", kept: true}            // id: lookup
 	tableEntry      = table{name: "entry", grows: true}                  // index: the entry
+	tableTile       = table{name: "tile", grows: true}                   // index: 256 hashes
+	tableCheckpoint = table{name: "checkpoint"}                          // "signed" or "witnessed": JSON
 	tableExpiry     = table{name: "expiry", kept: true}                  // expiry, letter of the table, key in it: nothing
 	keySchema       = []byte("schema")
 	keyMeta         = []byte("meta")
-	tables          = []table{tableMeta, tablePolicy, tableKey, tableSecret, tableCredential, tableOpaque, tableUses, tableUseSeen, tableRevocation, tablePerson, tablePersonByID, tableEntry, tableExpiry}
+	tables          = []table{tableMeta, tablePolicy, tableKey, tableSecret, tableCredential, tableOpaque, tableUses, tableUseSeen, tableRevocation, tablePerson, tablePersonByID, tableEntry, tableTile, tableCheckpoint, tableExpiry}
 	expiring        = map[byte]table{'o': tableOpaque, 'u': tableUses, 's': tableUseSeen, 'r': tableRevocation}
 	castagnoli      = crc32.MakeTable(crc32.Castagnoli)
 	errFrame        = errors.New("checksum doesn't match")

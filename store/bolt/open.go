@@ -216,6 +216,9 @@ func check(r *reader) error {
 	if err := checkNewest(r.tx, tableEntry, meta.Size, meta.Size-1); err != nil {
 		return err
 	}
+	if err := checkNewest(r.tx, tableTile, meta.Tiles, meta.Tiles-1); err != nil {
+		return err
+	}
 	return checkNewest(r.tx, tablePolicy, meta.Policy, meta.Policy)
 }
 

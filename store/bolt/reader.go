@@ -220,6 +220,23 @@ func (r *reader) Entries(from uint64, fn func(index uint64, entry []byte) bool) 
 	return r.entries(from, r.Meta, fn)
 }
 
+func (r *reader) Tile(index uint64) ([]byte, error) {
+	tile, err := r.get(tableTile, number(index))
+	return bytes.Clone(tile), err
+}
+
+func (r *reader) Checkpoint(witnessed bool) (c store.Checkpoint, err error) {
+	err = r.load(tableCheckpoint, checkpointKey(witnessed), &c)
+	return c, err
+}
+
+func checkpointKey(witnessed bool) []byte {
+	if witnessed {
+		return []byte("witnessed")
+	}
+	return []byte("signed")
+}
+
 // entries calls fn with the entries from there on. They end where Meta says, not where a damaged page does.
 func (r *reader) entries(from uint64, meta func() (store.Meta, error), fn func(uint64, []byte) bool) error {
 	index, stopped := from, false

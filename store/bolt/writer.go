@@ -164,17 +164,40 @@ func (w *writer) DeletePerson(lookup [32]byte) error {
 	return w.remove(tablePersonByID, p.ID[:])
 }
 
-func (w *writer) AppendEntry(entry []byte, leaf [32]byte, at time.Time) (uint64, error) {
+func (w *writer) AppendEntry(entry []byte, at time.Time) (uint64, error) {
 	m := &w.batch.meta
 	index := m.Size
 	if err := w.put(tableEntry, number(index), entry); err != nil {
 		return 0, err
 	}
-	m.Size, m.Head = index+1, leaf
+	m.Size = index + 1
 	if at = at.Round(0); at.After(m.Time) { // by the wall, since that is what is kept
 		m.Time = at
 	}
 	return index, nil
+}
+
+func (w *writer) AppendTile(tile []byte) (uint64, error) {
+	m := &w.batch.meta
+	index := m.Tiles
+	if err := w.put(tableTile, number(index), tile); err != nil {
+		return 0, err
+	}
+	m.Tiles = index + 1
+	return index, nil
+}
+
+func (w *writer) SetRoot(root [32]byte) error {
+	if w.tx == nil {
+		return errEnded
+	}
+	w.wrote = true
+	w.batch.meta.Treed, w.batch.meta.Root = w.batch.meta.Size, root
+	return nil
+}
+
+func (w *writer) PutCheckpoint(c store.Checkpoint) error {
+	return w.save(tableCheckpoint, checkpointKey(c.Witnessed), &c)
 }
 
 func (w *writer) SetGeneration(g [16]byte) error {

@@ -23,7 +23,8 @@ var (
 // fill writes one record of each kind.
 func fill(tx store.Tx) error {
 	_, errRev := tx.AppendRevocation(store.Revocation{Kind: "client", Selector: "agent", Block: true, At: epoch, Expires: epoch.Add(time.Hour), By: "admin", Reason: "stolen"})
-	_, errEntry := tx.AppendEntry([]byte("an entry"), [32]byte{8}, epoch)
+	_, errEntry := tx.AppendEntry([]byte("an entry"), epoch)
+	_, errTile := tx.AppendTile(bytes.Repeat([]byte{'h'}, 64)) // the store doesn't know how long one is
 	return errors.Join(
 		tx.SetGeneration([16]byte{9}),
 		tx.PutPolicy(store.Policy{Version: 1, YAML: []byte("scopes:\n"), Applied: epoch, By: "admin", Note: "first"}),
@@ -34,7 +35,9 @@ func fill(tx store.Tx) error {
 		tx.PutUses(store.Uses{Token: token1, Left: 3, Expires: epoch.Add(time.Minute)}),
 		tx.PutUseSeen(token1, "a", epoch.Add(time.Minute)),
 		tx.PutPerson(store.Person{Lookup: hash1, ID: token1, Key: bytes.Repeat([]byte{'p'}, 32), Since: epoch}),
-		errRev, errEntry,
+		tx.SetRoot([32]byte{8}),
+		tx.PutCheckpoint(store.Checkpoint{Size: 1, Root: [32]byte{8}, Note: []byte("note")}),
+		errRev, errEntry, errTile,
 	)
 }
 
@@ -56,9 +59,15 @@ var writes = map[string]func(store.Tx) error{
 	"delete revocation": func(tx store.Tx) error { return tx.DeleteRevocation(1) },
 	"put person":        func(tx store.Tx) error { return tx.PutPerson(store.Person{Lookup: hash1, ID: token2}) },
 	"append entry": func(tx store.Tx) error {
-		_, err := tx.AppendEntry([]byte("next"), [32]byte{9}, epoch.Add(time.Second))
+		_, err := tx.AppendEntry([]byte("next"), epoch.Add(time.Second))
 		return err
 	},
+	"append tile": func(tx store.Tx) error {
+		_, err := tx.AppendTile([]byte("tile"))
+		return err
+	},
+	"set root":       func(tx store.Tx) error { return tx.SetRoot([32]byte{9}) },
+	"put checkpoint": func(tx store.Tx) error { return tx.PutCheckpoint(store.Checkpoint{Witnessed: true, Size: 1}) },
 	"set generation": func(tx store.Tx) error { return tx.SetGeneration([16]byte{8}) },
 	"drop expired": func(tx store.Tx) error {
 		_, err := tx.DropExpired(epoch.Add(24*time.Hour), 10)
@@ -107,6 +116,14 @@ func contents(r store.Reader) (string, error) {
 		add("entry", fmt.Sprintf("%d %x", index, sha256.Sum256(entry)), nil)
 		return true
 	}))
+	for i := range uint64(3) {
+		tile, err := r.Tile(i)
+		add("tile", tile, err)
+	}
+	for _, witnessed := range []bool{false, true} {
+		c, err := r.Checkpoint(witnessed)
+		add("checkpoint", c, err)
+	}
 	return out.String(), errors.Join(errs...)
 }
 

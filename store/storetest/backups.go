@@ -64,11 +64,11 @@ func testBackups(t *testing.T, open Open, restore Restore) {
 		t.Cleanup(func() { _ = again.Close() })
 		checkRestored(t, before, stateOf(t, again))
 		now := meta(t, again)
-		if now.Generation != token(7) || now.Size != 0 || now.Head != [32]byte{} || now.Rev != m.Rev || now.Policy != m.Policy || !now.Time.Equal(m.Time) {
+		if now.Generation != token(7) || now.Size != 0 || now.Tiles != 0 || now.Treed != 0 || now.Root != [32]byte{} || now.Rev != m.Rev || now.Policy != m.Policy || !now.Time.Equal(m.Time) {
 			t.Errorf("restored is %+v of %+v", now, m)
 		}
 		update(t, again, func(tx store.Tx) error {
-			index, err := tx.AppendEntry([]byte("first"), leaf([]byte("first")), epoch)
+			index, err := tx.AppendEntry([]byte("first"), epoch)
 			seq, err2 := tx.AppendRevocation(store.Revocation{Kind: "task"})
 			if index != 0 || seq != m.Rev+1 {
 				t.Errorf("entry %d and revocation %d come first", index, seq)
@@ -125,7 +125,7 @@ func testBackups(t *testing.T, open Open, restore Restore) {
 // checkRestored compares a state with that of the store that was copied.
 func checkRestored(t *testing.T, before, after string) {
 	t.Helper()
-	gone := []string{"generation ", "key ", "keys", "opaque ", "uses ", "use ", "entry "}
+	gone := []string{"generation ", "key ", "keys", "opaque ", "uses ", "use ", "entry ", "tile ", "checkpoint "}
 	strip := func(state string) string {
 		var kept []string
 		for line := range strings.Lines(state) {
@@ -144,7 +144,7 @@ func checkRestored(t *testing.T, before, after string) {
 		t.Errorf("restored is\n%s\nof\n%s", got, want)
 	}
 	for line := range strings.Lines(after) {
-		for _, g := range []string{"key ", "opaque ", "uses ", "entry "} {
+		for _, g := range []string{"key ", "opaque ", "uses ", "entry ", "tile ", "checkpoint "} {
 			if strings.HasPrefix(line, g) {
 				t.Errorf("it holds a %s", line)
 			}

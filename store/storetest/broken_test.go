@@ -85,10 +85,18 @@ func (t aliasing) PutSecret(name string, value []byte) error {
 
 type backwards struct{ *memoryTx }
 
-func (t backwards) AppendEntry(entry []byte, leaf [32]byte, at time.Time) (uint64, error) {
-	index, err := t.memoryTx.AppendEntry(entry, leaf, at)
+func (t backwards) AppendEntry(entry []byte, at time.Time) (uint64, error) {
+	index, err := t.memoryTx.AppendEntry(entry, at)
 	t.meta.Time = at
 	return index, err
+}
+
+type recounting struct{ *memoryTx }
+
+func (t recounting) SetRoot(root [32]byte) error {
+	t.meta.Treed++
+	t.meta.Root, t.wrote = root, true
+	return nil
 }
 
 type anyVersion struct{ *memoryTx }
@@ -145,6 +153,7 @@ var defects = []struct {
 	{"forgets what it wrote", "durability", func(m *memory) store.Store { m.now = newMemory().now; return m }},
 	{"lets updates race", "contention", func(m *memory) store.Store { return racing{m} }},
 	{"lets time go back", "entries", withTx(func(t *memoryTx) store.Tx { return backwards{t} })},
+	{"takes a root for that of more entries", "tree", withTx(func(t *memoryTx) store.Tx { return recounting{t} })},
 	{"replaces a policy", "policies", withTx(func(t *memoryTx) store.Tx { return anyVersion{t} })},
 	{"gives a number twice", "revocations", withTx(func(t *memoryTx) store.Tx { return reusing{t} })},
 	{"drops at the very end", "expiry", withTx(func(t *memoryTx) store.Tx { return early{t} })},

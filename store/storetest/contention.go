@@ -77,7 +77,7 @@ func testWhole(t *testing.T, s store.Store) {
 				return err
 			}
 			entry := binary.BigEndian.AppendUint64(nil, m.Size)
-			if _, err := tx.AppendEntry(entry, leaf(entry), epoch); err != nil {
+			if _, err := tx.AppendEntry(entry, epoch); err != nil {
 				return err
 			}
 			return tx.PutUses(store.Uses{Token: token(1), Left: uint32(m.Size) + 1})

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 	"testing"
@@ -32,15 +33,37 @@ func person(n int) [16]byte {
 	return [16]byte(h[:16])
 }
 
-// leaf is an entry's leaf hash (RFC 6962 section 2.1).
-func leaf(entry []byte) [32]byte { return sha256.Sum256(append([]byte{0}, entry...)) }
+// setRoot sets the true root of the entries so far (RFC 6962 section 2.1), which a decorator may hold a store to.
+func setRoot(tx store.Tx) error {
+	var leaves [][32]byte
+	err := tx.Entries(0, func(_ uint64, entry []byte) bool {
+		leaves = append(leaves, sha256.Sum256(append([]byte{0}, entry...)))
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	return tx.SetRoot(rootOf(leaves))
+}
+
+func rootOf(leaves [][32]byte) [32]byte {
+	switch len(leaves) {
+	case 0:
+		return sha256.Sum256(nil)
+	case 1:
+		return leaves[0]
+	}
+	half := 1 << (bits.Len(uint(len(leaves)-1)) - 1) // the largest power of two below
+	left, right := rootOf(leaves[:half]), rootOf(leaves[half:])
+	return sha256.Sum256(slices.Concat([]byte{1}, left[:], right[:]))
+}
 
 // state is all that the store holds under the suite's names, as text: two stores with equal states
 // can't be told apart.
 func state(r store.Reader) (string, error) {
 	var d dump
 	m, err := r.Meta()
-	d.line(err, "generation %x policy %d rev %d size %d head %x time %s", m.Generation, m.Policy, m.Rev, m.Size, m.Head, at(m.Time))
+	d.line(err, "generation %x policy %d rev %d size %d tiles %d root %x of %d time %s", m.Generation, m.Policy, m.Rev, m.Size, m.Tiles, m.Root, m.Treed, at(m.Time))
 	for v := uint64(0); v <= m.Policy+1; v++ {
 		p, err := r.Policy(v)
 		d.line(err, "policy %d %q %s %q %q", p.Version, p.YAML, at(p.Applied), p.By, p.Note)
@@ -62,6 +85,14 @@ func state(r store.Reader) (string, error) {
 		d.line(nil, "entry %d %x", index, sha256.Sum256(entry))
 		return true
 	}), "entries end")
+	for i := uint64(0); i <= m.Tiles; i++ {
+		tile, err := r.Tile(i)
+		d.line(err, "tile %d %x", i, sha256.Sum256(tile))
+	}
+	for _, witnessed := range []bool{false, true} {
+		c, err := r.Checkpoint(witnessed)
+		d.line(err, "checkpoint %t %d %x %q", c.Witnessed, c.Size, c.Root, c.Note)
+	}
 	return strings.Join(d.lines, "\n"), d.err
 }
 

@@ -35,7 +35,7 @@ func testDurability(t *testing.T, open Open) {
 			s := open(t, folder)
 			update(t, s, func(tx store.Tx) error {
 				entry := fmt.Append(nil, n)
-				index, err := tx.AppendEntry(entry, leaf(entry), epoch)
+				index, err := tx.AppendEntry(entry, epoch)
 				if index != n || err != nil {
 					t.Errorf("entry %d got %d, %v", n, index, err)
 				}

@@ -40,6 +40,8 @@ type contents struct {
 	revocations map[uint64]store.Revocation
 	people      map[[32]byte]store.Person
 	entries     [][]byte
+	tiles       [][]byte
+	checkpoints map[bool]store.Checkpoint // by Witnessed
 }
 
 type use struct {
@@ -52,6 +54,7 @@ func newMemory() *memory {
 		meta: store.Meta{Schema: 1}, keys: map[string]store.Key{}, secrets: map[string][]byte{},
 		credentials: map[[2]string]store.Credential{}, opaque: map[[32]byte]store.Opaque{}, uses: map[[16]byte]store.Uses{},
 		seen: map[use]store.Uses{}, revocations: map[uint64]store.Revocation{}, people: map[[32]byte]store.Person{},
+		checkpoints: map[bool]store.Checkpoint{},
 	}}
 }
 
@@ -60,6 +63,7 @@ func (c *contents) clone() *contents {
 		meta: c.meta, policies: slices.Clone(c.policies), keys: maps.Clone(c.keys), secrets: maps.Clone(c.secrets),
 		credentials: maps.Clone(c.credentials), opaque: maps.Clone(c.opaque), uses: maps.Clone(c.uses), seen: maps.Clone(c.seen),
 		revocations: maps.Clone(c.revocations), people: maps.Clone(c.people), entries: slices.Clone(c.entries),
+		tiles: slices.Clone(c.tiles), checkpoints: maps.Clone(c.checkpoints),
 	}
 }
 
@@ -133,12 +137,13 @@ func (s *shelf) renewed(text string, generation [16]byte) *contents {
 		panic(err)
 	}
 	c := s.copies[name-1].clone()
-	c.meta.Generation, c.meta.Size, c.meta.Head = generation, 0, [32]byte{}
+	c.meta = store.Meta{Schema: c.meta.Schema, Generation: generation, Policy: c.meta.Policy, Rev: c.meta.Rev, Time: c.meta.Time}
 	clear(c.keys)
 	clear(c.opaque)
 	clear(c.uses)
 	clear(c.seen)
-	c.entries = nil
+	clear(c.checkpoints)
+	c.entries, c.tiles = nil, nil
 	return c
 }
 

@@ -158,13 +158,40 @@ func (t *memoryTx) PutPerson(p store.Person) error {
 
 func (t *memoryTx) DeletePerson(lookup [32]byte) error { return remove(t, t.people, lookup) }
 
-func (t *memoryTx) AppendEntry(entry []byte, leaf [32]byte, at time.Time) (uint64, error) {
+func (t *memoryTx) AppendEntry(entry []byte, at time.Time) (uint64, error) {
 	t.entries, t.wrote = append(t.entries, bytes.Clone(entry)), true
-	t.meta.Size, t.meta.Head = t.meta.Size+1, leaf
+	t.meta.Size++
 	if at.After(t.meta.Time) {
 		t.meta.Time = at
 	}
 	return t.meta.Size - 1, nil
+}
+
+func (t *memoryTx) Tile(index uint64) ([]byte, error) {
+	if index >= t.meta.Tiles {
+		return nil, store.ErrNotFound
+	}
+	return t.tiles[index], nil
+}
+
+func (t *memoryTx) AppendTile(tile []byte) (uint64, error) {
+	t.tiles, t.wrote = append(t.tiles, bytes.Clone(tile)), true
+	t.meta.Tiles++
+	return t.meta.Tiles - 1, nil
+}
+
+func (t *memoryTx) SetRoot(root [32]byte) error {
+	t.meta.Treed, t.meta.Root, t.wrote = t.meta.Size, root, true
+	return nil
+}
+
+func (t *memoryTx) Checkpoint(witnessed bool) (store.Checkpoint, error) {
+	return found(t.checkpoints, witnessed)
+}
+
+func (t *memoryTx) PutCheckpoint(c store.Checkpoint) error {
+	c.Note = bytes.Clone(c.Note)
+	return put(t, t.checkpoints, c.Witnessed, c)
 }
 
 func (t *memoryTx) SetGeneration(g [16]byte) error {

@@ -96,7 +96,7 @@ func drawStep(t *rapid.T) step {
 	text := rapid.String().Draw(t, "text")
 	name := keyIDs[small%len(keyIDs)]
 	useID := useIDs[n%uint32(len(useIDs))]
-	switch kind := rapid.IntRange(0, 15).Draw(t, "kind"); kind {
+	switch kind := rapid.IntRange(0, 18).Draw(t, "kind"); kind {
 	case 0:
 		version := uint64(small)
 		return quiet(func(tx store.Tx) error {
@@ -139,8 +139,16 @@ func drawStep(t *rapid.T) step {
 	case 12:
 		return quiet(func(tx store.Tx) error { return tx.DeletePerson(hash(small)) })
 	case 13:
-		return func(tx store.Tx) string { return fmt.Sprint(tx.AppendEntry(bytes, leaf(bytes), at)) }
+		return func(tx store.Tx) string { return fmt.Sprint(tx.AppendEntry(bytes, at)) }
 	case 14:
+		return func(tx store.Tx) string { return fmt.Sprint(tx.AppendTile(bytes)) }
+	case 15:
+		return quiet(setRoot)
+	case 16:
+		return quiet(func(tx store.Tx) error {
+			return tx.PutCheckpoint(store.Checkpoint{Witnessed: n%2 == 0, Size: uint64(n), Root: hash(small), Note: bytes})
+		})
+	case 17:
 		return func(tx store.Tx) string { return fmt.Sprint(tx.DropExpired(at, 1000)) }
 	default:
 		return func(tx store.Tx) string { return fmt.Sprint(state(tx)) }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -20,7 +21,7 @@ func appendEntries(n int) func(store.Tx) error {
 				return err
 			}
 			entry := entryAt(m.Size)
-			index, err := tx.AppendEntry(entry, leaf(entry), epoch)
+			index, err := tx.AppendEntry(entry, epoch)
 			if err != nil {
 				return err
 			}
@@ -70,7 +71,7 @@ func testEntries(t *testing.T, open Open) {
 	t.Run("meta goes along", func(t *testing.T) {
 		s := fresh(t, open)
 		update(t, s, appendEntries(3))
-		if m := meta(t, s); m.Size != 3 || m.Head != leaf(entryAt(2)) || !m.Time.Equal(epoch) {
+		if m := meta(t, s); m.Size != 3 || m.Treed != 0 || !m.Time.Equal(epoch) {
 			t.Errorf("meta is %+v", m)
 		}
 	})
@@ -92,7 +93,7 @@ func testEntries(t *testing.T, open Open) {
 		s := fresh(t, open)
 		for _, step := range []time.Duration{2, 1, 3, 0} {
 			update(t, s, func(tx store.Tx) error {
-				_, err := tx.AppendEntry([]byte("x"), leaf([]byte("x")), epoch.Add(step*time.Second))
+				_, err := tx.AppendEntry([]byte("x"), epoch.Add(step*time.Second))
 				return err
 			})
 		}
@@ -104,7 +105,7 @@ func testEntries(t *testing.T, open Open) {
 		s := fresh(t, open)
 		big := bytes.Repeat([]byte{9}, 64<<10)
 		update(t, s, func(tx store.Tx) error {
-			_, err := tx.AppendEntry(big, leaf(big), epoch)
+			_, err := tx.AppendEntry(big, epoch)
 			return err
 		})
 		view(t, s, func(r store.Reader) error {
@@ -114,6 +115,71 @@ func testEntries(t *testing.T, open Open) {
 				}
 				return true
 			})
+		})
+	})
+}
+
+func testTree(t *testing.T, open Open) {
+	tile := func(n byte) []byte { return bytes.Repeat([]byte{n}, 8192) }
+	grow := func(n byte) func(store.Tx) error {
+		return func(tx store.Tx) error {
+			index, err := tx.AppendTile(tile(n))
+			if err == nil && index != uint64(n) {
+				err = fmt.Errorf("tile %d got index %d", n, index)
+			}
+			return err
+		}
+	}
+	t.Run("tiles are numbered from 0 and read back", func(t *testing.T) {
+		s := fresh(t, open)
+		update(t, s, grow(0), grow(1))
+		_, _ = s.Update(context.Background(), grow(2), func(tx store.Tx) error { return errors.Join(grow(3)(tx), errRefused) })
+		update(t, s, grow(2))
+		view(t, s, func(r store.Reader) error {
+			for n := range byte(3) {
+				if got, err := r.Tile(uint64(n)); err != nil || !bytes.Equal(got, tile(n)) {
+					t.Errorf("tile %d came back as another: %v", n, err)
+				}
+			}
+			for _, n := range []uint64{3, 1 << 63, ^uint64(0)} {
+				if _, err := r.Tile(n); !errors.Is(err, store.ErrNotFound) {
+					t.Errorf("tile %d: %v", n, err)
+				}
+			}
+			return nil
+		})
+		if m := meta(t, s); m.Tiles != 3 {
+			t.Errorf("meta counts %d tiles", m.Tiles)
+		}
+	})
+	t.Run("a root is that of the entries so far", func(t *testing.T) {
+		s := fresh(t, open)
+		root := func(n byte) func(store.Tx) error {
+			return func(tx store.Tx) error { return tx.SetRoot([32]byte{n}) }
+		}
+		update(t, s, root(1))
+		if m := meta(t, s); m.Treed != 0 || m.Root != [32]byte{1} {
+			t.Errorf("of no entries: %+v", m)
+		}
+		update(t, s, appendEntries(2), root(2), appendEntries(1))
+		if m := meta(t, s); m.Treed != 2 || m.Root != [32]byte{2} || m.Size != 3 {
+			t.Errorf("of the first two: %+v", m)
+		}
+	})
+	t.Run("of each kind of checkpoint there is the newest", func(t *testing.T) {
+		s := fresh(t, open)
+		signed := store.Checkpoint{Size: 2, Root: [32]byte{2}, Note: []byte("signed\n")}
+		update(t, s, func(tx store.Tx) error { return tx.PutCheckpoint(store.Checkpoint{Size: 1}) })
+		update(t, s, func(tx store.Tx) error { return tx.PutCheckpoint(signed) })
+		view(t, s, func(r store.Reader) error {
+			if _, err := r.Checkpoint(true); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("a witnessed one that nobody wrote: %v", err)
+			}
+			got, err := r.Checkpoint(false)
+			if got.Size != 2 || got.Root != signed.Root || !bytes.Equal(got.Note, signed.Note) || got.Witnessed {
+				t.Errorf("got %+v", got)
+			}
+			return err
 		})
 	})
 }

@@ -2,7 +2,9 @@ package storetest
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +17,8 @@ func everything(tx store.Tx) error {
 	zone := time.FixedZone("", 3600)
 	entry := []byte("an entry")
 	_, errRev := tx.AppendRevocation(store.Revocation{Kind: "client", Selector: "agent", Block: true, At: epoch, Expires: epoch.Add(time.Hour), By: "admin", Reason: "stolen"})
-	_, errEntry := tx.AppendEntry(entry, leaf(entry), epoch)
+	_, errEntry := tx.AppendEntry(entry, epoch)
+	_, errTile := tx.AppendTile(bytes.Repeat([]byte{1}, 8192))
 	return errors.Join(
 		tx.SetGeneration(token(9)),
 		tx.PutPolicy(store.Policy{Version: 1, YAML: []byte("scopes:\n"), Applied: epoch, By: "admin", Note: "first"}),
@@ -26,13 +29,16 @@ func everything(tx store.Tx) error {
 		tx.PutUses(store.Uses{Token: token(1), Left: 3, Expires: epoch.Add(time.Minute)}),
 		tx.PutUseSeen(token(1), "a", epoch.Add(time.Minute)),
 		tx.PutPerson(store.Person{Lookup: hash(1), ID: person(1), Key: bytes.Repeat([]byte{7}, 32), Since: epoch}),
-		errRev, errEntry,
+		setRoot(tx),
+		tx.PutCheckpoint(store.Checkpoint{Size: 1, Root: hash(3), Note: []byte("note")}),
+		tx.PutCheckpoint(store.Checkpoint{Witnessed: true, Size: 1, Root: hash(3), Note: []byte("cosigned")}),
+		errRev, errEntry, errTile,
 	)
 }
 
 // written is what state says of everything, where it isn't "not found".
 var written = []string{
-	`generation ` + hexOf(token(9)) + ` policy 1 rev 1 size 1`,
+	`generation ` + hexOf(token(9)) + ` policy 1 rev 1 size 1 tiles 1 root ` + fmt.Sprintf("%x", sha256.Sum256([]byte("\x00an entry"))) + ` of 1`,
 	`policy 1 "scopes:\n" 2026-01-02T03:04:05.000006Z "admin" "first"`,
 	`key "k1" "ES256" 70726976617465 65766964656e6365 2026-01-02T03:04:05.000006Z 2026-01-02T04:04:05.000006Z - - false`,
 	`secret pepper 73616c74`,
@@ -41,13 +47,14 @@ var written = []string{
 	`uses 1 ` + hexOf(token(1)) + ` 3 2026-01-02T03:05:05.000006Z`,
 	`use 1 "a" seen true`,
 	`revocation 1 "client" "agent" true 2026-01-02T03:04:05.000006Z 2026-01-02T04:04:05.000006Z "admin" "stolen"`,
-	`person 1 `, `person by id 1 `, `entry 0 `,
+	`person 1 `, `person by id 1 `, `entry 0 `, `tile 0 `,
+	`checkpoint false 1 ` + fmt.Sprintf("%x", hash(3)) + ` "note"`, `checkpoint true 1 ` + fmt.Sprintf("%x", hash(3)) + ` "cosigned"`,
 }
 
 func testRecords(t *testing.T, open Open) {
 	t.Run("an empty store has nothing", func(t *testing.T) {
 		m := meta(t, fresh(t, open))
-		if m.Policy != 0 || m.Rev != 0 || m.Size != 0 || m.Head != [32]byte{} || !m.Time.IsZero() || m.Schema == 0 {
+		if m.Policy != 0 || m.Rev != 0 || m.Size != 0 || m.Tiles != 0 || m.Treed != 0 || m.Root != [32]byte{} || !m.Time.IsZero() || m.Schema == 0 {
 			t.Errorf("meta is %+v", m)
 		}
 	})
@@ -89,7 +96,7 @@ func testRecords(t *testing.T, open Open) {
 		s := fresh(t, open)
 		update(t, s, func(tx store.Tx) error {
 			buffer := []byte("first")
-			_, err := tx.AppendEntry(buffer, leaf(buffer), epoch)
+			_, err := tx.AppendEntry(buffer, epoch)
 			err = errors.Join(err, tx.PutSecret("seed", buffer), tx.PutOpaque(store.Opaque{Hash: hash(2), Claims: buffer}))
 			copy(buffer, "XXXXX")
 			return err

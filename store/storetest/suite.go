@@ -31,6 +31,7 @@ func Run(t *testing.T, open Open, restore Restore, skips ...Skip) {
 		{"durability", testDurability},
 		{"contention", testContention},
 		{"entries", testEntries},
+		{"tree", testTree},
 		{"policies", testPolicies},
 		{"revocations", testRevocations},
 		{"expiry", testExpiry},

@@ -24,9 +24,15 @@ var writes = map[string]func(store.Tx) error{
 	"delete revocation": func(tx store.Tx) error { return tx.DeleteRevocation(1) },
 	"put person":        func(tx store.Tx) error { return tx.PutPerson(store.Person{Lookup: hash(2), ID: person(2)}) },
 	"append entry": func(tx store.Tx) error {
-		_, err := tx.AppendEntry([]byte("next"), leaf([]byte("next")), epoch.Add(time.Second))
+		_, err := tx.AppendEntry([]byte("next"), epoch.Add(time.Second))
 		return err
 	},
+	"append tile": func(tx store.Tx) error {
+		_, err := tx.AppendTile([]byte("tile"))
+		return err
+	},
+	"set root":       setRoot,
+	"put checkpoint": func(tx store.Tx) error { return tx.PutCheckpoint(store.Checkpoint{Size: 2}) },
 	"set generation": func(tx store.Tx) error { return tx.SetGeneration(token(8)) },
 	"drop expired": func(tx store.Tx) error {
 		_, err := tx.DropExpired(epoch.Add(24*time.Hour), 10)

@@ -28,8 +28,9 @@ var rooms = map[string][]string{
 	"store/storetest":            {"store"},
 	"store/bolt":                 {"store"},
 	"store/sealed":               {"store"},
-	"store/anchored":             {"store"},
-	"internal/audit":             {"store", "internal/seal"},
+	"store/anchored":             {"store", "internal/tree"}, // it holds the log's root
+	"internal/tree":              {},
+	"internal/audit":             {"store", "internal/seal", "internal/tree"},
 	"internal/live":              {"internal/policy", "internal/token", "internal/scope", "internal/principal", "store"},
 	"internal/clientauth":        {"internal/principal", "internal/policy", "internal/token", "internal/issuer", "internal/live"},
 	"internal/engine": {

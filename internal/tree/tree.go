@@ -1,0 +1,112 @@
+package tree
+
+import (
+	"math/bits"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Hash is the hash of a leaf or a node.
+type Hash = tlog.Hash
+
+// LeafHash is the hash of a leaf that holds these bytes.
+func LeafHash(leaf []byte) Hash { return tlog.RecordHash(leaf) }
+
+// Tree is the right edge of a tree: enough to append to it and to know its root. Its zero value is the
+// empty tree. One that is no longer appended to may be read by many.
+type Tree struct {
+	size uint64
+	// stack is the roots of the largest complete subtrees from left to right, one for each bit of size.
+	stack []Hash
+	// edges is, for each level of tiles, the hashes of the tile that isn't full.
+	edges [][]Hash
+}
+
+// Size is the number of leaves.
+func (t *Tree) Size() uint64 { return t.size }
+
+// Root is the hash of the tree; of the empty one, SHA-256 of nothing.
+func (t *Tree) Root() Hash {
+	if t.size == 0 {
+		return emptyRoot
+	}
+	root := t.stack[len(t.stack)-1]
+	for _, left := range slices.Backward(t.stack[:len(t.stack)-1]) {
+		root = tlog.NodeHash(left, root)
+	}
+	return root
+}
+
+// emptyRoot is what tlog.TreeHash says of no leaves, which reads nothing.
+var emptyRoot, _ = tlog.TreeHash(0, nil)
+
+// Next is a tree to append to in place of this one, which doesn't change. They share memory: of all that
+// Next returned, only the last may be appended to.
+func (t *Tree) Next() *Tree {
+	return &Tree{size: t.size, stack: slices.Clone(t.stack), edges: slices.Clone(t.edges)}
+}
+
+// Append adds a leaf and returns the tiles that it filled, lowest level first: the order of
+// [TileIndex]. It costs one node's hash, on average.
+func (t *Tree) Append(leaf Hash) (filled [][]byte) {
+	t.grow(0, leaf)
+	h := leaf
+	for level := 1; level <= bits.TrailingZeros64(^t.size); level++ {
+		h = tlog.NodeHash(t.stack[len(t.stack)-1], h)
+		t.stack = t.stack[:len(t.stack)-1]
+		if level%tileHeight == 0 {
+			full := level/tileHeight - 1
+			filled = append(filled, join(t.edges[full]))
+			t.edges[full] = nil
+			t.grow(full+1, h)
+		}
+	}
+	t.stack = append(t.stack, h)
+	t.size++
+	return filled
+}
+
+// grow adds a hash to the level's edge.
+func (t *Tree) grow(level int, h Hash) {
+	if level == len(t.edges) {
+		t.edges = append(t.edges, nil)
+	}
+	if t.edges[level] == nil {
+		t.edges[level] = make([]Hash, 0, TileWidth)
+	}
+	t.edges[level] = append(t.edges[level], h)
+}
+
+// Edge is the first hashes of the tile, if it is one that this tree hasn't filled and has so many.
+func (t *Tree) Edge(tile Tile) (data []byte, ok bool) {
+	if tile.Level >= len(t.edges) || tile.N != t.size>>(tileHeight*(tile.Level+1)) || tile.Width > len(t.edges[tile.Level]) {
+		return nil, false
+	}
+	return join(t.edges[tile.Level][:tile.Width]), true
+}
+
+// fold is the root of a complete subtree.
+func fold(hashes []Hash) Hash {
+	if len(hashes) == 1 {
+		return hashes[0]
+	}
+	half := len(hashes) / 2
+	return tlog.NodeHash(fold(hashes[:half]), fold(hashes[half:]))
+}
+
+func join(hashes []Hash) []byte {
+	data := make([]byte, 0, len(hashes)*tlog.HashSize)
+	for i := range hashes {
+		data = append(data, hashes[i][:]...)
+	}
+	return data
+}
+
+func split(data []byte) []Hash {
+	hashes := make([]Hash, len(data)/tlog.HashSize)
+	for i := range hashes {
+		hashes[i] = Hash(data[i*tlog.HashSize:])
+	}
+	return hashes
+}
