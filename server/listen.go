@@ -5,17 +5,18 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+
+	"golang.org/x/net/netutil"
 )
 
 // listen binds the addresses, so that a port in use shows at the start and port 0 can be asked for.
 func (s *Server) listen(ctx context.Context) (err error) {
 	if s.config.CertFile != "" {
-		certificate, err := tls.LoadX509KeyPair(s.config.CertFile, s.config.KeyFile)
-		if err != nil {
+		if s.certificate, err = loadCertificate(s.config.CertFile, s.config.KeyFile, s.config.Logger); err != nil {
 			return err
 		}
 		oldest := map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}[s.config.MinTLS]
-		s.tls = &tls.Config{MinVersion: oldest, Certificates: []tls.Certificate{certificate}}
+		s.tls = &tls.Config{MinVersion: oldest, GetCertificate: s.certificate.get}
 	}
 	if s.grpcListener, err = s.bind(ctx, s.config.GRPCAddr, s.tls == nil); err != nil {
 		return err
@@ -45,7 +46,7 @@ func (s *Server) bind(ctx context.Context, address string, plain bool) (net.List
 	if plain && s.config.Plaintext == PlaintextLoopback && !isLoopback(listener.Addr()) {
 		return nil, fmt.Errorf("%s isn't a loopback address, and there is no TLS certificate (tls.cert, tls.key); plaintext: anywhere is for who has something else encrypt", listener.Addr())
 	}
-	return listener, nil
+	return netutil.LimitListener(listener, s.config.Limits.Connections), nil
 }
 
 // GRPCAddr is the address of the native gRPC listener.

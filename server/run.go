@@ -13,6 +13,9 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
+// quietTime is how long idle connections are waited for when the server stops.
+const quietTime = time.Second
+
 // Run serves until ctx is done or a listener fails, and then drains: what is in flight is finished,
 // nothing new is taken. The error is nil after an orderly end. Close is still to be called.
 func (s *Server) Run(ctx context.Context) error {
@@ -23,14 +26,17 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		return nil
 	})
-	group.Go(func() error { return serve(s.http, s.httpListener) })
-	group.Go(func() error { return serve(s.admin, s.adminListener) })
+	group.Go(func() error { return s.serve(s.http, s.httpListener) })
+	group.Go(func() error { return s.serve(s.admin, s.adminListener) })
 	group.Go(func() error {
 		s.engine.Keep(running, func(err error) {
 			s.config.Logger.Error("housekeeping failed", slog.String("error", err.Error()))
 		})
 		return nil
 	})
+	if s.certificate != nil {
+		group.Go(func() error { s.certificate.follow(running); return nil })
+	}
 	group.Go(func() error {
 		<-running.Done()
 		s.drain(context.WithoutCancel(ctx))
@@ -40,18 +46,20 @@ func (s *Server) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-func serve(server *http.Server, listener net.Listener) error {
+func (s *Server) serve(server *http.Server, listener net.Listener) error {
 	serve := func() error { return server.Serve(listener) }
 	if server.TLSConfig != nil {
 		serve = func() error { return server.ServeTLS(listener, "", "") }
 	}
-	if err := serve(); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	err := serve()
+	if errors.Is(err, http.ErrServerClosed) || s.draining.Load() && errors.Is(err, net.ErrClosed) {
+		return nil
 	}
-	return nil
+	return err
 }
 
-// drain ends the listeners in good order. Whoever asks for health is told first.
+// drain ends the listeners in good order. Whoever asks for health is told first, and has DrainDelay to
+// act on it, in which all goes on.
 func (s *Server) drain(ctx context.Context) {
 	s.draining.Store(true)
 	s.health.Shutdown()
@@ -64,9 +72,7 @@ func (s *Server) drain(ctx context.Context) {
 		defer close(stopped)
 		s.grpc.GracefulStop()
 	}()
-	if err := s.http.Shutdown(ctx); err != nil {
-		s.http.Close()
-	}
+	s.drainHTTP(ctx)
 	select {
 	case <-stopped:
 	case <-ctx.Done():
@@ -74,4 +80,21 @@ func (s *Server) drain(ctx context.Context) {
 		<-stopped
 	}
 	s.admin.Close()
+}
+
+// drainHTTP takes no new connections, and lets those that are open end with their next answer. What
+// nobody used for a while is closed.
+func (s *Server) drainHTTP(ctx context.Context) {
+	s.httpListener.Close()
+	quiet, cancel := context.WithTimeout(ctx, quietTime)
+	defer cancel()
+	for s.open.Load() > 0 && quiet.Err() == nil {
+		select {
+		case <-quiet.Done():
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	if err := s.http.Shutdown(ctx); err != nil {
+		s.http.Close()
+	}
 }

@@ -49,6 +49,12 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // Whatever goes wrong, no token and no secret gets into the log, not even at debug level, nor into
 // what a refused caller hears.
 func TestNothingSecretIsLoggedOrAnswered(t *testing.T) {

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -39,7 +40,8 @@ func (s *Server) serveHTTP(context.Context) error {
 		return public(handler)
 	}}, rpc, connecthttp.WithCodecs(guard.ConnectCodecs()...),
 		connecthttp.WithReadMaxBytes(s.config.Limits.Message), connecthttp.WithCompressMinBytes(compressFrom))
-	s.http = s.newHTTPServer(mux)
+	s.http = s.newHTTPServer(s.leaving(mux))
+	s.http.ConnState = s.count
 	if s.tls != nil {
 		s.http.TLSConfig = s.tls.Clone()
 	}
@@ -64,6 +66,29 @@ func (s *Server) newHTTPServer(handler http.Handler) *http.Server {
 	}
 	s.onClose(server.Close)
 	return server
+}
+
+// leaving tells callers of a server that stops to take another connection next time, to another server
+// if there is one. Over HTTP/2 net/http makes a GOAWAY of it. Closing what just stands idle would cross
+// requests that are on their way.
+func (s *Server) leaving(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// count keeps the number of open connections.
+func (s *Server) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.open.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.open.Add(-1)
+	default:
+	}
 }
 
 // crossOrigin lets the scripts of the configured origins call what it wraps (Fetch standard, CORS).

@@ -38,7 +38,8 @@ type Server struct {
 	bootstrap engine.Credential
 
 	// The wires.
-	tls                                       *tls.Config // nil: plaintext
+	tls                                       *tls.Config  // nil: plaintext
+	certificate                               *certificate // nil: plaintext
 	grpcListener, httpListener, adminListener net.Listener
 	registry                                  *prometheus.Registry
 	guard                                     *guard.Guard
@@ -48,6 +49,7 @@ type Server struct {
 	http, admin                               *http.Server
 
 	draining atomic.Bool
+	open     atomic.Int64 // connections to the HTTP listener
 	closers  []func() error
 }
 
