@@ -14,6 +14,7 @@ type Limits struct {
 	Streams     int           // requests in flight on one connection
 	Connections int           // open at once on each listener
 	Time        time.Duration // of any one request, waiting for the disk included
+	Revocations int           // alive that one client made of its own tokens
 	Rates       guard.Rates
 }
 
@@ -24,7 +25,7 @@ func Defaults() Config {
 		SigningAlg: "ES256", MinTLS: "1.3", Plaintext: PlaintextLoopback, DrainTime: 15 * time.Second,
 		Limits: Limits{
 			Body: 256 << 10, Header: 16 << 10, Message: 4 << 20, Streams: 1000, Connections: 10_000,
-			Time: 20 * time.Second, Rates: guard.StandardRates(),
+			Time: 20 * time.Second, Revocations: 10_000, Rates: guard.StandardRates(),
 		},
 	}
 }
@@ -37,5 +38,6 @@ func (l *Limits) fill(standard Limits) {
 	l.Streams = or(l.Streams, standard.Streams)
 	l.Connections = or(l.Connections, standard.Connections)
 	l.Time = or(l.Time, standard.Time)
+	l.Revocations = or(l.Revocations, standard.Revocations)
 	l.Rates = or(l.Rates, standard.Rates)
 }

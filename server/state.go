@@ -99,6 +99,7 @@ func (s *Server) startEngine(context.Context) (err error) {
 	s.engine, err = engine.New(engine.Config{
 		Issuer: s.config.Issuer, Alg: s.config.SigningAlg, Store: s.store, Log: s.log, Image: s.image,
 		Clock: s.clock, Outside: s.outside, Random: s.config.Random,
+		RevocationShare: s.config.Limits.Revocations,
 	})
 	return err
 }

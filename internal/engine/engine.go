@@ -25,6 +25,9 @@ type Config struct {
 	Clock   *live.Clock // never goes back
 	Outside *issuer.Set // verifies other issuers' tokens
 	Random  io.Reader   // cryptographic
+
+	// RevocationShare is how many live revocations of its own tokens a client may have; 0: any number.
+	RevocationShare int
 }
 
 // Engine does what Whittle does. It is safe for concurrent use.

@@ -53,8 +53,27 @@ func (e *Engine) revokeOnce(ctx context.Context, caller clientauth.Caller, id to
 	if e.Image.Revocations.Durable(s) {
 		return nil
 	}
+	if err := e.withinShare(caller, s); err != nil {
+		return err
+	}
 	_, err := e.revoke(ctx, caller, RevokeRequest{Selector: s}, ends)
 	return err
+}
+
+// withinShare holds a client that revokes its own tokens to its share of the memory: each revocation
+// lives until its token ends. Whoever may revoke anything is never held up.
+func (e *Engine) withinShare(caller clientauth.Caller, s live.Selector) error {
+	if e.RevocationShare == 0 || caller.Can(policy.RevokeAny) {
+		return nil
+	}
+	now := e.Clock.Now()
+	then, ok := e.Image.Revocations.AnnounceOwn(s, caller.ID, e.RevocationShare, now)
+	if ok {
+		return nil
+	}
+	full := Refuse(SlowDown, "revocation_share", "this client has too many live revocations; wait until tokens end, or ask an administrator")
+	full.RetryAfter = min(max(then.Sub(now), time.Minute), time.Hour)
+	return e.refuse(caller, audit.KindRevocation, full)
 }
 
 // revokeOutside revokes another issuer's token, with all that was traded for it. Only whoever may

@@ -20,6 +20,7 @@ const pending = math.MaxUint64
 type Revocations struct {
 	live   atomic.Int64  // how many there are: the 'none at all' test
 	newest atomic.Uint64 // the revocation sequence: all up to it are in the maps
+	shares sync.Map      // *share by client
 	shard  [shards]struct {
 		sync.RWMutex
 		byDigest map[digest]mark
@@ -32,6 +33,7 @@ type mark struct {
 	at      int64  // Unix seconds; kills outside tokens issued up to then
 	expires int64  // Unix seconds when it may be forgotten; 0: never
 	block   uint64 // number of the newest block, which kills new tokens too; 0: none
+	owner   *share // whose share it takes; nil: nobody's
 }
 
 func newRevocations() *Revocations {
@@ -68,6 +70,9 @@ func (r *Revocations) Apply(rev store.Revocation) {
 	if !rev.Expires.IsZero() {
 		m.expires = rev.Expires.Unix()
 	}
+	if Kind(rev.Kind) == Token {
+		m.owner = r.shareOf(rev.By)
+	}
 	r.put(Selector{Kind(rev.Kind), rev.Selector}, m)
 	r.reach(rev.Seq)
 }
@@ -102,6 +107,7 @@ func (r *Revocations) put(s Selector, m mark) {
 	shard.Lock()
 	defer shard.Unlock()
 	old, known := shard.byDigest[d]
+	m.claim(old)
 	if known {
 		m = old.merge(m)
 	} else {
@@ -151,6 +157,7 @@ func (r *Revocations) get(d digest) (mark, bool) {
 
 // Forget drops what ended before then.
 func (r *Revocations) Forget(then time.Time) {
+	next := make(ends)
 	for i := range r.shard {
 		shard := &r.shard[i]
 		shard.Lock()
@@ -158,8 +165,16 @@ func (r *Revocations) Forget(then time.Time) {
 			if m.expires != 0 && m.expires < then.Unix() {
 				delete(shard.byDigest, d)
 				r.live.Add(-1)
+				if m.owner != nil {
+					m.owner.live.Add(-1)
+				}
+				continue
 			}
+			next.note(m)
 		}
 		shard.Unlock()
+	}
+	for own, first := range next {
+		own.next.Store(first)
 	}
 }

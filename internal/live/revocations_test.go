@@ -1,7 +1,9 @@
 package live
 
 import (
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -237,4 +239,41 @@ func TestTheSequenceNeverRunsAheadOfTheMaps(t *testing.T) {
 		}
 	}
 	writers.Wait()
+}
+
+// Many who announce at once don't get beyond the share, and what is announced and then durable counts once.
+func TestAShareIsExact(t *testing.T) {
+	const most = 50
+	r := newRevocations()
+	var done sync.WaitGroup
+	var taken atomic.Int64
+	for i := range 20 * most {
+		done.Go(func() {
+			s := Selector{Token, strconv.Itoa(i)}
+			if _, ok := r.AnnounceOwn(s, "agent", most, time.Unix(100, 0)); ok {
+				taken.Add(1)
+				r.Announce(s, false, time.Unix(100, 0))
+				r.Apply(store.Revocation{Kind: "token", Selector: s.Value, Seq: uint64(i + 1), By: "agent", At: time.Unix(100, 0), Expires: time.Unix(int64(1000+i), 0)})
+			}
+		})
+	}
+	done.Wait()
+	if n := taken.Load(); n > most || r.Len() != int(n) || r.shareOf("agent").live.Load() != n {
+		t.Errorf("%d were taken, %d live, %d counted", n, r.Len(), r.shareOf("agent").live.Load())
+	}
+	for i := taken.Load(); i < most; i++ { // a refusal may come a moment too early, never for good
+		if _, ok := r.AnnounceOwn(Selector{Token, "late" + strconv.FormatInt(i, 10)}, "agent", most, time.Unix(100, 0)); !ok {
+			t.Fatal("there was room")
+		}
+	}
+	if _, ok := r.AnnounceOwn(Selector{Token, "one more"}, "agent", most, time.Unix(100, 0)); ok {
+		t.Error("one too many")
+	}
+	if _, ok := r.AnnounceOwn(Selector{Token, "another's"}, "summarizer", most, time.Unix(100, 0)); !ok {
+		t.Error("another client has its own share")
+	}
+	r.Forget(time.Unix(1_000_000, 0))
+	if n := r.shareOf("agent").live.Load(); n != most-taken.Load() {
+		t.Errorf("%d counted of what is only announced", n)
+	}
 }

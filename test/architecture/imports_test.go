@@ -64,6 +64,7 @@ var rooms = map[string][]string{
 	"test/architecture": {},
 	"test/readme":       {}, // only its tests
 	"test/threats":      {}, // only its tests
+	"test/serving":      {}, // only its tests
 	"tools/release":     {}, // builds the command, imports nothing of it
 }
 
