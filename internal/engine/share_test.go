@@ -17,7 +17,9 @@ func TestAClientHasAShareOfRevocations(t *testing.T) {
 	w := newWorld(t)
 	w.RevocationShare = most
 	ctx, task := context.Background(), w.task()
-	fresh := func(client string) token.Secret { return w.trade(client, own(task, "ai.training.read").at(dataAPI)).AccessToken }
+	fresh := func(client string) token.Secret {
+		return w.trade(client, own(task, "ai.training.read").at(dataAPI)).AccessToken
+	}
 	first := fresh("agent")
 	w.check(w.RevokeToken(ctx, w.as("agent"), first))
 	for range most - 1 {
