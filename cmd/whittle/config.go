@@ -11,7 +11,8 @@ import (
 )
 
 func configCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Look at the server's settings"}
+	cmd := &cobra.Command{Use: "config", Short: "Look at the server's settings",
+		Long: "Looks at the settings of the server: whittle.yaml, the environment and flags."}
 	cmd.AddCommand(configCheckCommand())
 	return cmd
 }
@@ -22,7 +23,8 @@ func configCheckCommand() *cobra.Command {
 		Short: "Say what is wrong with the settings, or what they are and where each came from",
 		Long: `Reads whittle.yaml, the environment and the flags as serve does, of which the later win, and starts
 nothing. What is wrong is shown with its place; otherwise each setting is, with where it came from.`,
-		Args: cobra.NoArgs,
+		Example: "  whittle config check",
+		Args:    cobra.NoArgs,
 	}
 	flags := settings.Register(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -16,6 +16,8 @@ func devCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dev",
 		Short: "An identity provider to develop against, on this machine alone",
+		Long: `Plays an identity provider for development: "whittle init --dev" makes it. Whoever reads its file can be
+anybody to a server that takes its tokens.`,
 	}
 	cmd.AddCommand(devIssuerCommand(), devTokenCommand())
 	return cmd
@@ -29,7 +31,8 @@ func devIssuerCommand() *cobra.Command {
 		Long: `Serves the metadata and the key of the development issuer that "whittle init --dev" made, until it is
 interrupted. It is for development: whoever reads its file can be anybody to a server that takes its tokens.
 So it listens on a loopback address and on no other.`,
-		Args: cobra.NoArgs,
+		Example: "  whittle dev issuer",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			issuer, err := devissuer.Load(filepath.Join(dir, devissuer.File))
 			if err != nil {

@@ -21,7 +21,8 @@ apply a policy and to make the secrets of its clients.
 
 Settings come from whittle.yaml, from the environment and from flags, of which the later win;
 "whittle config check" shows what they come to.`,
-		Args: cobra.NoArgs,
+		Example: "  whittle serve --data ./state",
+		Args:    cobra.NoArgs,
 	}
 	f := cmd.Flags()
 	flags := settings.Register(f)
@@ -48,7 +49,11 @@ func serve(cmd *cobra.Command, c server.Config) error {
 	}
 	defer s.Close()
 	announce(cmd.OutOrStdout(), s)
-	return s.Run(cmd.Context())
+	if err := s.Run(cmd.Context()); err != nil {
+		return err
+	}
+	fmt.Fprintln(cmd.OutOrStdout(), "stopped: what was in flight is answered")
+	return nil
 }
 
 // announce says where the server is, and who may use it if that is new.

@@ -14,9 +14,11 @@ var version, commit string
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Say which version this is, and of which commit",
-		Args:  cobra.NoArgs,
+		Use:     "version",
+		Short:   "Say which version this is, and of which commit",
+		Long:    `Says the version, the commit that it was built from, with which Go, and for what.`,
+		Example: "  whittle version",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), described())
 			return err

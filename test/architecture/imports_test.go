@@ -50,9 +50,18 @@ var rooms = map[string][]string{
 	"server/oauth": {
 		"internal/engine", "internal/clientauth", "internal/token", "internal/scope", "internal/principal", "server/caller", "server/fault", "server/guard",
 	},
-	"server/servertest":              {"*"}, // a whole server for tests
-	"server":                         {"*"}, // joins it all
-	"cmd/whittle":                    {"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/policy", "internal/audit", "store", "cmd/whittle/internal/demo", "cmd/whittle/internal/devissuer", "cmd/whittle/internal/settings"},
+	"server/servertest": {"*"}, // a whole server for tests
+	"server":            {"*"}, // joins it all
+	"cmd/whittle": {
+		"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/policy", "internal/token", "internal/audit", "store",
+		"cmd/whittle/internal/demo", "cmd/whittle/internal/devissuer", "cmd/whittle/internal/exit", "cmd/whittle/internal/profile",
+		"cmd/whittle/internal/remote", "cmd/whittle/internal/settings", "cmd/whittle/internal/show",
+	},
+	"cmd/whittle/internal/exit": {},
+	"cmd/whittle/internal/show": {},
+	"cmd/whittle/internal/remote": {
+		"gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "cmd/whittle/internal/exit", "cmd/whittle/internal/profile",
+	},
 	"cmd/whittle/internal/profile":   {"internal/token"},
 	"cmd/whittle/internal/devissuer": {}, // an outsider: knows nothing of ours
 	"cmd/whittle/internal/settings": {
@@ -66,6 +75,7 @@ var rooms = map[string][]string{
 	"test/threats":      {}, // only its tests
 	"test/serving":      {}, // only its tests
 	"tools/release":     {}, // builds the command, imports nothing of it
+	"test/scripts":      {}, // only its tests
 }
 
 // bans are imports of others that only some rooms may make.

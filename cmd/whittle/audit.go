@@ -1,0 +1,166 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/whittle-sts/whittle/cmd/whittle/internal/show"
+	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
+)
+
+func auditCommand() *cobra.Command {
+	return group("audit", "Read the audit log",
+		`Every token that left and every change has an entry, durable before it took effect. For programs (--json) an entry
+is as the contract has it: its stored form, which is hashed, is base64 in "sealed". Needs audit.read.`,
+		auditList(), auditFollow(), auditShow())
+}
+
+// filterFlags adds a flag for each member of the contract's filter.
+func filterFlags(cmd *cobra.Command, f *whittlev1.EntryFilter) {
+	flags := cmd.Flags()
+	flags.Func("after", "not before then: 2026-11-25T12:00:00Z, or so long ago, as 1h", moment(&f.After))
+	flags.Func("before", "before then", moment(&f.Before))
+	flags.StringVar(&f.Subject, "subject", "", "whom it names in any role: issuer:subject, or a client's id")
+	flags.StringVar(&f.Client, "client", "", "the client that asked")
+	flags.StringVar(&f.Task, "task", "", "the task that it belongs to (txn)")
+	flags.StringVar(&f.TokenId, "token-id", "", "the id (jti) of a token that it is about, or of an ancestor")
+	flags.StringVar(&f.Scope, "scope", "", "a scope that was asked for or granted")
+	flags.StringVar(&f.Resource, "resource", "", "a resource that was asked for or granted")
+	flags.StringVar(&f.Kind, "kind", "", "what it is about: exchange, revocation and others")
+	flags.StringVar(&f.Outcome, "outcome", "", "granted, refused or done")
+	flags.StringVar(&f.Reason, "reason", "", "the short word for why")
+	flags.StringVar(&f.Rule, "rule", "", "the rule that decided")
+	flags.Uint64Var(&f.PolicyVersion, "policy-version", 0, "the policy version that decided")
+}
+
+// moment reads a time, or how long ago it was.
+func moment(to **timestamppb.Timestamp) func(string) error {
+	return func(text string) error {
+		if ago, err := time.ParseDuration(text); err == nil {
+			*to = timestamppb.New(time.Now().Add(-ago))
+			return nil
+		}
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			return errors.New("write a time as 2026-11-25T12:00:00Z, or how long ago as 1h30m")
+		}
+		*to = timestamppb.New(at)
+		return nil
+	}
+}
+
+func auditList() *cobra.Command {
+	var filter whittlev1.EntryFilter
+	var limit int
+	var from uint64
+	var oldest bool
+	cmd := asking(&cobra.Command{
+		Use:   "list",
+		Short: "List entries that match a filter, the newest first",
+		Long: `Lists the entries that match every filter that is given. Pages are stable: what comes later changes none that was
+given out.`,
+		Example: `  whittle audit list --client research-agent --outcome refused --after 1h
+  whittle audit list --oldest-first --from 1000 --limit 0 --json > entries.jsonl`,
+		Args: cobra.NoArgs,
+	}, func(c *call) error {
+		ask := &whittlev1.ListEntriesRequest{Filter: &filter, NewestFirst: !oldest}
+		if c.cmd.Flags().Changed("from") {
+			ask.From = &from
+		}
+		entries, err := pages(limit, func(page string) ([]*whittlev1.AuditEntry, string, error) {
+			ask.PageToken = page
+			res, err := c.server.Audit().ListEntries(c.ctx, ask)
+			return res.GetEntries(), res.GetNextPageToken(), err
+		})
+		if err != nil {
+			return err
+		}
+		return show.List(c.Printer, []string{"entry", "time", "what", "client", "subject", "why", "decision"}, entries, entryRow)
+	})
+	filterFlags(cmd, &filter)
+	cmd.Flags().IntVar(&limit, "limit", 50, "at most so many; 0: all")
+	cmd.Flags().Uint64Var(&from, "from", 0, "the index to begin at (default: the newest, or with --oldest-first the first)")
+	cmd.Flags().BoolVar(&oldest, "oldest-first", false, "in the order of the log")
+	return cmd
+}
+
+func auditFollow() *cobra.Command {
+	var filter whittlev1.EntryFilter
+	var from uint64
+	cmd := asking(&cobra.Command{
+		Use:   "follow",
+		Short: "Print entries as they come",
+		Long: `Prints the entries that match every filter that is given, from --from on if that is said, and then each as it comes,
+until it is interrupted. If the server ends the stream, the message says from where to go on.`,
+		Example: "  whittle audit follow --outcome refused\n  whittle audit follow --from 0 --json | tee entries.jsonl",
+		Args:    cobra.NoArgs,
+	}, func(c *call) error {
+		ask := &whittlev1.FollowEntriesRequest{Filter: &filter}
+		if c.cmd.Flags().Changed("from") {
+			ask.From = &from
+		}
+		return c.follow(ask)
+	})
+	filterFlags(cmd, &filter)
+	cmd.Flags().Uint64Var(&from, "from", 0, "the index to begin at (default: what comes from now on)")
+	return cmd
+}
+
+// follow prints what the stream sends, until somebody ends it.
+func (c *call) follow(ask *whittlev1.FollowEntriesRequest) error {
+	stream, err := c.server.AuditFeed().FollowEntries(c.ctx, ask)
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	next := ask.From
+	for {
+		res, err := stream.Receive()
+		switch {
+		case c.ctx.Err() != nil:
+			return nil // interrupted, which is how it is ended
+		case err != nil && next != nil:
+			return fmt.Errorf("%w\nto go on where it ended: --from %d", c.server.Explain(err), *next)
+		case err != nil:
+			return err
+		}
+		next = &res.Next
+		if res.GetEntry() == nil {
+			continue
+		}
+		if err := c.entry(res.GetEntry()); err != nil {
+			return err
+		}
+	}
+}
+
+// entry prints an entry as one line.
+func (c *call) entry(e *whittlev1.AuditEntry) error {
+	if c.JSON {
+		return c.Object(e)
+	}
+	_, err := fmt.Fprintln(c.Out, show.Clean(strings.Join(entryRow(e), "  ")))
+	return err
+}
+
+// entryRow is what people see of an entry in a list.
+func entryRow(e *whittlev1.AuditEntry) []string {
+	s := stored(e)
+	var subject string
+	for _, p := range e.GetPeople() {
+		if subject == "" || p.GetRole() == "subject" {
+			subject = person(p)
+		}
+	}
+	why := s.Rule
+	if s.Reason != "" {
+		why = s.Reason
+	}
+	return []string{strconv.FormatUint(e.GetIndex(), 10), s.Time, s.Kind + ", " + s.Outcome, s.Client, subject, why, s.Decision}
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/whittle-sts/whittle/cmd/whittle/internal/exit"
+	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
+)
+
+func tokenExchange() *cobra.Command {
+	var w wish
+	subject, actor := hidden{what: "subject token"}, hidden{what: "actor token"}
+	ask := whittlev1.ExchangeRequest{SubjectTokenType: whittlev1.TokenType_TOKEN_TYPE_ACCESS_TOKEN}
+	cmd := asking(&cobra.Command{
+		Use:   "exchange",
+		Short: "Trade a token for a narrower one (RFC 8693)",
+		Long: `Trades the subject token on standard input for one that is good for less: the scopes, resources and time
+that the task needs. The new token alone goes to standard output, what it is good for to standard error.
+Without a resource it is, unless the rule has a default, a token for a whole task: usable nowhere, and good
+for trading into narrow ones.
+
+A token of an outside issuer is --subject-token-type jwt or id_token; Whittle's own are access_token.`,
+		Example: `  TASK=$(whittle token exchange --subject-token-type jwt --scope ai.training.read < corporate-token)
+  export TASK
+  whittle token exchange --subject-token-env TASK --scope ai.training.read --resource https://data.example.com --lifetime 5m`,
+		Args: cobra.NoArgs,
+	}, func(c *call) error {
+		if !subject.given() && actor.file == "-" || subject.file == "-" && actor.file == "-" {
+			return exit.With(exit.Usage, errors.New("both tokens can't come from standard input: name a file or variable for one"))
+		}
+		text, err := subject.read(c.cmd)
+		if err != nil {
+			return err
+		}
+		ask.SubjectToken = text.Reveal()
+		if actor.given() {
+			if text, err = actor.read(c.cmd); err != nil {
+				return err
+			}
+			ask.ActorToken = text.Reveal()
+			if ask.ActorTokenType == whittlev1.TokenType_TOKEN_TYPE_UNSPECIFIED {
+				ask.ActorTokenType = whittlev1.TokenType_TOKEN_TYPE_ACCESS_TOKEN
+			}
+		}
+		ask.Resource, ask.Audience, ask.Scope, ask.Lifetime, ask.TaskLabel = w.resource, w.audience, w.scope, w.wanted(), w.label
+		res, err := c.server.Tokens().Exchange(c.ctx, &ask)
+		if err != nil {
+			return err
+		}
+		return c.issued(res.GetToken(), w.to)
+	})
+	subject.flags(cmd, "subject-token")
+	typeFlag(cmd, &ask.SubjectTokenType, "subject-token-type", "what the subject token is, access_token if nothing is said")
+	actor.flags(cmd, "actor-token")
+	typeFlag(cmd, &ask.ActorTokenType, "actor-token-type", "what the actor token is, access_token if nothing is said")
+	typeFlag(cmd, &ask.RequestedTokenType, "requested-token-type", "what is wanted")
+	w.flags(cmd)
+	return cmd
+}

@@ -1,0 +1,186 @@
+package scripts
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/whittle-sts/whittle/internal/issuer/issuertest"
+)
+
+// state is the key of what a script has running.
+type state struct{}
+
+type world struct {
+	command string // the whittle that is tested
+	server  *exec.Cmd
+	output  *bytes.Buffer // all that the server printed; complete when ended is closed
+	ended   chan struct{}
+	corp    *issuertest.Provider
+}
+
+func of(ts *testscript.TestScript) *world { return ts.Value(state{}).(*world) }
+
+// serve starts the server on the state in ./state and ports that are free, and waits until it says where
+// it is: `serve [flag...]`. Then $WHITTLE_URL is its URL, and ./bootstrap holds the first secret, if it was
+// made now.
+func serve(ts *testscript.TestScript, neg bool, args []string) {
+	w := of(ts)
+	if neg || w.server != nil {
+		ts.Fatalf("serve: one server at a time")
+	}
+	args = append([]string{"serve", "--data", ts.MkAbs("state"), "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, args...)
+	w.server = exec.Command(w.command, args...)
+	w.server.Env = append(os.Environ(), "WHITTLE_CONFIG_DIR="+ts.Getenv("WHITTLE_CONFIG_DIR"))
+	w.output, w.ended = &bytes.Buffer{}, make(chan struct{})
+	out, in, err := os.Pipe()
+	ts.Check(err)
+	w.server.Stdout, w.server.Stderr = in, in
+	ts.Check(w.server.Start())
+	in.Close()
+	where := make(chan string, 1)
+	go func() {
+		defer close(w.ended)
+		for lines := bufio.NewReader(out); ; {
+			line, err := lines.ReadString('\n')
+			w.output.WriteString(line)
+			if found := regexp.MustCompile(`OAuth (https?://\S+)`).FindStringSubmatch(line); found != nil {
+				where <- found[1]
+			}
+			if found := regexp.MustCompile(`^  secret (\S+)`).FindStringSubmatch(line); found != nil {
+				os.WriteFile(ts.MkAbs("bootstrap"), []byte(found[1]+"\n"), 0o600)
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	ts.Defer(func() {
+		if w.server != nil {
+			w.server.Process.Kill()
+			w.server.Wait()
+		}
+	})
+	select {
+	case url := <-where:
+		ts.Setenv("WHITTLE_URL", url)
+	case <-w.ended:
+		ts.Fatalf("the server didn't start:\n%s", w.output)
+	case <-time.After(time.Minute):
+		ts.Fatalf("the server doesn't say where it is")
+	}
+	ready(ts)
+}
+
+// ready waits until the first secret is written, or turns out not to be made: what the server prints after
+// its address is there when it answers.
+func ready(ts *testscript.TestScript) {
+	for range 600 {
+		if _, err := os.Stat(ts.MkAbs("bootstrap")); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("the server made no first secret")
+}
+
+// stop interrupts the server and waits for it; what it printed is the output. `stop` fails if it didn't end
+// in good order.
+func stop(ts *testscript.TestScript, neg bool, _ []string) {
+	w := of(ts)
+	if neg || w.server == nil {
+		ts.Fatalf("stop: there is no server")
+	}
+	ts.Check(w.server.Process.Signal(syscall.SIGTERM))
+	<-w.ended
+	err := w.server.Wait()
+	w.server = nil
+	io.WriteString(ts.Stdout(), w.output.String())
+	ts.Check(err)
+}
+
+// issuer plays the company's identity provider: $ISSUER is its URL.
+func issuer(ts *testscript.TestScript, _ bool, _ []string) {
+	w := of(ts)
+	var err error
+	w.corp, err = issuertest.New(time.Now)
+	ts.Check(err)
+	ts.Defer(func() { w.corp.Close() })
+	ts.Setenv("ISSUER", w.corp.URL)
+}
+
+// sign writes a token of the identity provider's: `sign FILE SUBJECT GROUP...`.
+func sign(ts *testscript.TestScript, _ bool, args []string) {
+	text, err := of(ts).corp.Token(args[1], "whittle", map[string]any{"groups": args[2:]})
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text+"\n"), 0o600))
+}
+
+// exits runs a command that ends with that status: `exits CODE COMMAND...`.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	err = ts.Exec(args[1], args[2:]...)
+	if ended, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = ended.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("it exits with %d, want %d", got, want)
+	}
+}
+
+// fill writes the environment into a file where it says $NAME: `fill FILE...`.
+func fill(ts *testscript.TestScript, _ bool, args []string) {
+	for _, file := range args {
+		text := os.Expand(ts.ReadFile(file), ts.Getenv)
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o600))
+	}
+}
+
+// masks are what is another one each time.
+var masks = []struct {
+	pattern *regexp.Regexp
+	with    string
+}{
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`), "TIME"},
+	{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "URL"},
+	{regexp.MustCompile(`\beyJ[\w-]+\.[\w-]+\.[\w-]+`), "JWT"},
+	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "HASH"},
+	{regexp.MustCompile(`[\w-]{43}\b`), "HASH"},
+	{regexp.MustCompile(`\b[0-9a-z]{26}\b`), "ID"},
+	{regexp.MustCompile(`[\w-]{22}\b`), "ID"},
+	{regexp.MustCompile(`\b[0-9a-f]{12}\b`), "DIGEST"},
+	{regexp.MustCompile(` +`), " "}, // columns are as wide as what they hold
+}
+
+// prints compares the output of the last command with a file, but for what is another one each time.
+func prints(ts *testscript.TestScript, _ bool, args []string) {
+	got, want := ts.ReadFile("stdout"), ts.ReadFile(args[0])
+	for _, m := range masks {
+		got, want = m.pattern.ReplaceAllString(got, m.with), m.pattern.ReplaceAllString(want, m.with)
+	}
+	if got != want {
+		ts.Fatalf("it prints\n%s\nwant\n%s", got, want)
+	}
+}
+
+// decision puts the decision id that a message in a file names into $DECISION.
+func decision(ts *testscript.TestScript, _ bool, args []string) {
+	found := regexp.MustCompile(`whittle why ([0-9a-z]{26})`).FindStringSubmatch(ts.ReadFile(args[0]))
+	if found == nil {
+		ts.Fatalf("%s names no decision", args[0])
+	}
+	ts.Setenv("DECISION", found[1])
+}
