@@ -25,7 +25,7 @@ which what names people is sealed. whittle why says in words what decided.`,
 	}, func(c *call) error {
 		index, err := strconv.ParseUint(c.args[0], 10, 64)
 		if err != nil {
-			found, err := c.server.Audit().Explain(c.ctx, &whittlev1.ExplainRequest{Decision: c.args[0]})
+			found, err := c.explain(c.args[0])
 			if err != nil {
 				return err
 			}
