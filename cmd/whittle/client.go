@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,7 +46,7 @@ func clientList() *cobra.Command {
 				}
 				last = max(last, show.Time(s.GetLastUsed())) // as text they are in order
 			}
-			state := fmt.Sprint(usable)
+			state := strconv.Itoa(usable)
 			if cl.GetBlocked() {
 				state += ", blocked"
 			}

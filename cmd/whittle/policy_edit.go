@@ -115,7 +115,7 @@ func (e *edit) runEditor() error {
 		return exit.With(exit.Usage, errors.New("$VISUAL or $EDITOR is blank: name an editor"))
 	}
 	// Interrupts are the editor's own while it runs.
-	editor := exec.CommandContext(context.WithoutCancel(e.ctx), words[0], append(words[1:], e.file)...)
+	editor := exec.CommandContext(context.WithoutCancel(e.ctx), words[0], append(words[1:], e.file)...) //nolint:gosec // the editor that its user names
 	editor.Stdin, editor.Stdout, editor.Stderr = e.cmd.InOrStdin(), e.cmd.OutOrStdout(), e.cmd.ErrOrStderr()
 	if err := editor.Run(); err != nil {
 		return fmt.Errorf("the editor %s: %w", words[0], err)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -198,14 +199,14 @@ func introspected(in *whittlev1.Introspection) []show.Fact {
 	}
 	left := ""
 	if in.UsesLeft != nil {
-		left = fmt.Sprint(in.GetUsesLeft())
+		left = strconv.FormatUint(uint64(in.GetUsesLeft()), 10)
 	}
 	return append(facts,
 		show.Fact{Name: "issued", Value: time.Unix(in.GetIat(), 0).UTC().Format(time.RFC3339)},
 		show.Fact{Name: "expires", Value: time.Unix(in.GetExp(), 0).UTC().Format(time.RFC3339)},
 		show.Fact{Name: "task", Value: in.GetTxn()},
 		show.Fact{Name: "token id", Value: in.GetJti()},
-		show.Fact{Name: "depth", Value: fmt.Sprint(in.GetDepth())},
+		show.Fact{Name: "depth", Value: strconv.FormatUint(uint64(in.GetDepth()), 10)},
 		show.Fact{Name: "uses left", Value: left},
 		show.Fact{Name: "policy", Value: fmt.Sprintf("version %d", in.GetPolicyVersion())},
 	)

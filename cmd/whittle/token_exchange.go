@@ -40,7 +40,7 @@ A token of an outside issuer is --subject-token-type jwt or id_token; Whittle's 
 				return err
 			}
 			ask.ActorToken = text.Reveal()
-			if ask.ActorTokenType == whittlev1.TokenType_TOKEN_TYPE_UNSPECIFIED {
+			if ask.GetActorTokenType() == whittlev1.TokenType_TOKEN_TYPE_UNSPECIFIED {
 				ask.ActorTokenType = whittlev1.TokenType_TOKEN_TYPE_ACCESS_TOKEN
 			}
 		}

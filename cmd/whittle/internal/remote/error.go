@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -28,9 +29,7 @@ func (s *Server) Explain(err error) error {
 	}
 	d := detailsOf(failed)
 	text, code := s.judge(failed, d)
-	for _, p := range d.problems {
-		text += fmt.Sprintf("\n  line %d, column %d: %s", p.GetLine(), p.GetColumn(), p.GetMessage())
-	}
+	text += d.lines()
 	if d.decision != "" {
 		text += "\nwhoever has audit.read can ask why: whittle why " + d.decision
 	}
@@ -64,7 +63,7 @@ func (s *Server) judge(e *connect.Error, d details) (text string, code exit.Code
 	case connect.CodeResourceExhausted, connect.CodeUnavailable:
 		return s.at.URL + ": " + e.Message() + d.later(), exit.Unavailable
 	case connect.CodeUnimplemented:
-		return fmt.Sprintf("%s can't do this: is it Whittle, and as new as this command?", s.at.URL), exit.Failed
+		return s.at.URL + " can't do this: is it Whittle, and as new as this command?", exit.Failed
 	default:
 		return s.at.URL + ": " + e.Message(), exit.Failed
 	}
@@ -109,6 +108,15 @@ func detailsOf(e *connect.Error) (d details) {
 		}
 	}
 	return d
+}
+
+// lines is what is wrong with a policy, a line each.
+func (d details) lines() string {
+	var b strings.Builder
+	for _, p := range d.problems {
+		fmt.Fprintf(&b, "\n  line %d, column %d: %s", p.GetLine(), p.GetColumn(), p.GetMessage())
+	}
+	return b.String()
 }
 
 func (d details) later() string {
