@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/whittle-sts/whittle/cmd/whittle/internal/show"
@@ -37,6 +38,14 @@ func filterFlags(cmd *cobra.Command, f *whittlev1.EntryFilter) {
 	flags.StringVar(&f.Reason, "reason", "", "the short word for why")
 	flags.StringVar(&f.Rule, "rule", "", "the rule that decided")
 	flags.Uint64Var(&f.PolicyVersion, "policy-version", 0, "the policy version that decided")
+}
+
+// wanted is the filter, absent if no flag named a member.
+func wanted(f *whittlev1.EntryFilter) *whittlev1.EntryFilter {
+	if proto.Size(f) == 0 {
+		return nil
+	}
+	return f
 }
 
 // moment reads a time, or how long ago it was.
@@ -69,7 +78,7 @@ given out.`,
   whittle audit list --oldest-first --from 1000 --limit 0 --json > entries.jsonl`,
 		Args: cobra.NoArgs,
 	}, func(c *call) error {
-		ask := &whittlev1.ListEntriesRequest{Filter: &filter, NewestFirst: !oldest}
+		ask := &whittlev1.ListEntriesRequest{Filter: wanted(&filter), NewestFirst: !oldest}
 		if c.cmd.Flags().Changed("from") {
 			ask.From = &from
 		}
@@ -101,7 +110,7 @@ until it is interrupted. If the server ends the stream, the message says from wh
 		Example: "  whittle audit follow --outcome refused\n  whittle audit follow --from 0 --json | tee entries.jsonl",
 		Args:    cobra.NoArgs,
 	}, func(c *call) error {
-		ask := &whittlev1.FollowEntriesRequest{Filter: &filter}
+		ask := &whittlev1.FollowEntriesRequest{Filter: wanted(&filter)}
 		if c.cmd.Flags().Changed("from") {
 			ask.From = &from
 		}
@@ -119,7 +128,7 @@ func (c *call) follow(ask *whittlev1.FollowEntriesRequest) error {
 		return err
 	}
 	defer stream.Close()
-	next := ask.From
+	var next *uint64 // nothing was sent yet
 	for {
 		res, err := stream.Receive()
 		switch {

@@ -18,7 +18,9 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": serve, "stop": stop, "issuer": issuer, "sign": sign, "exits": exits, "prints": prints, "fill": fill, "decision": decision,
+			"serve": serve, "stop": stop, "follow": follow, "await": await, "interrupt": interrupt,
+			"issuer": issuer, "sign": sign, "fill": fill, "decision": decision,
+			"exits": exits, "prints": prints,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", filepath.Dir(command)+string(filepath.ListSeparator)+env.Getenv("PATH"))

@@ -1,14 +1,13 @@
 package scripts
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
-	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -21,11 +20,10 @@ import (
 type state struct{}
 
 type world struct {
-	command string // the whittle that is tested
-	server  *exec.Cmd
-	output  *bytes.Buffer // all that the server printed; complete when ended is closed
-	ended   chan struct{}
-	corp    *issuertest.Provider
+	command   string // the whittle that is tested
+	server    *process
+	following *process
+	corp      *issuertest.Provider
 }
 
 func of(ts *testscript.TestScript) *world { return ts.Value(state{}).(*world) }
@@ -38,74 +36,38 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || w.server != nil {
 		ts.Fatalf("serve: one server at a time")
 	}
-	args = append([]string{"serve", "--data", ts.MkAbs("state"), "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, args...)
-	w.server = exec.Command(w.command, args...)
-	w.server.Env = append(os.Environ(), "WHITTLE_CONFIG_DIR="+ts.Getenv("WHITTLE_CONFIG_DIR"))
-	w.output, w.ended = &bytes.Buffer{}, make(chan struct{})
-	out, in, err := os.Pipe()
-	ts.Check(err)
-	w.server.Stdout, w.server.Stderr = in, in
-	ts.Check(w.server.Start())
-	in.Close()
-	where := make(chan string, 1)
-	go func() {
-		defer close(w.ended)
-		for lines := bufio.NewReader(out); ; {
-			line, err := lines.ReadString('\n')
-			w.output.WriteString(line)
-			if found := regexp.MustCompile(`OAuth (https?://\S+)`).FindStringSubmatch(line); found != nil {
-				where <- found[1]
-			}
-			if found := regexp.MustCompile(`^  secret (\S+)`).FindStringSubmatch(line); found != nil {
-				os.WriteFile(ts.MkAbs("bootstrap"), []byte(found[1]+"\n"), 0o600)
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	ts.Defer(func() {
-		if w.server != nil {
-			w.server.Process.Kill()
-			w.server.Wait()
-		}
-	})
-	select {
-	case url := <-where:
-		ts.Setenv("WHITTLE_URL", url)
-	case <-w.ended:
-		ts.Fatalf("the server didn't start:\n%s", w.output)
-	case <-time.After(time.Minute):
-		ts.Fatalf("the server doesn't say where it is")
+	_, err := os.Stat(ts.MkAbs("state"))
+	fresh := errors.Is(err, fs.ErrNotExist)
+	ports := "--http 127.0.0.1:0 --grpc 127.0.0.1:0 --admin 127.0.0.1:0"
+	w.server = start(ts, append([]string{"serve", "--data", "state"}, append(strings.Fields(ports), args...)...)...)
+	ts.Setenv("WHITTLE_URL", w.server.await(ts, `OAuth (https?://\S+)`))
+	if fresh {
+		secret := w.server.await(ts, `^  secret (\S+)$`)
+		ts.Check(os.WriteFile(ts.MkAbs("bootstrap"), []byte(secret+"\n"), 0o600))
 	}
-	ready(ts)
 }
 
-// ready waits until the first secret is written, or turns out not to be made: what the server prints after
-// its address is there when it answers.
-func ready(ts *testscript.TestScript) {
-	for range 600 {
-		if _, err := os.Stat(ts.MkAbs("bootstrap")); err == nil {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	ts.Fatalf("the server made no first secret")
-}
-
-// stop interrupts the server and waits for it; what it printed is the output. `stop` fails if it didn't end
-// in good order.
+// stop ends the server, which has to do so in good order; what it printed is the output.
 func stop(ts *testscript.TestScript, neg bool, _ []string) {
 	w := of(ts)
 	if neg || w.server == nil {
 		ts.Fatalf("stop: there is no server")
 	}
-	ts.Check(w.server.Process.Signal(syscall.SIGTERM))
-	<-w.ended
-	err := w.server.Wait()
+	w.server.end(ts, syscall.SIGTERM)
 	w.server = nil
-	io.WriteString(ts.Stdout(), w.output.String())
-	ts.Check(err)
+}
+
+// follow runs `whittle audit follow` in the background: `follow [flag...]`.
+func follow(ts *testscript.TestScript, _ bool, args []string) {
+	of(ts).following = start(ts, append([]string{"audit", "follow"}, args...)...)
+}
+
+// await waits until what is followed has printed what a pattern matches: `await PATTERN`.
+func await(ts *testscript.TestScript, _ bool, args []string) { of(ts).following.await(ts, args[0]) }
+
+// interrupt ends what is followed, as Ctrl-C does; what it printed is the output.
+func interrupt(ts *testscript.TestScript, _ bool, _ []string) {
+	of(ts).following.end(ts, os.Interrupt)
 }
 
 // issuer plays the company's identity provider: $ISSUER is its URL.

@@ -24,8 +24,10 @@ func (s *Server) Explain(err error) error {
 	switch {
 	case !ok:
 		return err
-	case !failed.IsRemote():
+	case !failed.IsRemote() && nothingCame(failed.Code()):
 		return s.noAnswer(err)
+	case !failed.IsRemote():
+		return exit.With(exit.Failed, fmt.Errorf("%s answers, but not as Whittle does: is that its HTTP listener? (%s)", s.at.URL, failed.Message()))
 	}
 	d := detailsOf(failed)
 	text, code := s.judge(failed, d)
@@ -67,6 +69,11 @@ func (s *Server) judge(e *connect.Error, d details) (text string, code exit.Code
 	default:
 		return s.at.URL + ": " + e.Message(), exit.Failed
 	}
+}
+
+// nothingCame is whether a code of our own side means that there was no answer, and not a strange one.
+func nothingCame(code connect.Code) bool {
+	return code == connect.CodeUnavailable || code == connect.CodeCanceled || code == connect.CodeDeadlineExceeded
 }
 
 // noAnswer is the error when nothing came back that a server meant.
