@@ -102,6 +102,7 @@ func TestRefusalsAreCountedWhenTheirMinuteIsOver(t *testing.T) {
 			t.Fatalf("%+v, %v", last, err)
 		}
 		l.Refuse(refusal("agent", "invalid_scope"))
+		time.Sleep(linger) // the commit before it was shared
 		synctest.Wait()
 		if full, _ := tallies(t, m); full != fullRefusals+1 {
 			t.Fatal("the next minute's first refusal isn't in full")
