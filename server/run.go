@@ -38,6 +38,12 @@ func (s *Server) Run(ctx context.Context) error {
 		group.Go(func() error { s.certificate.follow(running); return nil })
 	}
 	group.Go(func() error {
+		s.log.KeepSigned(running, func(err error) {
+			s.config.Logger.Error("no checkpoint of the audit log", slog.String("error", err.Error()))
+		})
+		return nil
+	})
+	group.Go(func() error {
 		<-running.Done()
 		s.drain(context.WithoutCancel(ctx))
 		return nil

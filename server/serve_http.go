@@ -14,6 +14,7 @@ import (
 
 	"github.com/whittle-sts/whittle/server/guard"
 	"github.com/whittle-sts/whittle/server/oauth"
+	"github.com/whittle-sts/whittle/server/tiles"
 )
 
 // compressFrom is the bytes from which an answer is compressed, if the caller takes that. Most are
@@ -29,6 +30,9 @@ func (s *Server) serveHTTP(context.Context) error {
 	public := s.crossOrigin()
 	mux := http.NewServeMux()
 	if err := oauth.New(s.engine, s.guard, s.config.Limits.Body).Register(mux, public); err != nil {
+		return err
+	}
+	if err := tiles.New(s.log, s.config.Limits.Time).Register(mux, s.config.Issuer, public); err != nil {
 		return err
 	}
 	rpc := connect.NewServer(s.guard.Interceptor())

@@ -75,10 +75,17 @@ func (s *Server) startClock(ctx context.Context) error {
 
 // openLog starts the one writer of state.
 func (s *Server) openLog(context.Context) (err error) {
-	s.log, err = audit.Open(audit.Config{Store: s.store, Now: s.clock.Now, Random: s.config.Random})
+	s.log, err = audit.Open(audit.Config{Store: s.store, Now: s.clock.Now, Random: s.config.Random, Issuer: s.config.Issuer})
 	if err == nil {
-		s.onClose(func() error { s.log.Close(); return nil })
+		s.onClose(s.closeLog)
 	}
+	return err
+}
+
+// closeLog ends the log and signs how it ended, if nothing has gone wrong: the next start signs it too.
+func (s *Server) closeLog() error {
+	s.log.Close()
+	_, err := s.log.Sign(context.Background())
 	return err
 }
 

@@ -86,7 +86,7 @@ func TestLogComesBackFromItsFile(t *testing.T) {
 // In the last, unfinished tile the log's entries are read to open it; before that, to check it.
 func TestByteChangedInTheFileIsSeen(t *testing.T) {
 	s := file(t, damaged(t, 3))
-	if _, err := Open(Config{Store: s, Now: time.Now, Random: rand.Reader}); !errors.Is(err, store.ErrCorrupt) {
+	if _, err := Open(Config{Store: s, Now: time.Now, Random: rand.Reader, Issuer: "https://whittle.example.com"}); !errors.Is(err, store.ErrCorrupt) {
 		t.Errorf("opened: %v", err)
 	}
 	closeStore(t, s)

@@ -35,7 +35,10 @@ func (l *Log) writeTree(tx store.Tx) error {
 		return err
 	}
 	before := l.tree.Load()
-	if before.Size() != meta.Treed { // a commit that failed was durable all the same
+	if before.Size() > meta.Treed {
+		return fmt.Errorf("%w: it has lost entries that were durable", store.ErrCorrupt)
+	}
+	if before.Size() < meta.Treed { // a commit that failed was durable all the same
 		if before, err = loadTree(tx, meta); err != nil {
 			return err
 		}

@@ -81,7 +81,7 @@ func TestTreeThatDoesntFitIsntServed(t *testing.T) {
 		m, l := grownMemory(t, 300)
 		l.Close()
 		tamper(m)
-		if _, err := Open(Config{Store: m, Now: l.now, Random: l.random}); err == nil {
+		if _, err := Open(Config{Store: m, Now: l.now, Random: l.random, Issuer: "https://whittle.example.com"}); err == nil {
 			t.Errorf("%s: it is opened", name)
 		}
 	}

@@ -14,7 +14,7 @@ var noon = time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 // open starts a log on the store whose clock stands at noon.
 func open(t testing.TB, s store.Store) *Log {
 	t.Helper()
-	l, err := Open(Config{Store: s, Now: func() time.Time { return noon }, Random: rand.Reader})
+	l, err := Open(Config{Store: s, Now: func() time.Time { return noon }, Random: rand.Reader, Issuer: "https://whittle.example.com"})
 	if err != nil {
 		t.Fatal(err)
 	}

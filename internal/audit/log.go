@@ -20,6 +20,7 @@ type Config struct {
 	Store  store.Store      // nobody else writes to it
 	Now    func() time.Time // never goes back
 	Random io.Reader        // cryptographic, safe for concurrent use
+	Issuer string           // whose log it is: with the store's generation, it makes the log's name at the start
 }
 
 // Log is the audit log and the one writer of state. It is safe for concurrent use.
@@ -34,6 +35,7 @@ type Log struct {
 
 	tree      atomic.Pointer[tree.Tree] // of what is durable
 	extension extension
+	signer    *signer
 
 	queue   chan *call
 	stopped chan struct{} // closed when the sequencer has ended
@@ -49,7 +51,7 @@ const pepperName = "audit.pepper"
 
 // Open starts the log of a store. Close ends it.
 func Open(c Config) (*Log, error) {
-	if c.Store == nil || c.Now == nil || c.Random == nil {
+	if c.Store == nil || c.Now == nil || c.Random == nil || c.Issuer == "" {
 		return nil, errors.New("audit: a part is missing from the configuration")
 	}
 	pepper, size, err := begin(c)
@@ -60,9 +62,13 @@ func Open(c Config) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
+	signer, err := openSigner(c)
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
 	l := &Log{
 		store: c.Store, now: c.Now, random: c.Random,
-		people: newPeople(pepper, c.Random), refusals: newRefusals(),
+		people: newPeople(pepper, c.Random), refusals: newRefusals(), signer: signer,
 		queue: make(chan *call, maxBatch), stopped: make(chan struct{}),
 	}
 	l.growth.to(size)

@@ -28,11 +28,12 @@ type state struct {
 	lookups map[[16]byte][32]byte // by ID; may lead to a record that came later
 	entries [][]byte
 	tiles   [][]byte
+	signed  map[bool]store.Checkpoint
 	revoked []store.Revocation
 }
 
 func newMemory() *memory {
-	return &memory{state: state{secrets: map[string][]byte{}, people: map[[32]byte]store.Person{}, lookups: map[[16]byte][32]byte{}}}
+	return &memory{state: state{secrets: map[string][]byte{}, people: map[[32]byte]store.Person{}, lookups: map[[16]byte][32]byte{}, signed: map[bool]store.Checkpoint{}}}
 }
 
 func (m *memory) View(_ context.Context, fn func(store.Reader) error) error {
@@ -49,6 +50,7 @@ func (m *memory) Update(_ context.Context, fns ...func(store.Tx) error) ([]error
 	defer m.mu.Unlock()
 	next := m.state
 	next.secrets, next.people, next.lookups = maps.Clone(next.secrets), maps.Clone(next.people), maps.Clone(next.lookups)
+	next.signed = maps.Clone(next.signed)
 	next.tiles = next.tiles[:len(next.tiles):len(next.tiles)]
 	next.entries, next.revoked = next.entries[:len(next.entries):len(next.entries)], next.revoked[:len(next.revoked):len(next.revoked)]
 	outcomes := make([]error, len(fns))
@@ -160,6 +162,20 @@ func (t *memoryTx) Tile(index uint64) ([]byte, error) {
 		return nil, store.ErrNotFound
 	}
 	return t.state.tiles[index], nil
+}
+
+func (t *memoryTx) Checkpoint(witnessed bool) (store.Checkpoint, error) {
+	c, ok := t.state.signed[witnessed]
+	if !ok {
+		return c, store.ErrNotFound
+	}
+	return c, nil
+}
+
+func (t *memoryTx) PutCheckpoint(c store.Checkpoint) error {
+	t.wrote = true
+	t.state.signed[c.Witnessed] = c
+	return nil
 }
 
 func (t *memoryTx) AppendTile(tile []byte) (uint64, error) {

@@ -42,7 +42,7 @@ func TestListGivesEntriesByIndex(t *testing.T) {
 // An entry is found though entries stand out of order, as far as they can.
 func TestDecisionIsFoundWithoutAnIndex(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		l, err := Open(Config{Store: newMemory(), Now: func() time.Time { return noon }, Random: rand.Reader})
+		l, err := Open(Config{Store: newMemory(), Now: func() time.Time { return noon }, Random: rand.Reader, Issuer: "https://whittle.example.com"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 // ticking starts a log whose clock is the bubble's.
 func ticking(t *testing.T, m *memory) *Log {
 	t.Helper()
-	l, err := Open(Config{Store: m, Now: time.Now, Random: rand.Reader})
+	l, err := Open(Config{Store: m, Now: time.Now, Random: rand.Reader, Issuer: "https://whittle.example.com"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,7 +122,7 @@ func (w *world) start() {
 	var meta store.Meta
 	w.check(db.View(ctx, func(r store.Reader) (err error) { meta, err = r.Meta(); return err }))
 	clock := live.NewClock(w.clock.now, w.clock.ticks, meta.Time, false)
-	log, err := audit.Open(audit.Config{Store: w.faults, Now: clock.Now, Random: rand.Reader})
+	log, err := audit.Open(audit.Config{Store: w.faults, Now: clock.Now, Random: rand.Reader, Issuer: self})
 	w.check(err)
 	image, err := live.Load(ctx, w.faults)
 	w.check(err)

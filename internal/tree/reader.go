@@ -24,6 +24,7 @@ var ErrTile = errors.New("not a tile of hashes")
 type Reader struct {
 	source Source
 	size   uint64
+	edge   *Tree  // knows the tiles that aren't full; nil: they are derived
 	index  uint64 // of the tile that was read last
 	tile   []Hash
 }
@@ -32,6 +33,33 @@ var _ tlog.HashReader = (*Reader)(nil)
 
 // NewReader reads a tree of that size, or of any smaller one.
 func NewReader(s Source, size uint64) *Reader { return &Reader{source: s, size: size} }
+
+// Reader reads this tree, whose full tiles the source has. It may have more by now.
+func (t *Tree) Reader(s Source) *Reader { return &Reader{source: s, size: t.size, edge: t} }
+
+// Leaf is the hash of one leaf.
+func (r *Reader) Leaf(index uint64) (Hash, error) {
+	if index >= r.size {
+		return Hash{}, ErrSize
+	}
+	row, err := r.row(0, index, 1)
+	if err != nil {
+		return Hash{}, err
+	}
+	return row[0], nil
+}
+
+// Data is the bytes of a tile.
+func (r *Reader) Data(tile Tile) ([]byte, error) {
+	if !tile.Within(r.size) {
+		return nil, ErrSize
+	}
+	row, err := r.row(tile.Level, tile.N*TileWidth, tile.Width)
+	if err != nil {
+		return nil, err
+	}
+	return join(row), nil
+}
 
 // ReadHashes implements [tlog.HashReader].
 func (r *Reader) ReadHashes(indexes []int64) ([]Hash, error) {
@@ -57,6 +85,8 @@ func (r *Reader) row(level int, first uint64, count int) ([]Hash, error) {
 			return nil, err
 		}
 		return tile[first%TileWidth:][:count], nil
+	case r.edge != nil:
+		return r.edge.edges[level][first%TileWidth:][:count], nil
 	case level == 0:
 		return r.leaves(first, count)
 	}

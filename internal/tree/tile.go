@@ -65,6 +65,12 @@ func groups(n uint64) (out []uint64) {
 	return out
 }
 
+// Within says whether all of the tile's hashes are over leaves of a tree of that size.
+func (t Tile) Within(size uint64) bool {
+	shift := tileHeight * t.Level
+	return shift < 64 && t.N < size && t.N*TileWidth+uint64(t.Width) <= size>>shift
+}
+
 // ErrPath says that a path names no tile of hashes.
 var ErrPath = errors.New("not the path of a tile")
 

@@ -95,18 +95,20 @@ func TestTilesOf70000(t *testing.T) {
 		tile Tile
 		has  bool
 	}{
-		{Tile{0, 273, 112}, true}, {Tile{0, 273, 113}, false}, {Tile{0, 272, 112}, false}, {Tile{0, 274, 1}, false},
-		{Tile{1, 1, 17}, true}, {Tile{1, 1, 18}, false}, {Tile{2, 0, 1}, true}, {Tile{2, 0, 2}, false}, {Tile{3, 0, 1}, false},
+		{Tile{0, 273, 112}, true}, {Tile{0, 273, 113}, false}, {Tile{0, 272, 112}, true}, {Tile{0, 272, 256}, true}, {Tile{1, 0, 256}, true}, {Tile{0, 273, 256}, false}, {Tile{0, 274, 1}, false},
+		{Tile{1, 1, 17}, true}, {Tile{1, 1, 18}, false}, {Tile{2, 0, 1}, true}, {Tile{2, 0, 2}, false}, {Tile{3, 0, 1}, false}, {Tile{63, 0, 1}, false}, {Tile{0, 1 << 62, 1}, false},
 	} {
-		if data, ok := k.tree.Edge(c.tile); ok != c.has || len(data) != 32*c.tile.Width && ok {
-			t.Errorf("%+v: %t", c.tile, ok)
+		for _, r := range []*Reader{k.tree.Reader(k), NewReader(k, 70000)} {
+			if data, err := r.Data(c.tile); (err == nil) != c.has || len(data) != 32*c.tile.Width && c.has {
+				t.Errorf("%+v: %v", c.tile, err)
+			}
 		}
 	}
 	full := keep(t, 256)
-	if _, ok := full.tree.Edge(Tile{0, 0, 256}); ok || len(full.tiles) != 1 {
+	if data := must[[]byte](t)(full.tree.Reader(full).Data(Tile{0, 0, 256})); len(data) != TileSize || len(full.tiles) != 1 {
 		t.Error("at 256 the first tile isn't full")
 	}
-	if data, ok := full.tree.Edge(Tile{1, 0, 1}); !ok || Hash(data) != full.tree.Root() {
+	if data := must[[]byte](t)(full.tree.Reader(full).Data(Tile{1, 0, 1})); Hash(data) != full.tree.Root() {
 		t.Error("at 256 the tile above doesn't begin with the root")
 	}
 }

@@ -78,14 +78,6 @@ func (t *Tree) grow(level int, h Hash) {
 	t.edges[level] = append(t.edges[level], h)
 }
 
-// Edge is the first hashes of the tile, if it is one that this tree hasn't filled and has so many.
-func (t *Tree) Edge(tile Tile) (data []byte, ok bool) {
-	if tile.Level >= len(t.edges) || tile.N != t.size>>(tileHeight*(tile.Level+1)) || tile.Width > len(t.edges[tile.Level]) {
-		return nil, false
-	}
-	return join(t.edges[tile.Level][:tile.Width]), true
-}
-
 // fold is the root of a complete subtree.
 func fold(hashes []Hash) Hash {
 	if len(hashes) == 1 {

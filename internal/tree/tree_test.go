@@ -103,7 +103,12 @@ func TestEmptyTree(t *testing.T) {
 // sizes that the tree has outgrown, and between every two sizes.
 func TestProofsAreTheOnesOfTheStandard(t *testing.T) {
 	k := keep(t, 70000)
-	r := NewReader(k, 70000)
+	for _, r := range []*Reader{NewReader(k, 70000), k.tree.Reader(k)} {
+		checkProofs(t, k, r)
+	}
+}
+
+func checkProofs(t *testing.T, k *kept, r *Reader) {
 	for _, newer := range sizes {
 		root := must[Hash](t)(r.Root(uint64(newer)))
 		if want := must[Hash](t)(tlog.TreeHash(int64(newer), k)); root != want {
@@ -126,6 +131,9 @@ func TestProofsAreTheOnesOfTheStandard(t *testing.T) {
 			if older == newer {
 				continue
 			}
+			if got := must[Hash](t)(r.Leaf(uint64(older))); got != LeafHash(k.leaves[older]) {
+				t.Errorf("leaf %d is %s", older, got)
+			}
 			leaf := must[[]Hash](t)(r.Inclusion(uint64(newer), uint64(older)))
 			if err := tlog.CheckRecord(leaf, int64(newer), root, int64(older), LeafHash(k.leaves[older])); err != nil {
 				t.Errorf("leaf %d in %d: %v", older, newer, err)
@@ -134,7 +142,7 @@ func TestProofsAreTheOnesOfTheStandard(t *testing.T) {
 	}
 	for _, err := range []error{
 		second(r.Root(70001)), second(r.Inclusion(70001, 1)), second(r.Inclusion(5, 5)),
-		second(r.Consistency(3, 70001)), second(r.Load(70001)),
+		second(r.Consistency(3, 70001)), second(r.Load(70001)), second(r.Leaf(70000)), second(r.Data(Tile{0, 273, 113})),
 	} {
 		if !errors.Is(err, ErrSize) {
 			t.Errorf("beyond the tree: %v", err)
@@ -160,7 +168,7 @@ func TestNextIsApart(t *testing.T) {
 	if want := must[Hash](t)(tlog.TreeHash(600, k)); k.tree.Root() != want {
 		t.Error("what was given up is in the tree")
 	}
-	if data, ok := before.Edge(Tile{0, 1, 44}); !ok || !bytes.Equal(data, join(split(k.tiles[1])[:44])) {
+	if data := must[[]byte](t)(before.Reader(k).Data(Tile{0, 1, 44})); !bytes.Equal(data, join(split(k.tiles[1])[:44])) {
 		t.Error("the older tree's edge changed")
 	}
 }

@@ -30,7 +30,8 @@ var rooms = map[string][]string{
 	"store/sealed":               {"store"},
 	"store/anchored":             {"store", "internal/tree"}, // it holds the log's root
 	"internal/tree":              {},
-	"internal/audit":             {"store", "internal/seal", "internal/tree"},
+	"internal/checkpoint":        {},
+	"internal/audit":             {"store", "internal/seal", "internal/tree", "internal/checkpoint"},
 	"internal/live":              {"internal/policy", "internal/token", "internal/scope", "internal/principal", "store"},
 	"internal/clientauth":        {"internal/principal", "internal/policy", "internal/token", "internal/issuer", "internal/live"},
 	"internal/engine": {
@@ -47,6 +48,7 @@ var rooms = map[string][]string{
 		"gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/engine", "internal/audit", "internal/live", "internal/policy",
 		"internal/principal", "internal/token", "server/caller", "server/fault", "server/guard",
 	},
+	"server/tiles": {"internal/audit", "internal/tree", "store"},
 	"server/oauth": {
 		"internal/engine", "internal/clientauth", "internal/token", "internal/scope", "internal/principal", "server/caller", "server/fault", "server/guard",
 	},

@@ -1,0 +1,210 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/whittle-sts/whittle/internal/checkpoint"
+	"github.com/whittle-sts/whittle/internal/tree"
+	"github.com/whittle-sts/whittle/store"
+)
+
+// signEvery is how far apart checkpoints are while there is traffic: an entry is covered within a second.
+const signEvery = time.Second / 2
+
+// keyName is the secret that the log's signing key is made of. Token keys are others.
+const keyName = "audit.key"
+
+// ErrForked says that a checkpoint would contradict one that was signed: the state isn't the one that signed it.
+var ErrForked = errors.New("the log has signed another state")
+
+// signer signs what is durable, each state at most once and never an older or another one.
+type signer struct {
+	key   *checkpoint.Key
+	trust *checkpoint.Trust // in the key alone
+
+	mu        sync.Mutex // held while a checkpoint is made durable
+	signed    atomic.Pointer[store.Checkpoint]
+	witnessed atomic.Pointer[store.Checkpoint]
+}
+
+// openSigner makes the key of the log's generation and takes up what was signed so far.
+func openSigner(c Config) (*signer, error) {
+	seed, origin, err := loadSeed(c)
+	if err != nil {
+		return nil, err
+	}
+	s := new(signer)
+	if s.key, err = checkpoint.NewKey(origin, seed); err != nil {
+		return nil, err
+	}
+	if s.trust, err = checkpoint.NewTrust(s.key.Verifier(), nil, 0); err != nil {
+		return nil, err
+	}
+	return s, c.Store.View(context.Background(), s.resume)
+}
+
+// loadSeed reads what the key is made of and the log's name, and makes them in a new store. It gives no power, so no
+// entry tells of it. The name stays for the whole generation, whatever becomes of the issuer's.
+func loadSeed(c Config) (seed []byte, origin string, err error) {
+	outcomes, err := c.Store.Update(context.Background(), func(tx store.Tx) error {
+		meta, err := tx.Meta()
+		if err != nil {
+			return err
+		}
+		stored, err := tx.Secret(keyName)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			seed = make([]byte, checkpoint.SeedSize)
+			if _, err := io.ReadFull(c.Random, seed); err != nil {
+				return err
+			}
+		case err != nil:
+			return err
+		case len(stored) < checkpoint.SeedSize:
+			return store.ErrCorrupt
+		default:
+			seed, origin = bytes.Clone(stored[:checkpoint.SeedSize]), string(stored[checkpoint.SeedSize:])
+		}
+		if checkpoint.OfGeneration(origin, meta.Generation) {
+			return nil
+		}
+		origin = checkpoint.Origin(c.Issuer, meta.Generation) // new, or restored
+		return tx.PutSecret(keyName, append(bytes.Clone(seed), origin...))
+	})
+	if err := errors.Join(append(outcomes, err)...); err != nil {
+		return nil, "", fmt.Errorf("the key of the log: %w", err)
+	}
+	return seed, origin, nil
+}
+
+// resume reads the newest checkpoints, and holds them against the log: what was signed must be how it began.
+func (s *signer) resume(r store.Reader) error {
+	meta, err := r.Meta()
+	if err != nil {
+		return err
+	}
+	for witnessed, newest := range map[bool]*atomic.Pointer[store.Checkpoint]{false: &s.signed, true: &s.witnessed} {
+		c, err := r.Checkpoint(witnessed)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		note, err := s.trust.Open(c.Note)
+		if err != nil || note.Size != c.Size || note.Root != c.Root {
+			return fmt.Errorf("%w: the newest checkpoint isn't what this log signs: %w", store.ErrCorrupt, err)
+		}
+		if c.Size > meta.Treed {
+			return fmt.Errorf("%w: %d entries, but there are %d", ErrForked, c.Size, meta.Treed)
+		}
+		root, err := tree.NewReader(r, meta.Treed).Root(c.Size)
+		if err != nil {
+			return err
+		}
+		if root != c.Root {
+			return fmt.Errorf("%w: its first %d entries were others", ErrForked, c.Size)
+		}
+		newest.Store(&c)
+	}
+	return nil
+}
+
+// Verifier is the key that others check this log's checkpoints with.
+func (l *Log) Verifier() string { return l.signer.key.Verifier() }
+
+// Origin names this log.
+func (l *Log) Origin() string { return l.signer.key.Origin() }
+
+// Signed is the newest checkpoint; false before the first.
+func (l *Log) Signed() (store.Checkpoint, bool) { return newest(&l.signer.signed) }
+
+// Witnessed is the newest checkpoint that enough witnesses have co-signed; false before the first.
+func (l *Log) Witnessed() (store.Checkpoint, bool) { return newest(&l.signer.witnessed) }
+
+func newest(p *atomic.Pointer[store.Checkpoint]) (store.Checkpoint, bool) {
+	if c := p.Load(); c != nil {
+		return *c, true
+	}
+	return store.Checkpoint{}, false
+}
+
+// Sign makes a checkpoint of all that is durable, unless there is one. It is durable itself, in the anchor
+// too, before anybody sees it.
+func (l *Log) Sign(ctx context.Context) (store.Checkpoint, error) {
+	s := l.signer
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := l.tree.Load()
+	if last, ok := l.Signed(); ok && last.Size == t.Size() {
+		return last, nil
+	}
+	note, err := s.key.Sign(t.Size(), t.Root())
+	if err != nil {
+		return store.Checkpoint{}, err
+	}
+	next := store.Checkpoint{Size: t.Size(), Root: t.Root(), Note: note}
+	if err := l.keep(ctx, next); err != nil {
+		return store.Checkpoint{}, err
+	}
+	s.signed.Store(&next)
+	return next, nil
+}
+
+// keep writes a checkpoint that contradicts none before it.
+func (l *Log) keep(ctx context.Context, next store.Checkpoint) error {
+	outcomes, err := l.store.Update(ctx, func(tx store.Tx) error {
+		meta, err := tx.Meta()
+		if err != nil {
+			return err
+		}
+		if meta.Treed < next.Size || meta.Treed == next.Size && next.Size > 0 && meta.Root != next.Root {
+			return fmt.Errorf("%w: the store has %d entries, not these %d", ErrForked, meta.Treed, next.Size)
+		}
+		last, err := tx.Checkpoint(next.Witnessed)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+		case err != nil:
+			return err
+		case last.Size > next.Size, last.Size == next.Size && last.Root != next.Root:
+			return fmt.Errorf("%w: %d entries, after %d", ErrForked, next.Size, last.Size)
+		}
+		return tx.PutCheckpoint(next)
+	})
+	if err := errors.Join(append(outcomes, err)...); err != nil {
+		return fmt.Errorf("%w: checkpoint: %w", ErrUnavailable, err)
+	}
+	return nil
+}
+
+// KeepSigned signs what comes, within a second, until ctx is done. What fails is told and tried again.
+func (l *Log) KeepSigned(ctx context.Context, failed func(error)) {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-pause.C:
+		}
+		last, err := l.Sign(ctx)
+		if err != nil && ctx.Err() == nil {
+			failed(err)
+		}
+		if err == nil {
+			select {
+			case <-ctx.Done():
+				return
+			case <-l.Grown(last.Size):
+			}
+		}
+		pause.Reset(signEvery)
+	}
+}
