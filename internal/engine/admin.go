@@ -83,23 +83,30 @@ func (e *Engine) ApplyPolicy(ctx context.Context, caller clientauth.Caller, req 
 	if err := e.require(caller, policy.PolicyApply); err != nil {
 		return Policy{}, err
 	}
-	next, err := e.acceptable(req)
+	next, err := e.compiled(req)
+	if err == nil {
+		err = e.fits(next)
+	}
 	if err != nil {
 		return Policy{}, err
 	}
+	return e.install(ctx, caller, req, next)
+}
+
+// install makes a policy that may be the next one the current one, durably, and puts it to work.
+func (e *Engine) install(ctx context.Context, caller clientauth.Caller, req ApplyRequest, next *policy.Policy) (Policy, error) {
 	record := store.Policy{
 		Version: next.Version(), YAML: req.YAML, Applied: e.Clock.Now(), By: caller.ID, Note: req.Note,
 	}
-	err = e.commit(ctx, func(tx store.Tx) (audit.Entry, error) { return e.putPolicy(tx, caller, record, next) })
-	if err != nil {
+	if err := e.commit(ctx, func(tx store.Tx) (audit.Entry, error) { return e.putPolicy(tx, caller, record, next) }); err != nil {
 		return Policy{}, err
 	}
 	e.Image.SetPolicy(next)
 	return Policy(record), e.reload(ctx) // the issuers, and the credentials that were deleted
 }
 
-// acceptable compiles a document that may become the policy.
-func (e *Engine) acceptable(req ApplyRequest) (*policy.Policy, error) {
+// compiled is the document as a policy that may stand after the expected one.
+func (e *Engine) compiled(req ApplyRequest) (*policy.Policy, error) {
 	if !writable(req.Note) {
 		return nil, Refuse(InvalidRequest, "shape", "the note is too long or no text")
 	}
@@ -107,7 +114,7 @@ func (e *Engine) acceptable(req ApplyRequest) (*policy.Policy, error) {
 	if problems != nil {
 		return nil, Refuse(InvalidRequest, "policy_problems", "the policy has problems").because(problems)
 	}
-	return next, e.fits(next)
+	return next, nil
 }
 
 // putPolicy writes the policy. A client that it no longer names loses its secrets for good: whoever
