@@ -60,29 +60,52 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, fmt.Errorf("settings: %w", err)
 	}
 	s := &Server{config: c}
-	for _, step := range []struct {
-		name string
-		run  func(context.Context) error
-	}{
+	steps := slices.Concat([]step{{"listeners", s.listen}}, s.stateSteps(), s.wireSteps())
+	if err := perform(ctx, steps); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// step is one of those that make a server.
+type step struct {
+	name string
+	run  func(context.Context) error
+}
+
+// stateSteps open the state, and make it at the first start.
+func (s *Server) stateSteps() []step {
+	return []step{
 		{"store", s.openStore},
-		{"listeners", s.listen},
 		{"clock", s.startClock},
 		{"audit log", s.openLog},
 		{"memory image", s.loadImage},
 		{"outside issuers", s.followIssuers},
 		{"engine", s.startEngine},
+		{"policy", s.loadPolicy},
 		{"first start", s.firstStart},
+	}
+}
+
+// wireSteps put the wires on the state.
+func (s *Server) wireSteps() []step {
+	return []step{
 		{"metrics", s.instrument},
 		{"guard", s.setGuard},
 		{"gRPC", s.serveGRPC},
 		{"HTTP", s.serveHTTP},
 		{"admin", s.serveAdmin},
-	} {
+	}
+}
+
+// perform takes the steps until one fails.
+func perform(ctx context.Context, steps []step) error {
+	for _, step := range steps {
 		if err := step.run(ctx); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", step.name, err), s.Close())
+			return fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // Bootstrap is the credential that the first start made, or one that was told to; zero at any other start.

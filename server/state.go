@@ -111,12 +111,6 @@ func (s *Server) startEngine(context.Context) (err error) {
 	return err
 }
 
-// firstStart makes the first signing key and the bootstrap credential, if there are none.
-func (s *Server) firstStart(ctx context.Context) (err error) {
-	s.bootstrap, err = s.engine.Bootstrap(ctx, s.config.NewBootstrap)
-	return err
-}
-
 // setGuard puts the guard before the services.
 func (s *Server) setGuard(context.Context) (err error) {
 	s.services = rpc.New(s.engine)
