@@ -58,6 +58,7 @@ var rooms = map[string][]string{
 		"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/policy", "internal/token", "internal/audit", "store",
 		"cmd/whittle/internal/demo", "cmd/whittle/internal/devissuer", "cmd/whittle/internal/exit", "cmd/whittle/internal/profile",
 		"cmd/whittle/internal/remote", "cmd/whittle/internal/settings", "cmd/whittle/internal/show",
+		"cmd/whittle/internal/starter",
 	},
 	"cmd/whittle/internal/exit": {},
 	"cmd/whittle/internal/show": {},
@@ -66,6 +67,7 @@ var rooms = map[string][]string{
 	},
 	"cmd/whittle/internal/profile":   {"internal/token"},
 	"cmd/whittle/internal/devissuer": {}, // an outsider: knows nothing of ours
+	"cmd/whittle/internal/starter":   {"server", "internal/token", "cmd/whittle/internal/devissuer", "cmd/whittle/internal/profile"},
 	"cmd/whittle/internal/settings": {
 		"internal/document", "server", "server/guard",
 	},
