@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/whittle-sts/whittle/internal/token"
 )
 
@@ -52,7 +54,11 @@ type Config struct {
 	DrainDelay time.Duration // from the moment that /readyz says no until listeners close: a balancer's time to notice
 	DrainTime  time.Duration // how long requests in flight have then. Default: 15 s
 
-	Logger  *slog.Logger         // default: discards
+	Logger    *slog.Logger // default: discards
+	LogSample int          // one good answer in so many is logged. Default: none
+	Tracer    trace.Tracer // default: nothing is traced
+	Version   string       // of this build, for the metrics
+
 	Now     func() time.Time     // the wall clock. Default: time.Now
 	Elapsed func() time.Duration // only ever runs on. Default: since New
 	Random  io.Reader            // cryptographic. Default: crypto/rand

@@ -104,8 +104,8 @@ func (s *Server) crossOrigin() func(http.Handler) http.Handler {
 	return cors.New(cors.Options{
 		AllowedOrigins:   s.config.CORSOrigins,
 		AllowedMethods:   connectcors.AllowedMethods(),
-		AllowedHeaders:   append(connectcors.AllowedHeaders(), "Authorization"),
-		ExposedHeaders:   append(connectcors.ExposedHeaders(), "WWW-Authenticate"),
+		AllowedHeaders:   append(connectcors.AllowedHeaders(), "Authorization", guard.Traceparent),
+		ExposedHeaders:   append(connectcors.ExposedHeaders(), "WWW-Authenticate", guard.RequestID),
 		AllowCredentials: false,
 		MaxAge:           7200,
 	}).Handler

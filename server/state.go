@@ -39,7 +39,7 @@ func (s *Server) openStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.store, closeStore = &watched{Store: kept}, kept.Close
+	s.store, closeStore = watch(kept, s.config.Elapsed), kept.Close
 	return nil
 }
 
@@ -123,6 +123,9 @@ func (s *Server) setGuard(context.Context) (err error) {
 		Now:           s.config.Now,
 		Timeout:       s.config.Limits.Time,
 		Rates:         s.config.Limits.Rates,
+		Random:        s.config.Random,
+		Sample:        s.config.LogSample,
+		Tracer:        s.config.Tracer,
 	})
 	return err
 }

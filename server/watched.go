@@ -5,20 +5,34 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/whittle-sts/whittle/store"
 )
 
-// watched is a store that remembers whether its newest commit failed. Housekeeping commits every few
-// seconds, so the memory doesn't grow old.
+// watched is a store that remembers whether its newest commit failed, and measures how long each took.
+// Housekeeping commits every few seconds, so the memory doesn't grow old.
 type watched struct {
 	store.Store
-	failed atomic.Pointer[error]
+	elapsed func() time.Duration
+	seconds prometheus.Histogram
+	failed  atomic.Pointer[error]
+}
+
+func watch(kept store.Store, elapsed func() time.Duration) *watched {
+	return &watched{Store: kept, elapsed: elapsed, seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "whittle_commit_seconds", Help: "Time of a commit of the store, whatever number of requests it serves, until it is durable or failed.",
+		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5},
+	})}
 }
 
 // Update implements [store.Store].
 func (w *watched) Update(ctx context.Context, fns ...func(store.Tx) error) ([]error, error) {
+	began := w.elapsed()
 	outcomes, err := w.Store.Update(ctx, fns...)
+	w.seconds.Observe((w.elapsed() - began).Seconds())
 	switch {
 	case err == nil:
 		w.failed.Store(nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/whittle-sts/whittle/store"
 )
@@ -18,7 +19,7 @@ func (m *moody) Update(context.Context, ...func(store.Tx) error) ([]error, error
 
 func TestTheStoreIsWritableUntilACommitFails(t *testing.T) {
 	inner := &moody{}
-	w := &watched{Store: inner}
+	w := watch(inner, func() time.Duration { return 0 })
 	for _, c := range []struct {
 		err      error
 		writable bool

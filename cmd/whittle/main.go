@@ -16,6 +16,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // whoever asks twice doesn't wait
 	err := run(ctx, root())
 	stop()
 	os.Exit(int(exit.Of(err, exit.Failed)))

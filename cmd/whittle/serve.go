@@ -1,13 +1,17 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/whittle-sts/whittle/cmd/whittle/internal/settings"
 	"github.com/whittle-sts/whittle/server"
+	"github.com/whittle-sts/whittle/server/tracing"
 )
 
 func serveCommand() *cobra.Command {
@@ -41,8 +45,25 @@ Settings come from whittle.yaml, from the environment and from flags, of which t
 	return cmd
 }
 
-func serve(cmd *cobra.Command, c server.Config) error {
+// flushTime is how long the last spans may take to leave.
+const flushTime = 5 * time.Second
+
+func serve(cmd *cobra.Command, c server.Config) (err error) {
 	defer server.SettleMemory()()
+	c.Version, _ = release()
+	tracer, stop, err := tracing.FromEnvironment(cmd.Context(), c.Version)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		// The collector has a moment to take what is left; the command's own context is done by now.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), flushTime)
+		defer cancel()
+		if failed := stop(ctx); failed != nil {
+			c.Logger.Warn("the last spans were not sent", slog.String("error", failed.Error()))
+		}
+	}()
+	c.Tracer = tracer
 	s, err := server.New(cmd.Context(), c)
 	if err != nil {
 		return err

@@ -28,7 +28,14 @@ func versionCommand() *cobra.Command {
 
 // described is one line: the version, the commit if it is known, the Go release and the platform.
 func described() string {
-	what, from := version, commit
+	what, from := release()
+	return strings.Join(strings.Fields(fmt.Sprintf("whittle %s %s %s %s/%s",
+		what, from, runtime.Version(), runtime.GOOS, runtime.GOARCH)), " ")
+}
+
+// release is what this build calls itself.
+func release() (what, from string) {
+	what, from = version, commit
 	if info, ok := debug.ReadBuildInfo(); ok && what == "" {
 		what = info.Main.Version // (devel), or what the Go tool made of the repository
 		for _, s := range info.Settings {
@@ -37,6 +44,5 @@ func described() string {
 			}
 		}
 	}
-	return strings.Join(strings.Fields(fmt.Sprintf("whittle %s %s %s %s/%s",
-		what, from, runtime.Version(), runtime.GOOS, runtime.GOARCH)), " ")
+	return what, from
 }

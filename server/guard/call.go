@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/whittle-sts/whittle/internal/clientauth"
 	"github.com/whittle-sts/whittle/internal/engine"
 	"github.com/whittle-sts/whittle/internal/policy"
@@ -19,6 +21,8 @@ type call struct {
 	method  *Method // nil: not in the table
 	caller  clientauth.Caller
 	known   bool // the caller is authenticated
+	id      string
+	span    trace.Span // nil: not traced
 }
 
 // admit authenticates the caller and says whether it may go on. The order is a security property:
@@ -70,14 +74,18 @@ func or(may []policy.Permission) string {
 
 // end records, counts and logs how the call went, and makes of its error the one that callers see.
 func (c *call) end(ctx context.Context, began time.Time, err error) error {
+	c.guard.metrics.inFlight[c.request.Wire.index()].Dec()
 	took := c.guard.config.Now().Sub(began)
 	if err == nil {
 		c.guard.metrics.succeeded(c, took)
+		c.guard.log.succeeded(ctx, c, took)
+		c.endSpan("")
 		return nil
 	}
 	seen := c.recorded(err)
 	c.guard.metrics.failed(c, fault.Of(seen).Code, took)
-	c.log(ctx, fault.Of(seen))
+	c.guard.log.failed(ctx, c, fault.Of(seen), took)
+	c.endSpan(fault.Of(seen).Code)
 	return seen
 }
 

@@ -85,7 +85,8 @@ func (s connectStream) Send(message any) error {
 
 func fromConnect(spec connect.Spec, info *connect.CallInfo) Request {
 	return Request{
-		Method: spec.Procedure, Wire: Wire(info.Protocol), Remote: info.PeerAddr,
+		Method: spec.Procedure, Wire: Wire(info.Protocol), Remote: info.PeerAddr, Trace: info.RequestHeader().Get(Traceparent),
+		Tell: func(id string) { info.ResponseHeader().Set(RequestID, id) },
 		Credentials: func() (clientauth.Credentials, error) {
 			return caller.FromHeaders(info.RequestHeader().Values)
 		},

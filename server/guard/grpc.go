@@ -136,13 +136,22 @@ func (g *Guard) decoding(ctx context.Context, decode func(any) error) func(any) 
 	}
 }
 
+// requestIDMetadata is RequestID as gRPC spells it.
+const requestIDMetadata = "x-request-id"
+
 func fromGRPC(ctx context.Context, name string) Request {
 	remote := ""
 	if p, ok := peer.FromContext(ctx); ok {
 		remote = p.Addr.String()
 	}
+	traced := ""
+	if values := metadata.ValueFromIncomingContext(ctx, Traceparent); len(values) == 1 {
+		traced = values[0]
+	}
 	return Request{
-		Method: name, Wire: GRPC, Remote: remote,
+		Method: name, Wire: GRPC, Remote: remote, Trace: traced,
+		// A caller that isn't told can do without.
+		Tell: func(id string) { _ = grpc.SetHeader(ctx, metadata.MD{requestIDMetadata: {id}}) },
 		Credentials: func() (clientauth.Credentials, error) {
 			return caller.FromHeaders(func(name string) []string { return metadata.ValueFromIncomingContext(ctx, name) })
 		},

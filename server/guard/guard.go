@@ -3,11 +3,13 @@ package guard
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"time"
 
 	"buf.build/go/protovalidate"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/whittle-sts/whittle/internal/audit"
@@ -26,7 +28,7 @@ type Recorder interface {
 	Refused(clientauth.Caller, audit.Kind, *engine.Error) error
 }
 
-// Config is what a Guard works with. All of it is needed.
+// Config is what a Guard works with. All of it is needed but the last two.
 type Config struct {
 	Authenticator Authenticator
 	Recorder      Recorder
@@ -36,6 +38,10 @@ type Config struct {
 	Now           func() time.Time
 	Timeout       time.Duration // of any one request
 	Rates         Rates
+	Random        io.Reader // for requests' ids
+
+	Sample int          // one good answer in so many is logged; 0: none
+	Tracer trace.Tracer // nil: nothing is traced, and tracing costs nothing
 }
 
 // Guard stands before every operation. It is safe for concurrent use.
@@ -49,6 +55,7 @@ type Guard struct {
 	streams   *streams
 	serving   context.Context // done once the server stops
 	stop      context.CancelFunc
+	log       lines
 }
 
 // Method is one entry of the table, with its counters.
@@ -61,7 +68,7 @@ type Method struct {
 
 // New makes a Guard. It fails if a method of the services has no entry in the table.
 func New(c Config) (*Guard, error) {
-	if c.Authenticator == nil || c.Recorder == nil || c.Registry == nil || c.Logger == nil || c.Now == nil || c.Timeout <= 0 || c.Rates == (Rates{}) {
+	if c.Authenticator == nil || c.Recorder == nil || c.Registry == nil || c.Logger == nil || c.Now == nil || c.Random == nil || c.Timeout <= 0 || c.Rates == (Rates{}) {
 		return nil, errors.New("guard: a part is missing from the configuration")
 	}
 	table := rules()
@@ -85,7 +92,7 @@ func New(c Config) (*Guard, error) {
 		return nil, err
 	}
 	g := &Guard{
-		config: c, methods: make(map[string]*Method), validator: validator, metrics: counters, streams: open,
+		log: newLines(), config: c, methods: make(map[string]*Method), validator: validator, metrics: counters, streams: open,
 		clients: newBuckets[clientClass](maxClients), strangers: newBuckets[network](maxStrangers),
 	}
 	g.serving, g.stop = context.WithCancel(context.Background())
@@ -100,9 +107,13 @@ type Request struct {
 	Method string // full name, or the path of an OAuth endpoint
 	Wire   Wire
 	Remote string // the peer's address
+	Trace  string // the caller's traceparent; empty: none
 
 	// Credentials takes them off the request. It runs inside the guard and may fail.
 	Credentials func() (clientauth.Credentials, error)
+
+	// Tell tells the caller the request's id, before anything else is answered; nil: nobody is told.
+	Tell func(id string)
 }
 
 // Do runs next if the caller may, with the caller in its context. The error is what the caller
@@ -110,6 +121,7 @@ type Request struct {
 func (g *Guard) Do(ctx context.Context, r Request, next func(context.Context) error) (err error) {
 	began := g.config.Now()
 	call := call{guard: g, request: r, method: g.methods[r.Method]}
+	ctx = call.begin(ctx)
 	defer func() { err = call.end(ctx, began, caught(recover(), err)) }()
 	ctx, cancel := context.WithTimeout(ctx, g.config.Timeout)
 	defer cancel()

@@ -3,6 +3,7 @@ package guard_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -51,7 +52,7 @@ func (p *porch) config() guard.Config {
 	p.now, p.registry = time.Unix(1_800_000_000, 0), prometheus.NewRegistry()
 	return guard.Config{
 		Authenticator: p, Recorder: p, Services: rpc.Descriptors(), Registry: p.registry,
-		Logger: slog.New(slog.NewTextHandler(&p.log, nil)), Now: func() time.Time { return p.now }, Timeout: time.Second, Rates: guard.StandardRates(),
+		Logger: slog.New(slog.NewTextHandler(&p.log, nil)), Now: func() time.Time { return p.now }, Timeout: time.Second, Rates: guard.StandardRates(), Random: rand.Reader,
 	}
 }
 
@@ -112,8 +113,8 @@ func TestWhoIsTurnedAway(t *testing.T) {
 			if got := fault.Of(err).Code; got != c.want || len(p.recorded) != c.kinds {
 				t.Errorf("%s with %d entries", got, len(p.recorded))
 			}
-			if p.log.Len() > 0 {
-				t.Errorf("logged %s", p.log.String())
+			if line := p.log.String(); !strings.Contains(line, "level=INFO") || !strings.Contains(line, string(c.want)) {
+				t.Errorf("logged %s", line)
 			}
 		})
 	}
@@ -164,21 +165,21 @@ func TestAPanicIsANeutralFaultThatIsLogged(t *testing.T) {
 	}
 }
 
-func TestFaultsOfOursAreLoggedAndRefusalsAreNot(t *testing.T) {
+func TestFaultsOfOursAreLoggedAsSuch(t *testing.T) {
 	for _, c := range []struct {
-		err    error
-		logged bool
-		kinds  int
+		err   error
+		level string
+		kinds int
 	}{
-		{errors.New("disk on fire"), true, 0},
-		{engine.Refuse(engine.TemporarilyUnavailable, "x", "y"), true, 0},
-		{engine.Refuse(engine.InvalidScope, "x", "y"), false, 1},
-		{engine.Refuse(engine.NotFound, "x", "y"), false, 0},
-		{&engine.Error{Code: engine.InvalidScope, Decision: "already"}, false, 0},
+		{errors.New("disk on fire"), "ERROR", 0},
+		{engine.Refuse(engine.TemporarilyUnavailable, "x", "y"), "WARN", 0},
+		{engine.Refuse(engine.InvalidScope, "x", "y"), "INFO", 1},
+		{engine.Refuse(engine.NotFound, "x", "y"), "INFO", 0},
+		{&engine.Error{Code: engine.InvalidScope, Decision: "already"}, "INFO", 0},
 	} {
 		p := &porch{}
 		err := p.guard(t).Do(context.Background(), by("agent", exchange), func(context.Context) error { return c.err })
-		if logged := p.log.Len() > 0; logged != c.logged || len(p.recorded) != c.kinds {
+		if !strings.Contains(p.log.String(), "level="+c.level+" ") || len(p.recorded) != c.kinds {
 			t.Errorf("%v: logged %q, %d entries", c.err, p.log.String(), len(p.recorded))
 		}
 		if c.kinds > 0 && fault.Of(err).Decision != "d1" {

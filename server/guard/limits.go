@@ -17,10 +17,14 @@ import (
 type class uint8
 
 const (
-	look   class = iota // reads of memory
-	mint                // what signs or waits for the disk
-	manage              // what people do
+	look      class = iota // reads of memory
+	mint                   // what signs or waits for the disk
+	manage                 // what people do
+	strangers              // failed authentications of one network
 )
+
+// limited names what has a rate, as the settings do.
+var limited = [...]string{look: "look", mint: "mint", manage: "manage", strangers: "strangers"}
 
 // Rate is a token bucket: so many a second, and so many at once.
 type Rate struct{ PerSecond, Burst int }
@@ -37,7 +41,7 @@ func StandardRates() Rates {
 }
 
 func (r Rates) of(c class) Rate {
-	return [...]Rate{look: r.Look, mint: r.Mint, manage: r.Manage}[c]
+	return [...]Rate{look: r.Look, mint: r.Mint, manage: r.Manage, strangers: r.Strangers}[c]
 }
 
 const (
@@ -58,15 +62,17 @@ func (g *Guard) pace(client string, c class) error {
 	if g.clients.allow(clientClass{client, c}, g.config.Rates.of(c), g.config.Now()) {
 		return nil
 	}
+	g.metrics.slowed[c].Inc()
 	return slowDown("the client sends too many requests")
 }
 
 // stranger is the answer to a request that failed before its client was known. Only failures are
 // limited, by where they come from: a client that proves itself is never locked out by others.
 func (g *Guard) stranger(remote string, err error) error {
-	if errors.Is(err, fault.ErrTooLarge) || g.strangers.allow(networkOf(remote), g.config.Rates.Strangers, g.config.Now()) {
+	if errors.Is(err, fault.ErrTooLarge) || g.strangers.allow(networkOf(remote), g.config.Rates.of(strangers), g.config.Now()) {
 		return err
 	}
+	g.metrics.slowed[strangers].Inc()
 	return slowDown("too many failed requests from this network")
 }
 

@@ -35,6 +35,8 @@ func (w Wire) index() int {
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	inFlight [len(wires)]prometheus.Gauge
+	slowed   [len(limited)]prometheus.Counter
 }
 
 // bound is the counters of one method's good answers on one wire, looked up once.
@@ -53,7 +55,19 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1, 5},
 		}, []string{"method", "wire"}),
 	}
-	return m, errors.Join(r.Register(m.requests), r.Register(m.seconds))
+	inFlight := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "whittle_requests_in_flight", Help: "Requests and streams that are being answered.",
+	}, []string{"wire"})
+	for i, wire := range wires {
+		m.inFlight[i] = inFlight.WithLabelValues(string(wire))
+	}
+	slowed := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "whittle_slowed_total", Help: "Requests refused with slow_down since their caller was beyond its rate, by what is limited.",
+	}, []string{"limit"})
+	for i, limit := range limited {
+		m.slowed[i] = slowed.WithLabelValues(limit)
+	}
+	return m, errors.Join(r.Register(m.requests), r.Register(m.seconds), r.Register(inFlight), r.Register(slowed))
 }
 
 func (m *metrics) bind(method string) (out [len(wires)]bound) {
@@ -75,10 +89,7 @@ func (m *metrics) succeeded(c *call, took time.Duration) {
 }
 
 func (m *metrics) failed(c *call, code engine.Code, took time.Duration) {
-	method, wire := "unknown", string(wires[c.request.Wire.index()])
-	if c.method != nil {
-		method = c.method.name
-	}
+	method, wire := c.methodName(), string(wires[c.request.Wire.index()])
 	m.requests.WithLabelValues(method, wire, string(code)).Inc()
 	if c.method == nil || !c.method.streams {
 		m.seconds.WithLabelValues(method, wire).Observe(took.Seconds())

@@ -20,6 +20,7 @@ type Again func() error
 func (g *Guard) Stream(ctx context.Context, r Request, next func(context.Context, Again) error) (err error) {
 	began := g.config.Now()
 	call := call{guard: g, request: r, method: g.methods[r.Method]}
+	ctx = call.begin(ctx)
 	defer func() { err = call.end(ctx, began, caught(recover(), err)) }()
 	if err := call.admit(); err != nil {
 		return err

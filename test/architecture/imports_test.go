@@ -52,13 +52,16 @@ var rooms = map[string][]string{
 	"server/oauth": {
 		"internal/engine", "internal/clientauth", "internal/token", "internal/scope", "internal/principal", "server/caller", "server/fault", "server/guard",
 	},
+	"server/tracing": {
+		// nothing of ours
+	},
 	"server/servertest": {"*"}, // a whole server for tests
 	"server":            {"*"}, // joins it all
 	"cmd/whittle": {
 		"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/policy", "internal/token", "internal/audit", "store",
 		"cmd/whittle/internal/demo", "cmd/whittle/internal/devissuer", "cmd/whittle/internal/exit", "cmd/whittle/internal/profile",
 		"cmd/whittle/internal/remote", "cmd/whittle/internal/settings", "cmd/whittle/internal/show",
-		"cmd/whittle/internal/starter",
+		"cmd/whittle/internal/starter", "server/tracing",
 	},
 	"cmd/whittle/internal/exit": {},
 	"cmd/whittle/internal/show": {},
