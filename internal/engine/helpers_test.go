@@ -16,6 +16,7 @@ import (
 	"github.com/whittle-sts/whittle/internal/clientauth"
 	"github.com/whittle-sts/whittle/internal/issuer"
 	"github.com/whittle-sts/whittle/internal/issuer/issuertest"
+	"github.com/whittle-sts/whittle/internal/ledger"
 	"github.com/whittle-sts/whittle/internal/live"
 	"github.com/whittle-sts/whittle/internal/token"
 	"github.com/whittle-sts/whittle/store"
@@ -98,6 +99,7 @@ func newWorld(t testing.TB) *world {
 			t.Fatal(err)
 		}
 		w.secrets[id] = made.Secret
+		ledger.Note(t, made.Secret.Reveal())
 	}
 	return w
 }
@@ -185,6 +187,7 @@ func (w *world) person(subject string, further map[string]any) token.Secret {
 	w.t.Helper()
 	text, err := w.corp.Token(subject, "whittle", further)
 	w.check(err)
+	ledger.Note(w.t, text)
 	return token.NewSecret(text)
 }
 
@@ -200,6 +203,7 @@ func (w *world) pipeline() token.Secret {
 	w.t.Helper()
 	text, err := w.ci.Token("repo:example/models:production", "whittle", map[string]any{"repository_owner": "example"})
 	w.check(err)
+	ledger.Note(w.t, text)
 	return token.NewSecret(text)
 }
 
@@ -225,6 +229,7 @@ func (w *world) trade(client string, req ExchangeRequest) *Issued {
 	if err != nil {
 		w.t.Fatalf("exchange by %s: %v", client, err)
 	}
+	ledger.Note(w.t, issued.AccessToken.Reveal())
 	return issued
 }
 

@@ -8,12 +8,14 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
+	"github.com/whittle-sts/whittle/internal/ledger"
 )
 
 const tokenTypes = "urn:ietf:params:oauth:token-type:"
@@ -26,6 +28,7 @@ var typeNames = map[whittlev1.TokenType]string{
 
 // oauthWire is the OAuth endpoints.
 type oauthWire struct {
+	tb   testing.TB
 	http *http.Client
 	base string
 }
@@ -34,7 +37,7 @@ type oauthWire struct {
 func (w *World) OAuth() Wire {
 	transport := &http.Transport{}
 	w.tb.Cleanup(transport.CloseIdleConnections)
-	return &oauthWire{&http.Client{Transport: transport}, w.HTTPURL()}
+	return &oauthWire{w.tb, &http.Client{Transport: transport}, w.HTTPURL()}
 }
 
 func (w *oauthWire) Name() string { return "oauth" }
@@ -74,6 +77,7 @@ func (w *oauthWire) token(ctx context.Context, c Client, form url.Values) (*whit
 	if err := w.post(ctx, c, "/oauth2/token", form, &got); err != nil {
 		return nil, err
 	}
+	ledger.Note(w.tb, got.AccessToken)
 	return &whittlev1.IssuedToken{
 		AccessToken: got.AccessToken, IssuedTokenType: typeOf(got.IssuedTokenType), TokenType: got.TokenType,
 		ExpiresIn: durationpb.New(time.Duration(got.ExpiresIn) * time.Second), Scope: strings.Fields(got.Scope),

@@ -10,6 +10,7 @@ import (
 
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
 	"github.com/whittle-sts/whittle/gen/whittle/v1/whittlev1connect"
+	"github.com/whittle-sts/whittle/internal/ledger"
 )
 
 // Wire speaks one of the server's wires. Requests and answers are those of the contract, whatever the
@@ -32,6 +33,7 @@ func (w *World) Wires() []Wire {
 
 // rpcWire is a wire of the generated clients.
 type rpcWire struct {
+	tb         testing.TB
 	name       string
 	as         func(context.Context, Client) context.Context
 	exchange   func(context.Context, *whittlev1.ExchangeRequest) (*whittlev1.ExchangeResponse, error)
@@ -45,11 +47,13 @@ func (w *rpcWire) Name() string { return w.name }
 
 func (w *rpcWire) Exchange(ctx context.Context, c Client, m *whittlev1.ExchangeRequest) (*whittlev1.IssuedToken, error) {
 	out, err := w.exchange(w.as(ctx, c), m)
+	ledger.Note(w.tb, out.GetToken().GetAccessToken())
 	return out.GetToken(), w.refusal(err)
 }
 
 func (w *rpcWire) ClientCredentials(ctx context.Context, c Client, m *whittlev1.ClientCredentialsRequest) (*whittlev1.IssuedToken, error) {
 	out, err := w.ask(w.as(ctx, c), m)
+	ledger.Note(w.tb, out.GetToken().GetAccessToken())
 	return out.GetToken(), w.refusal(err)
 }
 
@@ -68,7 +72,7 @@ func (w *World) GRPC() Wire {
 	tokens, looks := whittlev1.NewTokenServiceClient(w.Conn), whittlev1.NewIntrospectionServiceClient(w.Conn)
 	revocations := whittlev1.NewRevocationServiceClient(w.Conn)
 	return &rpcWire{
-		name: "grpc", as: w.As, refusal: fromGRPC,
+		tb: w.tb, name: "grpc", as: w.As, refusal: fromGRPC,
 		exchange: func(ctx context.Context, m *whittlev1.ExchangeRequest) (*whittlev1.ExchangeResponse, error) {
 			return tokens.Exchange(ctx, m)
 		},
@@ -89,7 +93,7 @@ func (w *World) Connect(name string, options ...connecthttp.Option) Wire {
 	client := w.ConnectClient(options...)
 	tokens, revocations := whittlev1connect.NewTokenServiceClient(client), whittlev1connect.NewRevocationServiceClient(client)
 	return &rpcWire{
-		name: name, refusal: fromConnect, as: asConnect,
+		tb: w.tb, name: name, refusal: fromConnect, as: asConnect,
 		exchange: tokens.Exchange, ask: tokens.ClientCredentials, revoke: revocations.RevokeToken,
 		introspect: whittlev1connect.NewIntrospectionServiceClient(client).Introspect,
 	}

@@ -3,6 +3,7 @@ package servertest
 import (
 	"context"
 	"encoding/base64"
+	"log/slog"
 	"net/netip"
 	"net/url"
 	"os"
@@ -18,6 +19,7 @@ import (
 
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
 	"github.com/whittle-sts/whittle/internal/issuer/issuertest"
+	"github.com/whittle-sts/whittle/internal/ledger"
 	"github.com/whittle-sts/whittle/server"
 )
 
@@ -73,13 +75,17 @@ func Start(tb testing.TB, o Options) *World {
 // server calls Stop and then Boot again.
 func (w *World) Boot(config server.Config) {
 	w.tb.Helper()
+	if config.Logger == nil && ledger.On() { // what is logged is looked through
+		config.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		config.LogSample = 1
+	}
 	s, err := server.New(context.Background(), config)
 	if err != nil {
 		w.tb.Fatalf("starting the server: %v", err)
 	}
 	w.Server = s
 	if made := s.Bootstrap(); made.Client != "" {
-		w.secrets[made.Client] = made.Secret.Reveal()
+		w.keep(made.Client, made.Secret.Reveal())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -141,6 +147,7 @@ func (w *World) Token(issuer, subject string, claims map[string]any) string {
 	if err != nil {
 		w.tb.Fatal(err)
 	}
+	ledger.Note(w.tb, text)
 	return text
 }
 
@@ -180,7 +187,14 @@ func (w *World) giveSecret(ctx context.Context, id string) {
 	if err != nil {
 		w.tb.Fatalf("making a secret for %s: %v", id, err)
 	}
-	w.secrets[id] = made.GetSecret()
+	w.keep(id, made.GetSecret())
+}
+
+// keep knows a client's secret from now on.
+func (w *World) keep(id, secret string) {
+	w.tb.Helper()
+	w.secrets[id] = secret
+	ledger.Note(w.tb, secret)
 }
 
 // Client is a client of the policy, or the bootstrap one, with its secret; one that isn't known has

@@ -20,11 +20,13 @@ import (
 
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
 	"github.com/whittle-sts/whittle/gen/whittle/v1/whittlev1connect"
+	"github.com/whittle-sts/whittle/internal/ledger"
 )
 
 // load is requests on each wire, each worker the next as soon as the last was answered: a token is
 // minted, which waits for the disk, and looked at.
 type load struct {
+	t        *testing.T
 	process  *process
 	answered [3]atomic.Int64
 	workers  sync.WaitGroup
@@ -38,7 +40,7 @@ var wires = [3]string{"gRPC", "Connect over HTTP/2", "OAuth over HTTP/1.1"}
 // begin starts the workers: a few on each wire, on connections that they keep.
 func begin(t *testing.T, p *process) *load {
 	t.Helper()
-	l := &load{process: p}
+	l := &load{t: t, process: p}
 	conn, err := grpc.NewClient(p.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +106,7 @@ func (l *load) grpc(conn *grpc.ClientConn) func() error {
 		if err != nil {
 			return err
 		}
+		ledger.Note(l.t, made.GetToken().GetAccessToken())
 		got, err := looks.Introspect(as("data-gateway"), &whittlev1.IntrospectRequest{Token: made.GetToken().GetAccessToken()})
 		return active(got.GetIntrospection().GetActive(), err)
 	}

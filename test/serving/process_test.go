@@ -21,6 +21,7 @@ import (
 
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
 	"github.com/whittle-sts/whittle/gen/whittle/v1/whittlev1connect"
+	"github.com/whittle-sts/whittle/internal/ledger"
 )
 
 // process is a running `whittle serve`.
@@ -48,8 +49,14 @@ func start(t *testing.T, args ...string) *process {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	args = append([]string{"serve", "--data", filepath.Join(folder, "state"), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, args...)
+	if ledger.On() {
+		args = append(args, "--log-level", "debug", "--log-sample", "1")
+	}
 	p := &process{command: exec.Command(file, args...), secrets: make(map[string]string), output: new(strings.Builder), ended: make(chan error, 1)}
 	p.command.Stderr, p.command.Dir = p.output, folder
+	if ledger.On() {
+		p.command.Stderr = io.MultiWriter(p.output, os.Stderr)
+	}
 	stdout, err := p.command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +72,7 @@ func start(t *testing.T, args ...string) *process {
 		}
 		if found := secret.FindStringSubmatch(lines.Text()); found != nil {
 			p.secrets["bootstrap"] = found[1]
+			ledger.Note(t, found[1])
 		}
 	}
 	if p.http == "" || p.secrets["bootstrap"] == "" {
@@ -90,6 +98,7 @@ func (p *process) furnish(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.secrets[id] = made.GetSecret()
+		ledger.Note(t, made.GetSecret())
 	}
 }
 
