@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -164,6 +165,27 @@ func TestPropertyWrittenIsWhatJSONTakes(t *testing.T) {
 		text, err := json.Marshal(s)
 		if err != nil || written(s) != len(text)+1 {
 			t.Fatalf("%q: %d, %v; JSON takes %s", s, written(s), err, text)
+		}
+	})
+}
+
+func TestPropertyAttributesTakeAtMostWhatIsSaid(t *testing.T) {
+	t.Parallel()
+	var value *rapid.Generator[any]
+	leaf := rapid.OneOf(
+		rapid.Map(rapid.String(), func(s string) any { return s }), rapid.Map(rapid.Float64(), func(f float64) any { return f }),
+		rapid.Map(rapid.Int64(), func(n int64) any { return n }), rapid.Just[any](nil), rapid.Just[any](true), rapid.Just[any]("\xff"),
+		rapid.Just[any](math.NaN()), rapid.Just[any](math.Inf(-1)),
+	)
+	value = rapid.OneOf(leaf, leaf,
+		rapid.Map(rapid.SliceOfN(rapid.Deferred(func() *rapid.Generator[any] { return value }), 0, 3), func(l []any) any { return l }),
+		rapid.Map(rapid.MapOfN(rapid.String(), rapid.Deferred(func() *rapid.Generator[any] { return value }), 0, 3), func(m map[string]any) any { return m }),
+	)
+	rapid.Check(t, func(t *rapid.T) {
+		v := value.Draw(t, "value")
+		text, err := json.Marshal(v)
+		if most := atMost(v); err == nil && len(text) > most || err != nil && most <= maxAttributes {
+			t.Fatalf("%v: at most %d, in truth %d, %v", v, most, len(text), err)
 		}
 	})
 }
