@@ -7,6 +7,7 @@ import (
 	"net/rpc"
 	"os"
 	"os/exec"
+	"runtime"
 	"runtime/metrics"
 	"runtime/pprof"
 	"syscall"
@@ -23,8 +24,11 @@ type Setup struct {
 	Answers Answers
 }
 
-// Ready says where a child serves, and who may ask.
-type Ready struct{ GRPC, HTTP, Client, Secret string }
+// Ready says where a child serves, who may ask, and how long it took to start.
+type Ready struct {
+	GRPC, HTTP, Client, Secret string
+	Took                       time.Duration
+}
 
 // Usage is what a process used up to a moment.
 type Usage struct {
@@ -42,6 +46,8 @@ type Control struct {
 
 // Start starts the server.
 func (c *Control) Start(s Setup, r *Ready) (err error) {
+	began := time.Now()
+	defer func() { r.Took = time.Since(began) }()
 	if s.Kind == "whittle" {
 		*r, err = serveWhittle(c.ctx, s.Folder)
 	} else {
@@ -54,6 +60,15 @@ func (c *Control) Start(s Setup, r *Ready) (err error) {
 func (c *Control) Usage(_ struct{}, u *Usage) (err error) {
 	*u, err = usage()
 	return err
+}
+
+// Live is the bytes on the heap that something still points to.
+func (c *Control) Live(_ struct{}, bytes *int64) error {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	*bytes = int64(m.HeapAlloc)
+	return nil
 }
 
 // Profile writes a CPU profile to the file until it is asked again with no name.
@@ -137,6 +152,11 @@ func startChild(s Setup) (*child, error) {
 func (c *child) usage() (u Usage, err error) {
 	err = c.control.Call("Control.Usage", struct{}{}, &u)
 	return u, err
+}
+
+func (c *child) live() (bytes int64, err error) {
+	err = c.control.Call("Control.Live", struct{}{}, &bytes)
+	return bytes, err
 }
 
 func (c *child) profile(name string) error {

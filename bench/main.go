@@ -25,8 +25,9 @@ func main() {
 	only := flag.String("only", "", "run only rows whose name matches this expression, and the floors; writes no results")
 	rounds := flag.Int("rounds", 2, "how often each row is measured; the cheapest is kept, so more help on a machine that is busy")
 	profiles := flag.String("profile", "", "write a CPU profile of the server for each row into this folder")
+	compare := flag.String("compare", "", "hold the rows to those of this file, such as results.json; writes no results")
 	flag.Parse()
-	b := bench{warm: time.Second, window: 5 * time.Second, profiles: *profiles, partly: *only != "", rounds: *rounds}
+	b := bench{quick: *quick, against: *compare, warm: time.Second, window: 5 * time.Second, profiles: *profiles, partly: *only != "" || *compare != "", rounds: *rounds}
 	if *quick {
 		b.warm, b.window = 250*time.Millisecond, time.Second
 	}
@@ -49,6 +50,8 @@ type bench struct {
 	only         *regexp.Regexp
 	partly       bool
 	rounds       int
+	quick        bool
+	against      string
 	profiles     string
 
 	world   *world
@@ -88,6 +91,11 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer b.floors.stop()
+	if !b.quick {
+		if err := b.measureAll(rows, 1); err != nil {
+			return err
+		}
+	}
 	for range b.rounds {
 		for _, inFlight := range []int{32, 256} {
 			if err := b.measureAll(rows, inFlight); err != nil {
@@ -95,8 +103,40 @@ func (b *bench) run(ctx context.Context) (err error) {
 			}
 		}
 	}
+	if err := b.furthermore(ctx, rows); err != nil {
+		return err
+	}
 	b.results.Took = time.Since(began).Round(time.Second).String()
-	return b.results.report(os.Stdout, b.partly)
+	if err := b.results.report(os.Stdout, b.partly); err != nil || b.against == "" {
+		return err
+	}
+	before, err := earlier(b.against)
+	if err != nil {
+		return err
+	}
+	return b.results.compare(os.Stdout, &before)
+}
+
+// furthermore is what a run measures beside its rows, unless it is about some of them only.
+func (b *bench) furthermore(ctx context.Context, rows []row) error {
+	if b.partly && b.against == "" {
+		return nil
+	}
+	tokens, revocations := 500, []int{0, 100_000}
+	if !b.quick {
+		tokens, revocations = 5000, []int{0, 1000, 10_000, 100_000, 1_000_000}
+	}
+	made, err := b.world.issue(ctx, tokens, agent, dataAPI)
+	if err != nil {
+		return err
+	}
+	if b.results.Visible, err = b.world.visible(ctx, made); err != nil {
+		return err
+	}
+	if err := b.pacedRows(rows); err != nil {
+		return err
+	}
+	return b.growth(ctx, revocations)
 }
 
 // answers asks Whittle once for each answer that the floors give.
@@ -139,7 +179,7 @@ func (b *bench) once(r *row) ([]byte, error) {
 func (b *bench) measureAll(rows []row, inFlight int) error {
 	rate := 0.0
 	for _, r := range rows {
-		if !b.wanted(rows, &r) {
+		if !b.wanted(rows, &r) || r.long && b.quick {
 			continue
 		}
 		if r.once {
@@ -168,7 +208,7 @@ func (b *bench) wanted(rows []row, r *row) bool {
 
 func (b *bench) measure(r *row, inFlight int) (Measured, error) {
 	server := b.whittle
-	if r.floor == "" {
+	if r.floor == "" && !r.alone {
 		server = b.floors
 	}
 	l, err := b.load(server, r, inFlight)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -39,9 +40,13 @@ type row struct {
 	client   string
 	messages [][]byte
 	once     bool                          // each message may be sent once only
+	alone    bool                          // Whittle's, though nothing stands under it
+	long     bool                          // only measured by a run that isn't quick
 	more     func(n int) ([][]byte, error) // makes such messages
-	bearers  int
+	bearers  int                           // how often a good answer says Bearer; anyBearers: that depends on the message
 }
+
+const anyBearers = -1
 
 // plan is the rows, each floor before what stands on it.
 func plan(ctx context.Context, w *world) ([]row, error) {
@@ -70,24 +75,61 @@ func plan(ctx context.Context, w *world) ([]row, error) {
 		made, err := w.outsides(n)
 		return outside(made), err
 	}
+	dead, err := w.revoked(ctx, warmTokens)
+	if err != nil {
+		return nil, err
+	}
+	deep, err := w.deep(ctx, 7)
+	if err != nil {
+		return nil, err
+	}
+	cold := func(n int) ([][]byte, error) {
+		made, err := w.issue(ctx, n, agent, dataAPI)
+		return introspections(made), err
+	}
+	mixed := func(n int) ([][]byte, error) {
+		fresh, err := w.issue(ctx, n*15/100+1, agent, dataAPI)
+		return mixture(n, introspections(jwts), introspections(fresh), introspections(dead)), err
+	}
 	asks, self := introspections(jwts), [][]byte{encode(&whittlev1.ClientCredentialsRequest{Resource: []string{dataAPI}})}
-	return []row{
+	rows := []row{
 		{name: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: asks, bearers: 1},
 		{name: introspectGRPC, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: asks, bearers: 1},
 		{name: introspectOpaque, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: introspections(opaques), bearers: 1},
+		{name: introspectCold, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, once: true, more: cold, bearers: 1, long: true},
+		{name: introspectRevoked, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: introspections(dead), long: true},
+		{name: introspectMixed, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, once: true, more: mixed, bearers: anyBearers, long: true},
 		{name: "echo of introspection, Connect JSON", wire: overConnect, method: introspectMethod, client: gateway, messages: inJSON(jwts), bearers: 1},
 		{name: introspectConnect, floor: "echo of introspection, Connect JSON", wire: overConnect, method: introspectMethod, client: gateway, messages: inJSON(jwts), bearers: 1},
 		{name: "echo of introspection, OAuth form", wire: overForm, method: introspectPath, client: gateway, messages: inForms(jwts), bearers: 1},
 		{name: introspectOAuth, floor: "echo of introspection, OAuth form", wire: overForm, method: introspectPath, client: gateway, messages: inForms(jwts), bearers: 1},
-		{name: "echo of a batch of 100, gRPC", wire: overGRPC, method: batchMethod, client: gateway, messages: batches(jwts), bearers: batchSize},
-		{name: introspectBatch, floor: "echo of a batch of 100, gRPC", wire: overGRPC, method: batchMethod, client: gateway, messages: batches(jwts), bearers: batchSize},
+		{name: "echo of a batch of 100, gRPC", wire: overGRPC, method: batchMethod, client: gateway, messages: batches(jwts, batchSize), bearers: batchSize},
+		{name: introspectBatch, floor: "echo of a batch of 100, gRPC", wire: overGRPC, method: batchMethod, client: gateway, messages: batches(jwts, batchSize), bearers: batchSize},
 		{name: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, messages: own(tasks), bearers: 1},
 		{name: exchangeSeen, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, messages: own(tasks), bearers: 1},
 		{name: exchangeNew, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, once: true, more: newOwn, bearers: 1},
 		{name: outsideSeen, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, messages: outside(outsides), bearers: 1},
 		{name: outsideNew, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, once: true, more: newOutside, bearers: 1},
+		{name: exchangeDeep, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, messages: own([]string{deep}), bearers: 1, long: true},
 		{name: clientCredentials, floor: exchangeFloor, wire: overGRPC, method: clientMethod, client: exporter, messages: self, bearers: 1},
-	}, nil
+	}
+	for _, n := range []int{1, 10, 1000} {
+		rows = append(rows, row{
+			name: fmt.Sprintf("introspection of a batch of %d, gRPC", n), wire: overGRPC, method: batchMethod, client: gateway,
+			messages: batches(jwts, n), bearers: n, alone: true, long: true,
+		})
+	}
+	for _, n := range []int{1, 10, 100} {
+		messages, err := w.askingFor(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row{
+			name: fmt.Sprintf("exchange for %d scopes, gRPC", n), wire: overGRPC, method: exchangeMethod, client: agent,
+			messages: messages, bearers: 1, alone: true, long: true,
+		})
+	}
+	return rows, nil
 }
 
 // The names of the rows that targets are about, and others that stand beside them.
@@ -96,12 +138,16 @@ const (
 	introspectOpaque  = "introspection of an opaque token, gRPC"
 	introspectConnect = "introspection of a JWT, Connect JSON"
 	introspectOAuth   = "introspection of a JWT, OAuth form"
+	introspectCold    = "introspection of a JWT never seen, gRPC"
+	introspectRevoked = "introspection of a revoked JWT, gRPC"
+	introspectMixed   = "introspection of a JWT, 80 % seen, 15 % never seen, 5 % revoked, gRPC"
 	introspectBatch   = "introspection of 100 JWTs, gRPC"
 	exchangeFloor     = "echo of exchange, gRPC"
 	exchangeSeen      = "exchange of a token seen before, gRPC"
 	exchangeNew       = "exchange of a token never seen, gRPC"
 	outsideSeen       = "exchange of an outside JWT seen before, gRPC"
 	outsideNew        = "exchange of an outside JWT never seen, gRPC"
+	exchangeDeep      = "exchange at depth 8 of a token seen before, gRPC"
 	clientCredentials = "client credentials, gRPC"
 )
 
@@ -138,10 +184,26 @@ func inForms(tokens []string) (out [][]byte) {
 	return out
 }
 
-// batches are batchSize tokens each, in as many different mixtures as there are tokens.
-func batches(tokens []string) (out [][]byte) {
-	for i := 0; i+batchSize <= len(tokens); i += batchSize / 4 {
-		out = append(out, encode(&whittlev1.BatchIntrospectRequest{Tokens: tokens[i : i+batchSize]}))
+// batches are so many tokens each, in as many different mixtures as fit.
+func batches(tokens []string, size int) (out [][]byte) {
+	for i := 0; i+size <= len(tokens); i += max(1, size/4) {
+		out = append(out, encode(&whittlev1.BatchIntrospectRequest{Tokens: tokens[i : i+size]}))
+	}
+	return out
+}
+
+// mixture is n messages: of 20, 16 that were sent before, three of the fresh and one about a dead token.
+func mixture(n int, seen, fresh, dead [][]byte) [][]byte {
+	out := make([][]byte, 0, n)
+	for i := range n {
+		switch {
+		case i%20 == 19:
+			out = append(out, dead[i%len(dead)])
+		case i%20 >= 16 && len(fresh) > 0:
+			out, fresh = append(out, fresh[0]), fresh[1:]
+		default:
+			out = append(out, seen[i%len(seen)])
+		}
 	}
 	return out
 }

@@ -18,6 +18,9 @@ type Results struct {
 	Took    string
 	Crypto  Crypto
 	Rows    []Result
+	Visible visibility
+	Paced   []Paced
+	Grown   []Grown
 	Targets []Target
 
 	progress io.Writer // hears of each row
@@ -75,6 +78,7 @@ func (r *Results) judge() {
 			r.Rows[i].Times = r.Rows[i].CPU / floor.CPU
 		}
 	}
+	r.judgeOthers()
 	sign, verify := r.Crypto.Sign, r.Crypto.Verify
 	for _, inFlight := range []int{32, 256} {
 		for _, t := range []struct {
@@ -104,6 +108,23 @@ func (r *Results) judge() {
 	}
 }
 
+// judgeOthers works out the targets that aren't of one row and its floor.
+func (r *Results) judgeOthers() {
+	if r.Visible.Revoked > 0 {
+		r.Targets = append(r.Targets, Target{"revoked-and-still-active", float64(r.Visible.Late), 0})
+	}
+	if len(r.Grown) < 2 {
+		return
+	}
+	none, most := r.Grown[0], r.Grown[len(r.Grown)-1]
+	n := most.Revocations
+	r.Targets = append(r.Targets,
+		Target{fmt.Sprintf("bytes-a-live-revocation-of-%d", n), float64(most.Heap-none.Heap) / float64(n), 150},
+		Target{fmt.Sprintf("introspection-with-%d-revocations", n), (most.Introspect / most.Echo) / (none.Introspect / none.Echo), 1.1},
+		Target{fmt.Sprintf("exchange-with-%d-revocations", n), (most.Exchange / most.Echo) / (none.Exchange / none.Echo), 1.1},
+	)
+}
+
 // report prints the table and the targets, and writes both files unless the run was a part only.
 func (r *Results) report(out io.Writer, partly bool) error {
 	r.judge()
@@ -118,7 +139,33 @@ func (r *Results) report(out io.Writer, partly bool) error {
 	if err := os.WriteFile("results.json", append(raw, '\n'), 0o644); err != nil {
 		return err
 	}
+	if err := os.WriteFile("growth-revocations.svg", []byte(r.growthPlot()), 0o644); err != nil {
+		return err
+	}
 	return os.WriteFile("RESULTS.md", []byte(text), 0o644)
+}
+
+// growthPlot is what requests cost beside the echo, by live revocations.
+func (r *Results) growthPlot() string {
+	var xs []int
+	lines := []series{{name: "exchange of a token seen before"}, {name: "introspection of a JWT"}, {name: "echo of introspection"}}
+	for _, g := range r.Grown {
+		xs = append(xs, g.Revocations)
+		for i, y := range []float64{g.Exchange, g.Introspect, g.Echo} {
+			lines[i].ys = append(lines[i].ys, y)
+		}
+	}
+	return plot("Server CPU for each request, by live revocations (gRPC, 32 in flight)", "µs", xs, lines)
+}
+
+// seconds reads what durations wrote.
+func seconds() *json.Unmarshalers {
+	return json.UnmarshalFromFunc(func(d *jsontext.Decoder, t *time.Duration) error {
+		var s float64
+		err := json.UnmarshalDecode(d, &s)
+		*t = time.Duration(s * float64(time.Second))
+		return err
+	})
 }
 
 // durations writes a duration as seconds.
@@ -135,23 +182,47 @@ func (r *Results) text() string {
 	fmt.Fprintf(&b, "# What a request costs\n\nMade by `go run .` in `bench`; README.md there says what is measured and what is not.\n\n")
 	fmt.Fprintf(&b, "%s, %d cores, memory %s, %s, %s, commit %s, %s; took %s.\n\n", m.CPU, m.Cores, m.Memory, m.Kernel, m.Go, m.Commit, m.Date, r.Took)
 	fmt.Fprintf(&b, "Bare crypto on one core: ES256 sign %.1f µs, verify %.1f µs.\n\n", r.Crypto.Sign, r.Crypto.Verify)
-	b.WriteString("| in flight | request | bytes | **server CPU µs** | × echo | allocs | requests/s | p50 ms | p99 ms | RSS MiB | server | generator | others |\n")
-	b.WriteString("|--:|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
+	b.WriteString("| in flight | request | bytes | **server CPU µs** | × echo | allocs | requests/s | p50 ms | p99 ms | p99.9 ms | RSS MiB | server | generator | others |\n")
+	b.WriteString("|--:|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, x := range r.Rows {
 		times := ""
 		if x.Floor != "" {
 			times = fmt.Sprintf("%.2f", x.Times)
 		}
-		fmt.Fprintf(&b, "| %d | %s | %d | **%.1f** | %s | %.0f | %.0f | %.2f | %.2f | %d | %s | %s | %s |\n",
-			x.InFlight, x.Name, x.RequestBytes, x.CPU, times, x.Allocs, x.Rate, ms(x.P50), ms(x.P99), x.MaxRSS>>20,
+		fmt.Fprintf(&b, "| %d | %s | %d | **%.1f** | %s | %.0f | %.0f | %.2f | %.2f | %.2f | %d | %s | %s | %s |\n",
+			x.InFlight, x.Name, x.RequestBytes, x.CPU, times, x.Allocs, x.Rate, ms(x.P50), ms(x.P99), ms(x.P999), x.MaxRSS>>20,
 			percent(x.ServerUse), percent(x.LoadUse), percent(x.OtherUse))
 	}
-	b.WriteString("\nThe last three columns are shares of one core.\n\n```\n")
+	b.WriteString("\nThe last three columns are shares of one core.\n\n")
+	r.others(&b)
+	b.WriteString("```\n")
 	for _, t := range r.Targets {
 		fmt.Fprintln(&b, t)
 	}
 	b.WriteString("```\n")
 	return b.String()
+}
+
+// others is what stands beside the rows.
+func (r *Results) others(b *strings.Builder) {
+	if len(r.Paced) > 0 {
+		b.WriteString("At a rate of their own (an open loop; a latency counts from when the request was due):\n\n| request | requests/s | p50 ms | p99 ms | p99.9 ms | most ms |\n|:--|--:|--:|--:|--:|--:|\n")
+	}
+	for _, p := range r.Paced {
+		fmt.Fprintf(b, "| %s | %.0f | %.2f | %.2f | %.2f | %.2f |\n", p.Name, p.Rate, ms(p.P50), ms(p.P99), ms(p.P999), ms(p.Max))
+	}
+	if v := r.Visible; v.Revoked > 0 {
+		fmt.Fprintf(b, "\n%d tokens were revoked, one after the other in each of 32 callers, while 8 others looked at all of them %d times: %d looks that began after a revocation was answered found the token active.\n", v.Revoked, v.Seen, v.Late)
+	}
+	if len(r.Grown) > 0 {
+		b.WriteString("\n| live revocations | start s | live heap MiB | introspection µs | exchange µs | echo of introspection µs |\n|--:|--:|--:|--:|--:|--:|\n")
+	}
+	for _, g := range r.Grown {
+		fmt.Fprintf(b, "| %d | %.2f | %d | %.1f | %.1f | %.1f |\n", g.Revocations, g.Start.Seconds(), g.Heap>>20, g.Introspect, g.Exchange, g.Echo)
+	}
+	if len(r.Grown) > 0 {
+		b.WriteString("\n![by live revocations](growth-revocations.svg)\n\n")
+	}
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -5,8 +5,10 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -33,10 +35,14 @@ func scopes() []string { return []string{"ai.training.analyze", "ai.training.rea
 
 // world is Whittle with a policy, clients, and an outside issuer, which lives in this process.
 type world struct {
-	server  *child
-	corp    *issuertest.Provider
-	tokens  whittlev1.TokenServiceClient
-	secrets map[string]string // by client
+	server *child
+	corp   *issuertest.Provider
+
+	connection *grpc.ClientConn
+	tokens     whittlev1.TokenServiceClient
+	revokes    whittlev1.RevocationServiceClient
+	looks      whittlev1.IntrospectionServiceClient
+	secrets    map[string]string // by client
 }
 
 func newWorld(ctx context.Context, server *child) (*world, error) {
@@ -44,27 +50,36 @@ func newWorld(ctx context.Context, server *child) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := grpc.NewClient("passthrough:///"+server.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	w, err := (&world{corp: corp, secrets: map[string]string{server.Client: server.Secret}}).at(server)
 	if err != nil {
 		return nil, err
 	}
-	w := &world{
-		server: server, corp: corp, tokens: whittlev1.NewTokenServiceClient(c),
-		secrets: map[string]string{server.Client: server.Secret},
-	}
 	ctx = w.as(ctx, server.Client)
-	yaml := strings.ReplaceAll(policy, "${corp}", corp.URL)
-	if _, err := whittlev1.NewPolicyServiceClient(c).ApplyPolicy(ctx, &whittlev1.ApplyPolicyRequest{Yaml: yaml}); err != nil {
+	yaml := strings.NewReplacer("${corp}", corp.URL, "${many}", manyScopes()).Replace(policy)
+	if _, err := whittlev1.NewPolicyServiceClient(w.connection).ApplyPolicy(ctx, &whittlev1.ApplyPolicyRequest{Yaml: yaml}); err != nil {
 		return nil, err
 	}
 	for _, client := range []string{agent, opaque, exporter, gateway} {
-		made, err := whittlev1.NewClientServiceClient(c).CreateSecret(ctx, &whittlev1.CreateSecretRequest{Client: client})
+		made, err := whittlev1.NewClientServiceClient(w.connection).CreateSecret(ctx, &whittlev1.CreateSecretRequest{Client: client})
 		if err != nil {
 			return nil, err
 		}
 		w.secrets[client] = made.GetSecret()
 	}
 	return w, nil
+}
+
+// at is the same world with another server on the same state.
+func (w *world) at(server *child) (*world, error) {
+	c, err := grpc.NewClient("passthrough:///"+server.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return nil, err
+	}
+	return &world{
+		server: server, corp: w.corp, connection: c, tokens: whittlev1.NewTokenServiceClient(c),
+		revokes: whittlev1.NewRevocationServiceClient(c), looks: whittlev1.NewIntrospectionServiceClient(c),
+		secrets: w.secrets,
+	}, nil
 }
 
 // basic is the client's Authorization value (RFC 6749 section 2.3.1).
@@ -107,6 +122,70 @@ func (w *world) issue(ctx context.Context, n int, client string, resources ...st
 	return inParallel(n, func() (string, error) {
 		answer, err := w.tokens.Exchange(ctx, request)
 		return answer.GetToken().GetAccessToken(), err
+	})
+}
+
+// mostScopes is how many scopes an exchange may ask for here.
+const mostScopes = 100
+
+func manyScope(i int) string { return fmt.Sprintf("ai.training.set.s%03d", i) }
+
+func manyScopes() string {
+	var b strings.Builder
+	for i := range mostScopes {
+		fmt.Fprintf(&b, "  %s: { description: Read one set }\n", manyScope(i))
+	}
+	return b.String()
+}
+
+// askingFor is an exchange of a task's token for a token with n scopes.
+func (w *world) askingFor(ctx context.Context, n int) ([][]byte, error) {
+	subject, err := w.outside()
+	if err != nil {
+		return nil, err
+	}
+	request := exchange(subject, whittlev1.TokenType_TOKEN_TYPE_JWT)
+	request.Resource, request.Scope = nil, nil
+	for i := range n {
+		request.Scope = append(request.Scope, manyScope(i))
+	}
+	task, err := w.tokens.Exchange(w.as(ctx, agent), request)
+	if err != nil {
+		return nil, err
+	}
+	request.SubjectToken, request.SubjectTokenType = task.GetToken().GetAccessToken(), whittlev1.TokenType_TOKEN_TYPE_ACCESS_TOKEN
+	request.Resource = []string{dataAPI}
+	return [][]byte{encode(request)}, nil
+}
+
+// deep is a token that so many exchanges led to.
+func (w *world) deep(ctx context.Context, hops int) (string, error) {
+	made, err := w.issue(ctx, 1, agent)
+	for i := 1; i < hops && err == nil; i++ {
+		request := exchange(made[0], whittlev1.TokenType_TOKEN_TYPE_ACCESS_TOKEN)
+		request.Resource = nil
+		var answer *whittlev1.ExchangeResponse
+		answer, err = w.tokens.Exchange(w.as(ctx, agent), request)
+		made[0] = answer.GetToken().GetAccessToken()
+	}
+	if err != nil {
+		return "", err
+	}
+	return made[0], nil
+}
+
+// revoked are tokens to use at the data API that aren't good any more.
+func (w *world) revoked(ctx context.Context, n int) ([]string, error) {
+	made, err := w.issue(ctx, n, agent, dataAPI)
+	if err != nil {
+		return nil, err
+	}
+	ctx = w.as(ctx, agent)
+	var next atomic.Int64
+	return inParallel(n, func() (string, error) {
+		text := made[next.Add(1)-1]
+		_, err := w.revokes.RevokeToken(ctx, &whittlev1.RevokeTokenRequest{Token: text})
+		return text, err
 	})
 }
 

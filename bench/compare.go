@@ -1,0 +1,48 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/go-json-experiment/json"
+)
+
+// How much worse than the committed results a row may be. What a machine makes of a request changes from
+// run to run, even beside its floor; how much a request allocates does not.
+const (
+	worseTimes  = 1.15
+	worseAllocs = 1.05
+)
+
+var errWorse = errors.New("a row is worse than the committed results say")
+
+// earlier reads the results of another run.
+func earlier(file string) (r Results, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return r, err
+	}
+	// Durations are written as seconds, which nobody here compares.
+	return r, json.Unmarshal(text, &r, json.WithUnmarshalers(seconds()))
+}
+
+// compare holds each row to the same one of another run: by its ratio to its floor, and by what it
+// allocates. Machines differ in all else.
+func (r *Results) compare(out io.Writer, with *Results) (err error) {
+	for i := range r.Rows {
+		now := &r.Rows[i]
+		was := with.find(now.Name, now.InFlight)
+		if was == nil || now.Floor == "" {
+			continue
+		}
+		verdict := "ok"
+		if now.Times > was.Times*worseTimes || now.Allocs > was.Allocs*worseAllocs+1 {
+			verdict, err = "WORSE", errWorse
+		}
+		fmt.Fprintf(out, "compare %-62s %3d in flight: %5.2f × echo, was %5.2f; %4.0f allocations, was %4.0f %s\n",
+			now.Name, now.InFlight, now.Times, was.Times, now.Allocs, was.Allocs, verdict)
+	}
+	return err
+}
