@@ -75,6 +75,7 @@ from arguments, which others can see.
 		configCommand(),
 		demoCommand(),
 		devCommand(),
+		healthCommand(),
 		initCommand(),
 		keyCommand(),
 		policyCommand(),

@@ -70,6 +70,7 @@ func serve(cmd *cobra.Command, c server.Config) (err error) {
 	}
 	defer s.Close()
 	announce(cmd.OutOrStdout(), s)
+	notify(cmd.Context(), "READY=1") // the listeners are bound: whoever connects is served in a moment
 	if err := s.Run(cmd.Context()); err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("release", flag.ContinueOnError)
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: go run ./tools/release [flags] VERSION\n\nVERSION is like v1.2.3, or v1.2.3-rc.1, which needs no section in CHANGELOG.md.")
+		fmt.Fprintln(flags.Output(), "usage: go run ./tools/release [flags] VERSION\n\nA version is v1.2.3, or v1.2.3-rc.1, which needs no section in CHANGELOG.md.")
 		flags.PrintDefaults()
 	}
 	only := flags.String("platforms", strings.Join(platforms, ","), "what to build for, GOOS/GOARCH joined by commas")
