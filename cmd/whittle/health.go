@@ -22,7 +22,8 @@ func healthCommand() *cobra.Command {
 		Short: "Ask the server on this host whether it can work",
 		Long: `Asks /readyz of the admin listener that the settings name (listen.admin), and exits with 0 only if the
 server says yes within two seconds. It is for containers and supervisors that have no other way to ask.`,
-		Args: cobra.NoArgs,
+		Example: "  whittle health --config /etc/whittle/whittle.yaml",
+		Args:    cobra.NoArgs,
 	}
 	flags := settings.Register(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
