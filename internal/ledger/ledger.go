@@ -21,7 +21,7 @@ func Note(tb testing.TB, secrets ...string) {
 	if !On() {
 		return
 	}
-	file, err := os.OpenFile(os.Getenv(Variable), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(os.Getenv(Variable), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) //nolint:gosec // whoever runs the tests says where
 	if err != nil {
 		tb.Fatalf("the ledger: %v", err)
 	}

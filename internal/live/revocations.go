@@ -20,8 +20,10 @@ const pending = math.MaxUint64
 type Revocations struct {
 	live   atomic.Int64  // how many there are: the 'none at all' test
 	newest atomic.Uint64 // the revocation sequence: all up to it are in the maps
-	shares sync.Map      // *share by client
-	shard  [shards]struct {
+
+	sharing sync.Mutex // guards shares
+	shares  map[string]*share
+	shard   [shards]struct {
 		sync.RWMutex
 		byDigest map[digest]mark
 	}
@@ -37,7 +39,7 @@ type mark struct {
 }
 
 func newRevocations() *Revocations {
-	r := &Revocations{}
+	r := &Revocations{shares: make(map[string]*share)}
 	for i := range r.shard {
 		r.shard[i].byDigest = make(map[digest]mark)
 	}

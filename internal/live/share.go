@@ -14,8 +14,14 @@ type share struct {
 
 // shareOf is the share of the client.
 func (r *Revocations) shareOf(client string) *share {
-	found, _ := r.shares.LoadOrStore(client, new(share))
-	return found.(*share)
+	r.sharing.Lock()
+	defer r.sharing.Unlock()
+	own := r.shares[client]
+	if own == nil {
+		own = new(share)
+		r.shares[client] = own
+	}
+	return own
 }
 
 // AnnounceOwn is Announce for a token that the client revokes as its own, of which it may have so many

@@ -33,7 +33,7 @@ func (c *call) name(ctx context.Context) context.Context {
 		if ok {
 			ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
 		}
-		ctx, c.span = tracer.Start(ctx, strings.TrimPrefix(c.methodName(), "/"), trace.WithSpanKind(trace.SpanKindServer))
+		ctx, c.span = tracer.Start(ctx, strings.TrimPrefix(c.methodName(), "/"), trace.WithSpanKind(trace.SpanKindServer)) //nolint:spancheck // endSpan ends it
 		c.id = c.span.SpanContext().TraceID().String()
 	case ok:
 		c.id = parent.TraceID().String()
