@@ -22,19 +22,28 @@ type call struct {
 	cmd    *cobra.Command
 	args   []string
 	server *remote.Server
+	lost   error // why there is no server: flags, environment and profile don't lead to one
 }
 
 // asking gives a command the flags that all commands have which ask a server, and a run that has one.
 func asking(cmd *cobra.Command, run func(*call) error) *cobra.Command {
 	return reaching(cmd, func(c *call) error {
-		if err := c.server.Credential(); err != nil {
+		if err := c.identified(); err != nil {
 			return err
 		}
 		return run(c)
 	})
 }
 
-// reaching is asking for what may go without a credential.
+// identified is an error unless there is a server, and a credential for it.
+func (c *call) identified() error {
+	if c.lost != nil {
+		return c.lost
+	}
+	return c.server.Credential()
+}
+
+// reaching is asking for what may go without a credential, or even without a server, which is lost then.
 func reaching(cmd *cobra.Command, run func(*call) error) *cobra.Command {
 	var flags profile.Flags
 	var asJSON bool
@@ -45,24 +54,22 @@ func reaching(cmd *cobra.Command, run func(*call) error) *cobra.Command {
 	f.BoolVar(&asJSON, "json", false, "for programs: a line of JSON each, by the names of the contract")
 	_ = cmd.RegisterFlagCompletionFunc("profile", completeProfiles) // it is there
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		server, err := dial(flags)
-		if err != nil {
+		server, lost := dial(flags)
+		err := run(&call{
+			Printer: show.Printer{Out: cmd.OutOrStdout(), JSON: asJSON},
+			ctx:     cmd.Context(), cmd: cmd, args: args, server: server, lost: lost,
+		})
+		if lost != nil {
 			return err
 		}
-		return server.Explain(run(&call{
-			Printer: show.Printer{Out: cmd.OutOrStdout(), JSON: asJSON},
-			ctx:     cmd.Context(), cmd: cmd, args: args, server: server,
-		}))
+		return server.Explain(err)
 	}
 	return cmd
 }
 
 // dial finds the server that flags, environment and profile name.
 func dial(flags profile.Flags) (*remote.Server, error) {
-	dir, err := profile.Open()
-	if err != nil {
-		return nil, exit.With(exit.Usage, err)
-	}
+	dir, _ := profile.Open() // without a folder there are no profiles, and the rest may do
 	at, err := dir.Resolve(flags)
 	if err != nil {
 		return nil, exit.With(exit.Usage, err)

@@ -49,6 +49,9 @@ new file with --to.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completing(clientIDs),
 	}, func(c *call) error {
+		if err := unused(to); err != nil {
+			return err
+		}
 		ask := &whittlev1.CreateSecretRequest{Client: c.args[0]}
 		if lifetime != 0 {
 			ask.Lifetime = durationpb.New(lifetime)
@@ -80,6 +83,9 @@ good, so that the client can change over without a failed request.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completing(clientIDs),
 	}, func(c *call) error {
+		if err := unused(to); err != nil {
+			return err
+		}
 		res, err := c.server.Clients().RotateSecret(c.ctx, &whittlev1.RotateSecretRequest{Client: c.args[0], Overlap: durationpb.New(overlap)})
 		if err != nil {
 			return err

@@ -62,7 +62,7 @@ func TestEveryCommandSaysWhatItIs(t *testing.T) {
 func TestTheStatusSaysWhoseFaultItIs(t *testing.T) {
 	t.Setenv("WHITTLE_CONFIG_DIR", t.TempDir())
 	for line, want := range map[string]exit.Code{
-		"version": exit.OK, "versoin": exit.Usage, "version x": exit.Usage, "version --x": exit.Usage,
+		"version": exit.OK, "vrsn": exit.Usage, "version x": exit.Usage, "version --x": exit.Usage,
 		"token": exit.Usage, "profile remove x": exit.No, "profile add": exit.Usage, "profile add x": exit.Usage,
 		"policy check -": exit.No, "policy check no-such-file": exit.Usage,
 	} {

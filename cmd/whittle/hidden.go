@@ -80,6 +80,17 @@ func interactive(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
+// unused is an error if there is a file of that name already, so that nothing is made which can't be kept.
+func unused(file string) error {
+	if file == "" {
+		return nil
+	}
+	if _, err := os.Lstat(file); err == nil {
+		return exit.With(exit.Usage, fmt.Errorf("%s is there already, and is not overwritten", file))
+	}
+	return nil
+}
+
 // keep writes a secret to a new file that only its owner reads.
 func keep(file string, secret token.Secret) error {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)

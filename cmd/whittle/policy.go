@@ -142,7 +142,7 @@ func checked(yaml []byte, file string) (*whittlev1.ValidatePolicyResponse, error
 }
 
 func (c *call) checkOnline(yaml []byte) error {
-	if err := c.server.Credential(); err != nil {
+	if err := c.identified(); err != nil {
 		return err
 	}
 	res, err := c.server.Policies().ValidatePolicy(c.ctx, &whittlev1.ValidatePolicyRequest{Yaml: string(yaml)})

@@ -109,6 +109,9 @@ token alone goes to standard output, what it is good for to standard error.`,
 		Example: `  whittle token issue --scope ai.usage.log.read --resource https://data.example.com`,
 		Args:    cobra.NoArgs,
 	}, func(c *call) error {
+		if err := unused(w.to); err != nil {
+			return err
+		}
 		res, err := c.server.Tokens().ClientCredentials(c.ctx, &whittlev1.ClientCredentialsRequest{
 			Resource: w.resource, Audience: w.audience, Scope: w.scope, Lifetime: w.wanted(), TaskLabel: w.label,
 		})

@@ -30,6 +30,9 @@ A token of an outside issuer is --subject-token-type jwt or id_token; Whittle's 
 		if !subject.given() && actor.file == "-" || subject.file == "-" && actor.file == "-" {
 			return exit.With(exit.Usage, errors.New("both tokens can't come from standard input: name a file or variable for one"))
 		}
+		if err := unused(w.to); err != nil {
+			return err
+		}
 		text, err := subject.read(c.cmd)
 		if err != nil {
 			return err

@@ -51,6 +51,9 @@ tells.`,
 			fmt.Fprintln(c.cmd.ErrOrStderr(), "NOT VERIFIED: anybody could have written this. --verify checks the signature; only introspection says whether it is good")
 			return nil
 		}
+		if c.lost != nil {
+			return c.lost
+		}
 		by, err := verified(c.ctx, c.server, jws, time.Now())
 		if err != nil {
 			return err

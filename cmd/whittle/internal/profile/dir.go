@@ -23,7 +23,7 @@ const (
 // grammar is what a profile's name may be: it is a file's name too.
 var grammar = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
-// Dir is the folder that the profiles are in.
+// Dir is the folder that the profiles are in; empty: there is none, and so no profiles.
 type Dir string
 
 // Open finds the folder: `profiles` in WHITTLE_CONFIG_DIR or, without that, in the user's own folder for
@@ -46,6 +46,9 @@ func (d Dir) Path(name string) string { return filepath.Join(string(d), name+suf
 func (d Dir) Load(name string) (Profile, error) {
 	if err := checkName(name); err != nil {
 		return Profile{}, err
+	}
+	if d == "" {
+		return Profile{}, fmt.Errorf("there is no profile %q, nor a folder for profiles (set WHITTLE_CONFIG_DIR): %w", name, fs.ErrNotExist)
 	}
 	text, err := readLimited(d.Path(name), maxBytes, true)
 	if errors.Is(err, fs.ErrNotExist) {

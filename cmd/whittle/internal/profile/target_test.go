@@ -78,8 +78,13 @@ func TestWithoutAProfileTheServerIsHere(t *testing.T) {
 	for _, name := range []string{"URL", "PROFILE", "CLIENT_ID", "CLIENT_SECRET", "CLIENT_SECRET_FILE"} {
 		t.Setenv("WHITTLE_"+name, "")
 	}
-	at, err := scratch(t).Resolve(Flags{})
-	if err != nil || at.URL != "http://127.0.0.1:8080" || at.Client != "" || !strings.Contains(at.From, "WHITTLE_CLIENT_ID") {
-		t.Errorf("%+v, %v", at, err)
+	for _, d := range []Dir{scratch(t), ""} {
+		at, err := d.Resolve(Flags{})
+		if err != nil || at.URL != "http://127.0.0.1:8080" || at.Client != "" || !strings.Contains(at.From, "WHITTLE_CLIENT_ID") {
+			t.Errorf("%+v, %v", at, err)
+		}
+		if _, err := d.Resolve(Flags{Profile: "x"}); err == nil {
+			t.Error("found a profile that isn't there")
+		}
 	}
 }
