@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/whittle-sts/whittle/cmd/whittle/internal/exit"
 	"github.com/whittle-sts/whittle/cmd/whittle/internal/show"
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
 )
@@ -134,6 +136,8 @@ func (c *call) follow(ask *whittlev1.FollowEntriesRequest) error {
 		switch {
 		case c.ctx.Err() != nil:
 			return nil // interrupted, which is how it is ended
+		case errors.Is(err, io.EOF):
+			return exit.With(exit.Unavailable, errors.New("the server ended the stream"))
 		case err != nil && next != nil:
 			return fmt.Errorf("%w\nto go on where it ended: --from %d", c.server.Explain(err), *next)
 		case err != nil:

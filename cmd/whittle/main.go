@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/whittle-sts/whittle/cmd/whittle/internal/exit"
+	"github.com/whittle-sts/whittle/cmd/whittle/internal/show"
 )
 
 func main() {
@@ -34,7 +35,7 @@ func run(ctx context.Context, cmd *cobra.Command) error {
 	if !began {
 		err = exit.With(exit.Usage, fmt.Errorf("%w\n%s --help says how to use it", err, ran.CommandPath()))
 	}
-	fmt.Fprintln(cmd.ErrOrStderr(), "whittle:", err)
+	fmt.Fprint(cmd.ErrOrStderr(), show.Lines("whittle: "+err.Error())) // a server's words may be in it
 	return err
 }
 

@@ -73,9 +73,7 @@ func differences(out io.Writer, res *whittlev1.DiffPolicyResponse) error {
 	if res.GetUnified() != "" {
 		b.WriteByte('\n')
 	}
-	for line := range strings.Lines(res.GetUnified()) {
-		b.WriteString(show.Clean(strings.TrimRight(line, "\r\n")) + "\n")
-	}
+	b.WriteString(show.Lines(res.GetUnified()))
 	_, err := io.WriteString(out, b.String())
 	return err
 }

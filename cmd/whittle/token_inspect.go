@@ -92,12 +92,8 @@ func object(out io.Writer, text jsontext.Value) error {
 	if err := text.Indent(jsontext.WithIndent("  ")); err != nil {
 		return err
 	}
-	for line := range strings.Lines(string(text)) {
-		if _, err := fmt.Fprintln(out, show.Clean(strings.TrimSuffix(line, "\n"))); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := io.WriteString(out, show.Lines(string(text)))
+	return err
 }
 
 // verified says which of the server's keys signed the token, if one did, and the token is this server's

@@ -51,9 +51,11 @@ func TestASecretDoesNotPrint(t *testing.T) {
 	}
 	d := scratch(t)
 	os.Mkdir(string(d), 0o700)
-	os.WriteFile(d.Path("x"), []byte("url: http://localhost\nsecret: [s3cret-text\n"), 0o600)
-	if _, err := d.Load("x"); err == nil || strings.Contains(err.Error(), "s3cret") {
-		t.Errorf("a broken profile: %v", err)
+	for _, broken := range []string{"secret: [s3cret-text", "plaintext: s3cret-text", "s3cret-text: x"} {
+		os.WriteFile(d.Path("x"), []byte("url: http://localhost\n"+broken+"\n"), 0o600)
+		if _, err := d.Load("x"); err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("a broken profile: %v", err)
+		}
 	}
 }
 

@@ -20,9 +20,10 @@ import (
 // Explain makes of what a request ended with an error for people, which says what to do next, with its
 // exit code. What didn't come from the server stays as it is.
 func (s *Server) Explain(err error) error {
+	const none exit.Code = -1
 	failed, ok := errors.AsType[*connect.Error](err)
 	switch {
-	case !ok:
+	case !ok, exit.Of(err, none) != none: // not from a request, or explained already
 		return err
 	case !failed.IsRemote() && nothingCame(failed.Code()):
 		return s.noAnswer(err)

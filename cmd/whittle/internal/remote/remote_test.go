@@ -100,6 +100,11 @@ func TestACertificateIsTrustedOnlyIfTheProfileSaysSo(t *testing.T) {
 	if err := ask(t, profile.Target{URL: server.URL, CAFile: file}); exit.Of(err, exit.OK) != exit.Failed { // it is no Whittle
 		t.Errorf("trusted: %v", err)
 	}
+	other := filepath.Join(t.TempDir(), "other.pem")
+	os.WriteFile(other, []byte(otherCertificate), 0o600)
+	if err := ask(t, profile.Target{URL: server.URL, CAFile: other}); exit.Of(err, exit.OK) != exit.Unavailable {
+		t.Errorf("another's certificate trusted: %v", err)
+	}
 	if _, err := Dial(profile.Target{URL: server.URL, CAFile: file + "x"}); exit.Of(err, exit.OK) != exit.Usage {
 		t.Errorf("no such file: %v", err)
 	}
@@ -123,3 +128,15 @@ func TestNoRedirectCarriesTheCredentialAway(t *testing.T) {
 		t.Errorf("%v; asked elsewhere %d times", err, asked)
 	}
 }
+
+// otherCertificate is of an authority that signed nothing here.
+const otherCertificate = `-----BEGIN CERTIFICATE-----
+MIIBRjCB7aADAgECAgEBMAoGCCqGSM49BAMCMBIxEDAOBgNVBAMTB2Fub3RoZXIw
+IBcNNzAwMTAxMDAwMDAwWhgPMjA5NjEwMDIwNzA2NDBaMBIxEDAOBgNVBAMTB2Fu
+b3RoZXIwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQpNwfGETEMgzH5gJXqCpc1
+jty2x4eOuY2vreNs1eulXOzRzy//1FnwIUiY/Vnej9nI+p8hXX2H2+B1b0sZoqhe
+ozIwMDAPBgNVHRMBAf8EBTADAQH/MB0GA1UdDgQWBBTlohdS1s4Ps+Mms9Q5ciYB
+jiVrvTAKBggqhkjOPQQDAgNIADBFAiBHOX8gOcPNgBNd42zvZP0kXRTg688Pj8cC
+p4pw21oiCwIhAMUySnJ7Sh2U6n/6mD7XCAQdjfmlvbb+ajdmDGenCWUF
+-----END CERTIFICATE-----
+`

@@ -101,6 +101,15 @@ func Clean(text string) string {
 	}, text)
 }
 
+// Lines is a text of several lines, each clean. Tabs, which indent, are spaces.
+func Lines(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(Clean(strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\t", "    ")) + "\n")
+	}
+	return b.String()
+}
+
 // Time is a moment for people, in UTC; an absent one is empty.
 func Time(t *timestamppb.Timestamp) string {
 	if t == nil {

@@ -26,6 +26,9 @@ func TestATerminalIsToldNothingByWhatIsShown(t *testing.T) {
 	evil := "a\x1b]0;title\x07\u009b31m\u202eb\nc\td"
 	p.Table([]string{"name"}, [][]string{{evil}, {""}})
 	p.Facts([]Fact{{"name", evil}, {"empty", ""}})
+	if text := Lines(evil + "\r\nnext\x1b"); text != "a.]0;title..31m.b\nc    d\nnext.\n" {
+		t.Errorf("%q", text)
+	}
 	if strings.ContainsAny(out.String(), "\x1b\x07\u009b\u202e\t") || strings.Count(out.String(), "\n") != 4 || strings.Contains(out.String(), "empty") {
 		t.Errorf("%q", out.String())
 	}
