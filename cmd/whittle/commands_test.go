@@ -64,6 +64,7 @@ func TestTheStatusSaysWhoseFaultItIs(t *testing.T) {
 	for line, want := range map[string]exit.Code{
 		"version": exit.OK, "vrsn": exit.Usage, "version x": exit.Usage, "version --x": exit.Usage,
 		"token": exit.Usage, "profile remove x": exit.No, "profile add": exit.Usage, "profile add x": exit.Usage,
+		"key revoke -77lT5y": exit.Usage, "key revoke -- -77lT5y": exit.Usage, // the second for want of a credential
 		"policy check -": exit.No, "policy check no-such-file": exit.Usage,
 	} {
 		cmd := root()
@@ -74,6 +75,9 @@ func TestTheStatusSaysWhoseFaultItIs(t *testing.T) {
 		cmd.SetIn(strings.NewReader("format: 2"))
 		if got := exit.Of(run(t.Context(), cmd), exit.Failed); got != want {
 			t.Errorf("%s: %d, want %d\n%s", line, got, want, &out)
+		}
+		if strings.Contains(out.String(), "shorthand") != strings.Contains(out.String(), "goes behind --") {
+			t.Errorf("%s: what to do?\n%s", line, &out)
 		}
 	}
 }

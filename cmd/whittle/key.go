@@ -74,7 +74,7 @@ func keyRetire() *cobra.Command {
 		Use:               "retire KEY",
 		Short:             "End a key's signing; what it signed stays good",
 		Long:              "Ends a key's signing: another takes over. What it signed stays good until it ends by itself.",
-		Example:           "  whittle key retire \"$KEY\"",
+		Example:           "  whittle key retire -- \"$KEY\"",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completing(keyIDs),
 	}, func(c *call) error {
@@ -92,8 +92,9 @@ func keyRevoke() *cobra.Command {
 		Use:   "revoke KEY",
 		Short: "Kill at once whatever a key signed, for good",
 		Long: `Kills whatever the key signed, for good: for a key that somebody else may have. If no other can sign, a new one
-takes over. There is no way back.`,
-		Example:           "  whittle key revoke \"$KEY\" --reason 'found on a laptop'",
+takes over. There is no way back. An id may begin with a
+dash: behind -- it is no flag.`,
+		Example:           "  whittle key revoke --reason 'found on a laptop' -- \"$KEY\"",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completing(keyIDs),
 	}, func(c *call) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -33,6 +34,9 @@ func run(ctx context.Context, cmd *cobra.Command) error {
 		return nil
 	}
 	if !began {
+		if strings.Contains(err.Error(), "unknown shorthand flag") {
+			err = fmt.Errorf("%w\nan id that begins with a dash goes behind --", err)
+		}
 		err = exit.With(exit.Usage, fmt.Errorf("%w\n%s --help says how to use it", err, ran.CommandPath()))
 	}
 	fmt.Fprint(cmd.ErrOrStderr(), show.Lines("whittle: "+err.Error())) // a server's words may be in it

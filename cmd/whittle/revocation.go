@@ -96,7 +96,7 @@ func revocationCreate() *cobra.Command {
 		Short: "Kill all tokens that a selector matches",
 		Long: `Kills all tokens that a selector matches, and all that descends from them. When this returns it is durable, on
 the record, and seen by every look that begins from now on. What can be named:` + selectorHelp,
-		Example: `  whittle revocation create task 0q3Zk1vTqW2m8yB4cD6eFg --reason 'the run went astray'
+		Example: `  whittle revocation create --reason 'the run went astray' -- task 0q3Zk1vTqW2m8yB4cD6eFg
   whittle revocation create client research-agent --block`,
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: kinds,
