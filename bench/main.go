@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -21,13 +22,14 @@ func main() {
 		exitOn(beChild())
 		return
 	}
-	quick := flag.Bool("quick", false, "windows of 1 s: all of it in under 2 minutes")
+	quick := flag.Bool("quick", false, "windows of 1 s, and only the rows that targets are about")
 	only := flag.String("only", "", "run only rows whose name matches this expression, and the floors; writes no results")
 	rounds := flag.Int("rounds", 2, "how often each row is measured; the cheapest is kept, so more help on a machine that is busy")
 	profiles := flag.String("profile", "", "write a CPU profile of the server for each row into this folder")
+	growth := flag.Int("growth", 0, "up to how many live revocations to start servers with, also with -only; 0: 100,000 if quick, else 1,000,000")
 	compare := flag.String("compare", "", "hold the rows to those of this file, such as results.json; writes no results")
 	flag.Parse()
-	b := bench{quick: *quick, against: *compare, warm: time.Second, window: 5 * time.Second, profiles: *profiles, partly: *only != "" || *compare != "", rounds: *rounds}
+	b := bench{quick: *quick, against: *compare, mostRevocations: *growth, warm: time.Second, window: 5 * time.Second, profiles: *profiles, partly: *only != "" || *compare != "", rounds: *rounds}
 	if *quick {
 		b.warm, b.window = 250*time.Millisecond, time.Second
 	}
@@ -52,6 +54,8 @@ type bench struct {
 	rounds       int
 	quick        bool
 	against      string
+
+	mostRevocations int // 0: as usual
 	profiles     string
 
 	world   *world
@@ -117,14 +121,18 @@ func (b *bench) run(ctx context.Context) (err error) {
 	return b.results.compare(os.Stdout, &before)
 }
 
-// furthermore is what a run measures beside its rows, unless it is about some of them only.
+// furthermore is what a run measures beside its rows. One about some rows only measures nothing else
+// unless it is asked to.
 func (b *bench) furthermore(ctx context.Context, rows []row) error {
 	if b.partly && b.against == "" {
-		return nil
+		if b.mostRevocations == 0 {
+			return nil
+		}
+		return b.growth(ctx, revocations(b.mostRevocations))
 	}
-	tokens, revocations := 500, []int{0, 100_000}
-	if !b.quick {
-		tokens, revocations = 5000, []int{0, 1000, 10_000, 100_000, 1_000_000}
+	tokens, most := 5000, 1_000_000
+	if b.quick {
+		tokens, most = 500, 100_000
 	}
 	made, err := b.world.issue(ctx, tokens, agent, dataAPI)
 	if err != nil {
@@ -136,7 +144,16 @@ func (b *bench) furthermore(ctx context.Context, rows []row) error {
 	if err := b.pacedRows(rows); err != nil {
 		return err
 	}
-	return b.growth(ctx, revocations)
+	return b.growth(ctx, revocations(cmp.Or(b.mostRevocations, most)))
+}
+
+// revocations is none, and powers of ten from a thousand up to the most.
+func revocations(most int) []int {
+	counts := []int{0}
+	for n := 1000; n < most; n *= 10 {
+		counts = append(counts, n)
+	}
+	return append(counts, most)
 }
 
 // answers asks Whittle once for each answer that the floors give.

@@ -71,18 +71,21 @@ func (in Introspection) withUses(left uint32) Introspection {
 	return in
 }
 
-// Encoded is what make gives, or gave for the same answer before. It is shared: nobody may change it.
-func (in *Introspection) Encoded(as Encoding, make func(*Introspection) (any, error)) (any, error) {
+// Encoded is what encode gives, or gave for the same answer before. It is shared: nobody may change it.
+func Encoded[T any](in *Introspection, as Encoding, encode func(*Introspection) (T, error)) (T, error) {
 	if in.kept == nil {
-		return make(in)
+		return encode(in)
 	}
 	place := &in.kept[as]
 	if made := place.Load(); made != nil {
-		return *made, nil
+		if encoded, ok := (*made).(T); ok {
+			return encoded, nil
+		}
 	}
-	made, err := make(in)
+	encoded, err := encode(in)
 	if err == nil {
+		made := any(encoded)
 		place.Store(&made)
 	}
-	return made, err
+	return encoded, err
 }

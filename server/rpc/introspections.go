@@ -53,11 +53,9 @@ func (s *introspections) BatchIntrospect(ctx context.Context, m *whittlev1.Batch
 
 // introspectionOf is the message of an answer, made once for an answer that is given again.
 func introspectionOf(in *engine.Introspection) (*whittlev1.Introspection, error) {
-	made, err := in.Encoded(engine.Message, func(in *engine.Introspection) (any, error) { return toIntrospection(in), nil })
-	if err != nil {
-		return nil, err
-	}
-	return made.(*whittlev1.Introspection), nil
+	return engine.Encoded(in, engine.Message, func(in *engine.Introspection) (*whittlev1.Introspection, error) {
+		return toIntrospection(in), nil
+	})
 }
 
 // toIntrospection is the answer about one token. That of an inactive one has no other member
