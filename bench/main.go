@@ -56,7 +56,7 @@ type bench struct {
 	against      string
 
 	mostRevocations int // 0: as usual
-	profiles     string
+	profiles        string
 
 	world   *world
 	whittle *child

@@ -61,7 +61,7 @@ func (l *lookedAt) now(p *policy.Policy, now time.Time, look func() (narrow.Pair
 
 const (
 	memoShards = 16
-	memoSize   = 1024 // of one generation of one shard; a verified token takes some 2 KiB
+	memoSize   = 1024 // of one generation of one shard; a verified token takes some 2 KiB, and as much again with its answers
 )
 
 // memo remembers verified tokens by the digest of their text, so that a token that comes again costs
