@@ -86,6 +86,7 @@ from arguments, which others can see.
 		policyCommand(),
 		profileCommand(),
 		readyCommand(),
+		referenceCommand(),
 		revocationCommand(),
 		serveCommand(),
 		tokenCommand(),

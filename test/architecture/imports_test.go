@@ -79,6 +79,8 @@ var rooms = map[string][]string{
 		"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/issuer/issuertest",
 	},
 	"tools/leaks":       {},
+	"examples/agent":    {}, // an outsider
+	"examples/gateway":  {"gen/whittle/v1"},
 	"test/architecture": {},
 	"test/readme":       {}, // only its tests
 	"test/threats":      {}, // only its tests

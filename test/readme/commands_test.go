@@ -1,118 +1,162 @@
 package readme
 
 import (
-	"bufio"
-	"context"
+	"flag"
+	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"regexp"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 )
 
-// whittle builds the command into a folder of its own, in which the README's commands find it.
-func whittle(t *testing.T) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "whittle")
-	build := exec.Command("go", "build", "-o", file, "./cmd/whittle")
+// mostNotRun is how many blocks of commands may be kept from being run, over all pages. Each says why.
+const mostNotRun = 8
+
+var updating = flag.Bool("update", false, "write into the pages what their commands show")
+
+// built is the command, in a folder of its own in which the pages' commands find it.
+var built = sync.OnceValues(func() (string, error) {
+	folder, err := os.MkdirTemp("", "whittle-pages-")
+	if err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-o", folder, "./cmd/whittle")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		return folder, fmt.Errorf("%w\n%s", err, out)
 	}
-	return file
+	return folder, nil
+})
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	if folder, _ := built(); folder != "" {
+		os.RemoveAll(folder)
+	}
+	os.Exit(code)
 }
 
-// needShell skips where the README's tools are missing, but never in CI.
+// needShell skips where the pages' tools are missing, but never in CI.
 func needShell(t *testing.T) {
 	t.Helper()
-	for _, tool := range []string{"bash", "curl", "jq"} {
+	for _, tool := range []string{"bash", "curl", "jq", "openssl"} {
 		if _, err := exec.LookPath(tool); err == nil {
 			continue
 		}
 		if os.Getenv("CI") != "" {
-			t.Fatalf("CI needs %s for the README's commands", tool)
+			t.Fatalf("CI needs %s for the pages' commands", tool)
 		}
-		t.Skipf("the README's commands were NOT tried: there is no %s here", tool)
+		t.Skipf("the pages' commands were NOT tried: there is no %s here", tool)
 	}
 }
 
-func TestEveryFlagIsKnown(t *testing.T) {
-	command, help := whittle(t), ""
-	for _, name := range []string{"demo", "serve", "why"} {
-		out, err := exec.Command(command, name, "--help").Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		help += string(out)
-	}
-	for _, flag := range all(`(--[a-z][a-z-]+)`, read(t, "README.md")+read(t, "examples/policy.yaml")) {
-		if !regexp.MustCompile(flag + `\b`).MatchString(help) {
-			t.Errorf("no command knows %s", flag)
-		}
-	}
-}
-
-// serve starts the command as the README does, but on free ports and a scratch state, and answers
-// where it is and the secret that it printed.
-func serve(t *testing.T, command, line string) (url, secret string) {
-	t.Helper()
-	args := strings.Fields(strings.Replace(line, "./state", t.TempDir(), 1))[1:]
-	args = append(args, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0")
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	server := exec.CommandContext(ctx, command, args...)
-	stdout, err := server.StdoutPipe()
+// TestEveryCommandDoesWhatItsPageShows pastes the blocks of each page one after the other.
+func TestEveryCommandDoesWhatItsPageShows(t *testing.T) {
+	needShell(t)
+	all, err := pages()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := server.Start(); err != nil {
+	kept := 0
+	for _, p := range all {
+		kept += len(p.kept)
+		for _, reason := range p.kept {
+			t.Logf("%s: not run: %s", p.name, reason)
+		}
+		if len(p.blocks) == 0 {
+			continue
+		}
+		t.Run(p.name, func(t *testing.T) {
+			outputs, codes := newShell(t).try(t, p.where, p.blocks)
+			if *updating {
+				if err := p.update(outputs); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			for i, b := range p.blocks {
+				switch {
+				case b.shown && masked(outputs[i]) != masked(b.output):
+					t.Errorf("%s:%d writes\n%s\nThe page shows\n%s", p.name, b.line, outputs[i], b.output)
+				case !b.shown && codes[i] != "0":
+					t.Errorf("%s:%d ended with %s:\n%s", p.name, b.line, codes[i], outputs[i])
+				case codes[i] == "never":
+					t.Errorf("%s:%d was never reached", p.name, b.line)
+				}
+			}
+		})
+	}
+	if kept > mostNotRun {
+		t.Errorf("%d blocks aren't run, at most %d may be", kept, mostNotRun)
+	}
+}
+
+// TestTheFirstCommandsRunAsPasted takes what `init --dev` prints, pastes it as a whole, and holds it and what
+// comes of it to what the tutorial shows piece by piece.
+func TestTheFirstCommandsRunAsPasted(t *testing.T) {
+	needShell(t)
+	s := newShell(t)
+	outputs, _ := s.try(t, "home", []block{{commands: "whittle init --dev whittle"}})
+	_, printed, found := strings.Cut(outputs[0], "\ncd ")
+	if !found {
+		t.Fatalf("it prints no commands:\n%s", outputs[0])
+	}
+	printed = "cd " + printed
+
+	tutorial, err := parse("", read(t, "docs/tutorial/five-minutes.md"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cancel(); _ = server.Wait() }) // it was killed, which is an error
-	for lines := bufio.NewScanner(stdout); secret == "" && lines.Scan(); {
-		if found := all(`OAuth (http://\S+)`, lines.Text()); found != nil {
-			url = found[0]
-		}
-		if found := all(`^  secret (\S+)$`, lines.Text()); found != nil {
-			secret = found[0]
-		}
+	var shown, expected string
+	for _, b := range tutorial.blocks[1:] { // the first is init itself
+		shown += b.commands
+		expected += b.output
 	}
-	if url == "" || secret == "" {
-		t.Fatal("it doesn't say where it is and what the first secret is")
+	if got, want := bare(printed), bare(shown); got != want {
+		t.Errorf("init --dev prints\n%s\nand the tutorial shows\n%s", got, want)
 	}
-	return url, secret
+	outputs, _ = s.try(t, "home", []block{{commands: printed}})
+	if got, want := masked(outputs[0]), masked(expected); got != want {
+		t.Errorf("pasted as a whole, the commands write\n%s\nThe tutorial shows\n%s", got, want)
+	}
 }
 
-// TestServingGoesAsShown pastes the blocks of "Serving" one after the other.
-func TestServingGoesAsShown(t *testing.T) {
+// bare is commands without comments and empty lines.
+func bare(commands string) string {
+	var kept []string
+	for line := range strings.Lines(commands) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "\n")
+}
+
+func TestABlockIsReadWithWhatItShows(t *testing.T) {
+	p, err := parse("x", "<!-- begin: home -->\n\n```sh\na\n```\n\n```text\nb\n```\n\ntext\n\n```text\nc\n```\n\n<!-- not run: why -->\n```sh\nd\n```\n\n```sh\ne\n```\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.where != "home" || len(p.blocks) != 2 || p.blocks[0].output != "b\n" || p.blocks[1].shown || len(p.kept) != 1 {
+		t.Errorf("%+v", p)
+	}
+	for _, bad := range []string{"```sh\na\n", "```bash\na\n```\n", "<!-- not run: why -->\ntext\n"} {
+		if p, err := parse("x", bad); err == nil {
+			t.Errorf("%q: %+v", bad, p)
+		}
+	}
+}
+
+// TestAPageThatLiesIsFound is the test of the tests: what is wrong on a page shows.
+func TestAPageThatLiesIsFound(t *testing.T) {
 	needShell(t)
-	_, section, _ := strings.Cut(read(t, "README.md"), "\n## Serving\n")
-	section, _, _ = strings.Cut(section, "\n## ")
-	blocks, shown := all("(?s)```sh\n(.*?)```", section), all("(?s)```text\n(.*?)```", section)
-	if len(blocks) != 3 || len(shown) != 1 {
-		t.Fatalf("%d blocks of commands and %d of output, want 3 and 1", len(blocks), len(shown))
+	outputs, codes := newShell(t).try(t, "home", []block{{commands: "A=1; echo $A"}, {commands: "echo $((A+1)); false"}, {commands: "exit 3"}, {commands: "echo no"}})
+	if outputs[0] != "1\n" || codes[0] != "0" || outputs[1] != "2\n" || codes[1] != "1" || codes[2] != "never" || codes[3] != "never" {
+		t.Errorf("%q, %q", outputs, codes)
 	}
-	start, found := strings.CutPrefix(blocks[0], "go build ./cmd/whittle\n")
-	if !found || blocks[1] != "read -rs SECRET\n" {
-		t.Fatalf("this test doesn't know the first blocks any more: %q", blocks[:2])
+	if masked("eyJhbGciOiJF.e30.c2ln for 4m59s") == masked("for 4m59s") {
+		t.Error("a token that is missing goes unnoticed")
 	}
-
-	command := whittle(t)
-	url, secret := serve(t, command, start)
-	script := strings.ReplaceAll(blocks[2], "http://127.0.0.1:8080", url)
-	script = strings.ReplaceAll(script, "./whittle", `"$WHITTLE"`)
-	paste := exec.Command("bash", "-c", blocks[1]+script)
-	paste.Dir, paste.Stdin = root, strings.NewReader(secret+"\n")
-	paste.Env = append(os.Environ(), "WHITTLE="+command, "WHITTLE_URL="+url)
-	out, err := paste.CombinedOutput()
-	if got, want := masked(string(out)), masked(shown[0]); err != nil || got != want {
-		t.Errorf("%v\n%s\nThe README shows:\n%s", err, got, want)
-	}
-}
-
-// masked hides what is another one each time.
-func masked(text string) string {
-	text = regexp.MustCompile(`\b[0-9a-z]{26}\b`).ReplaceAllString(text, "DECISION")
-	return regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`).ReplaceAllString(text, "TIME")
 }

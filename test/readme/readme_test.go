@@ -1,4 +1,4 @@
-// Package readme holds README.md to the truth: what it names is there, and its commands do what it shows.
+// Package readme holds README.md and docs to the truth: what they name is there, and their commands do what they show.
 package readme
 
 import (
@@ -22,8 +22,8 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// all lists what the pattern's one group matches.
-func all(pattern, text string) []string {
+// matches lists what the pattern's one group matches.
+func matches(pattern, text string) []string {
 	var list []string
 	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
 		list = append(list, m[1])
@@ -32,13 +32,32 @@ func all(pattern, text string) []string {
 }
 
 func TestEveryLinkLeadsSomewhere(t *testing.T) {
-	links := all(`\]\(([^)#:]+)\)`, read(t, "README.md"))
-	if len(links) == 0 {
-		t.Fatal("found none")
+	all, err := pages()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, link := range links {
-		if _, err := os.Stat(filepath.Join(root, link)); err != nil {
-			t.Errorf("README.md links to %s: %v", link, err)
+	for _, p := range all {
+		links := matches(`\]\(([^)#:]+)\)`, read(t, p.name))
+		if len(links) == 0 && p.name == "README.md" {
+			t.Fatal("found none")
+		}
+		for _, link := range links {
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(p.name), link)); err != nil {
+				t.Errorf("%s links to %s: %v", p.name, link, err)
+			}
+		}
+	}
+}
+
+// Whoever writes a page puts it where readers look for it.
+func TestEveryPageIsListed(t *testing.T) {
+	all, err := pages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range all[1:] {
+		if !strings.Contains(read(t, "README.md"), "("+p.name+")") {
+			t.Errorf("README.md doesn't list %s", p.name)
 		}
 	}
 }
