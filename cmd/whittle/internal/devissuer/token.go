@@ -2,6 +2,7 @@ package devissuer
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,7 +31,7 @@ type Claims struct {
 func (i *Issuer) Token(c Claims, now time.Time) (string, error) {
 	switch {
 	case c.Subject == "":
-		return "", fmt.Errorf("a token needs a subject")
+		return "", errors.New("a token needs a subject")
 	case c.Lifetime < time.Second || c.Lifetime > MaxLifetime:
 		return "", fmt.Errorf("a token is good for a second to %s, not for %s", MaxLifetime, c.Lifetime)
 	}

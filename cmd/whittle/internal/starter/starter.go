@@ -69,7 +69,7 @@ func Make(ctx context.Context, o Options) (made Made, err error) {
 	}
 	_, err = os.Lstat(o.Dir)
 	isNew := errors.Is(err, fs.ErrNotExist)
-	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+	if err := os.MkdirAll(o.Dir, 0o750); err != nil {
 		return Made{}, err
 	}
 	defer func() {
