@@ -79,9 +79,9 @@ func TestEveryCommandDoesWhatItsPageShows(t *testing.T) {
 			for i, b := range p.blocks {
 				switch {
 				case b.shown && masked(outputs[i]) != masked(b.output):
-					t.Errorf("%s:%d writes\n%s\nThe page shows\n%s", p.name, b.line, outputs[i], b.output)
+					t.Errorf("%s:%d writes\n%s\nThe page shows\n%s", p.name, b.line, presentable(outputs[i]), b.output)
 				case !b.shown && codes[i] != "0":
-					t.Errorf("%s:%d ended with %s:\n%s", p.name, b.line, codes[i], outputs[i])
+					t.Errorf("%s:%d ended with %s:\n%s", p.name, b.line, codes[i], presentable(outputs[i]))
 				case codes[i] == "never":
 					t.Errorf("%s:%d was never reached", p.name, b.line)
 				}
