@@ -1,0 +1,122 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/whittle-sts/whittle/internal/checkpoint"
+	"github.com/whittle-sts/whittle/store"
+)
+
+// Against is what a log is held to. The more of it comes from elsewhere than the log, the more is shown.
+type Against struct {
+	// Trust verifies signatures. Nil: the log is only held to itself, which whoever can write it can arrange.
+	Trust *checkpoint.Trust
+	// Seen is checkpoints that somebody remembers, as signed notes. They need Trust.
+	Seen [][]byte
+}
+
+// marks opens what was seen.
+func (a Against) marks() (marks []mark, newest checkpoint.Signed, err error) {
+	for _, note := range a.Seen {
+		if a.Trust == nil {
+			return nil, newest, errors.New("a checkpoint that was seen needs the key of the log that signed it")
+		}
+		s, err := a.Trust.Open(note)
+		if err != nil {
+			return nil, newest, fmt.Errorf("what was seen: %w: %w", ErrUnsigned, err)
+		}
+		if s.Size >= newest.Size {
+			newest = s
+		}
+		marks = append(marks, mark{s.Size, s.Root, ErrForked})
+	}
+	return marks, newest, nil
+}
+
+// report is what was verified once the log has gone through.
+func (a Against) report(newest checkpoint.Signed, size uint64) Report {
+	return Report{Origin: newest.Origin, Size: size, Signed: newest.Size, Witnesses: newest.Witnesses, Witnessed: newest.Witnessed}
+}
+
+// Database checks the log in a store, entry by entry: each is in its one form and in the tree at its place, the tiles are
+// those of the entries, and the roots that the store, its newest checkpoints and those that were seen name are
+// the log's. What is sealed for people need not be opened. The first thing that is wrong is a [Finding].
+func Database(ctx context.Context, s store.Store, a Against) (Report, error) {
+	var report Report
+	err := s.View(ctx, func(r store.Reader) (err error) {
+		report, err = database(ctx, r, a)
+		return err
+	})
+	return report, err
+}
+
+func database(ctx context.Context, r store.Reader, a Against) (Report, error) {
+	meta, err := r.Meta()
+	if err != nil {
+		return Report{}, err
+	}
+	marks, newest, err := a.marks()
+	if err != nil {
+		return Report{}, err
+	}
+	own, err := ownCheckpoints(r, a.Trust)
+	if err != nil {
+		return Report{}, err
+	}
+	for _, s := range own {
+		marks = append(marks, mark{s.Size, s.Root, ErrChanged})
+		if s.Size >= newest.Size && a.Trust != nil {
+			newest = s
+		}
+	}
+	if meta.Size > 0 {
+		marks = append(marks, mark{meta.Size, meta.Root, ErrChanged})
+	}
+	w := newWalk(marks...)
+	var bad error
+	err = r.Entries(0, func(index uint64, entry []byte) bool {
+		if bad = ctx.Err(); bad == nil {
+			bad = w.next(index, entry, r.Tile)
+		}
+		return bad == nil
+	})
+	switch {
+	case bad != nil:
+		return Report{}, bad
+	case err != nil:
+		return Report{}, at(w.tree.Size(), ErrChanged, err)
+	}
+	if err := w.end(); err != nil {
+		return Report{}, err
+	}
+	if a.Trust != nil && meta.Size > 0 && newest.Size == 0 {
+		return Report{}, at(0, ErrUnsigned, "there is no checkpoint")
+	}
+	return a.report(newest, w.tree.Size()), nil
+}
+
+// ownCheckpoints is the newest that the store has. Without trust nothing is known of their signatures.
+func ownCheckpoints(r store.Reader, trust *checkpoint.Trust) (out []checkpoint.Signed, err error) {
+	for _, witnessed := range []bool{false, true} {
+		c, err := r.Checkpoint(witnessed)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		s := checkpoint.Signed{Checkpoint: checkpoint.Checkpoint{Size: c.Size, Root: c.Root}}
+		if trust != nil {
+			if s, err = trust.Open(c.Note); err != nil {
+				return nil, fmt.Errorf("the newest checkpoint: %w: %w", ErrUnsigned, err)
+			}
+			if s.Size != c.Size || s.Root != c.Root {
+				return nil, fmt.Errorf("the newest checkpoint: %w: it says something else than the record that keeps it", ErrUnsigned)
+			}
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}

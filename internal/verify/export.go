@@ -1,0 +1,186 @@
+package verify
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/checkpoint"
+	"github.com/whittle-sts/whittle/internal/tree"
+	"github.com/whittle-sts/whittle/store"
+)
+
+// head is the first line of an export: the checkpoint that all its entries are proved to be under.
+type head struct {
+	Format     int    `json:"format"`
+	Checkpoint string `json:"checkpoint"` // signed note
+	From       uint64 `json:"from"`       // the first entry; the last is the checkpoint's
+}
+
+// line is one entry of an export, byte for byte as it is hashed, with the proof that the checkpoint covers it.
+type line struct {
+	Index uint64   `json:"index"`
+	Entry string   `json:"entry"`
+	Proof [][]byte `json:"proof"` // RFC 6962 section 2.1.1
+}
+
+const (
+	exportFormat = 1
+	maxLine      = 1 << 20 // bytes: an entry, all of it escaped, with its proof
+)
+
+// ErrExport says that a file isn't an export.
+var ErrExport = errors.New("not an export of an audit log")
+
+// Export writes the entries from there on up to the newest checkpoint, each with its proof, as lines of JSON.
+func Export(ctx context.Context, s store.Store, from uint64, w io.Writer) error {
+	out := bufio.NewWriter(w)
+	err := s.View(ctx, func(r store.Reader) error {
+		c, err := r.Checkpoint(false)
+		if err != nil {
+			return fmt.Errorf("the newest checkpoint: %w", err)
+		}
+		if err := put(out, head{exportFormat, string(c.Note), from}); err != nil {
+			return err
+		}
+		proofs := tree.NewReader(r, c.Size)
+		var bad error
+		err = r.Entries(from, func(index uint64, entry []byte) bool {
+			if bad = ctx.Err(); bad != nil || index == c.Size {
+				return false
+			}
+			l := line{Index: index, Entry: string(entry)}
+			var hashes []tree.Hash
+			if hashes, bad = proofs.Inclusion(c.Size, index); bad != nil {
+				return false
+			}
+			for i := range hashes {
+				l.Proof = append(l.Proof, hashes[i][:])
+			}
+			bad = put(out, l)
+			return bad == nil
+		})
+		return errors.Join(bad, err)
+	})
+	return errors.Join(err, out.Flush())
+}
+
+func put(w *bufio.Writer, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(text, '\n'))
+	return err
+}
+
+// ReadExport checks an export: the checkpoint is signed, and it covers each entry at its place, and all of them
+// are there from the first line's on. It needs Trust. What was seen is compared if the export begins with the log.
+func ReadExport(ctx context.Context, in io.Reader, a Against) (Report, error) {
+	if a.Trust == nil {
+		return Report{}, errors.New("an export is verified with the key of the log that signed it")
+	}
+	marks, _, err := a.marks()
+	if err != nil {
+		return Report{}, err
+	}
+	lines := bufio.NewScanner(in)
+	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
+	var h head
+	if err := read(lines, &h); err != nil || h.Format != exportFormat {
+		return Report{}, fmt.Errorf("%w: its first line: %w", ErrExport, errors.Join(err, fmt.Errorf("format %d", h.Format)))
+	}
+	s, err := a.Trust.Open([]byte(h.Checkpoint))
+	if err != nil {
+		return Report{}, fmt.Errorf("%w: %w", ErrUnsigned, err)
+	}
+	e := export{signed: s, next: h.From}
+	if h.From == 0 {
+		e.walk = newWalk(append(marks, mark{s.Size, s.Root, ErrChanged})...)
+	} else if len(marks) > 0 {
+		return Report{}, errors.New("an export that begins in the middle can't be compared with what was seen")
+	}
+	for {
+		var l line
+		err := read(lines, &l)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return Report{}, at(e.next, ErrChanged, err)
+		}
+		if err := errors.Join(ctx.Err(), e.entry(l)); err != nil {
+			return Report{}, err
+		}
+	}
+	if err := e.end(); err != nil {
+		return Report{}, err
+	}
+	report := a.report(s, s.Size)
+	report.From = h.From
+	return report, nil
+}
+
+func read(lines *bufio.Scanner, v any) error {
+	if !lines.Scan() {
+		if err := lines.Err(); err != nil {
+			return err
+		}
+		return io.EOF
+	}
+	return json.Unmarshal(lines.Bytes(), v, json.RejectUnknownMembers(true))
+}
+
+// export is how far an export has been read.
+type export struct {
+	signed checkpoint.Signed
+	next   uint64
+	walk   *walk // nil: it doesn't begin with the log
+}
+
+func (e *export) entry(l line) error {
+	entry := []byte(l.Entry)
+	switch {
+	case l.Index != e.next && l.Index > e.next:
+		return at(e.next, ErrMissing, fmt.Sprintf("entry %d comes next", l.Index))
+	case l.Index != e.next:
+		return at(e.next, ErrChanged, fmt.Sprintf("entry %d comes again", l.Index))
+	}
+	proof := checkpoint.Proof{Index: l.Index}
+	for _, h := range l.Proof {
+		if len(h) != len(tree.Hash{}) {
+			return at(l.Index, ErrChanged, "its proof is malformed")
+		}
+		proof.Hashes = append(proof.Hashes, tree.Hash(h))
+	}
+	if l.Index >= e.signed.Size {
+		return at(l.Index, ErrUnsigned, fmt.Sprintf("the checkpoint covers %d", e.signed.Size))
+	}
+	if err := tlog.CheckRecord(proof.Hashes, int64(e.signed.Size), e.signed.Root, int64(l.Index), tree.LeafHash(entry)); err != nil {
+		return at(l.Index, ErrChanged, err)
+	}
+	if _, err := audit.Decode(entry); err != nil {
+		return at(l.Index, ErrChanged, err)
+	}
+	e.next++
+	if e.walk == nil {
+		return nil
+	}
+	return e.walk.next(l.Index, entry, nil)
+}
+
+func (e *export) end() error {
+	if e.next < e.signed.Size {
+		return at(e.next, ErrTruncated, fmt.Sprintf("the checkpoint covers %d", e.signed.Size))
+	}
+	if e.walk == nil {
+		return nil
+	}
+	return e.walk.end()
+}

@@ -1,0 +1,38 @@
+package verify
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// File is a memory in a file. What it remembers is worth what the file is: it belongs where the log's keeper
+// can't write.
+type File string
+
+// Load implements [Memory].
+func (f File) Load() ([]byte, error) {
+	note, err := os.ReadFile(string(f))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return note, err
+}
+
+// Save implements [Memory]. The file holds the note before or this one, whenever the machine stops.
+func (f File) Save(note []byte) error {
+	next, err := os.CreateTemp(filepath.Dir(string(f)), filepath.Base(string(f))+".*")
+	if err != nil {
+		return err
+	}
+	_, err = next.Write(note)
+	err = errors.Join(err, next.Sync(), next.Close())
+	if err == nil {
+		err = os.Rename(next.Name(), string(f))
+	}
+	if err != nil {
+		_ = os.Remove(next.Name())
+	}
+	return err
+}

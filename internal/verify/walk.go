@@ -1,0 +1,99 @@
+package verify
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/tree"
+)
+
+// mark is a root that the log must have had at a size, and how that is known.
+type mark struct {
+	size uint64
+	root [32]byte
+	err  error // what it means if it had another
+}
+
+// walk goes through a log's entries from the first, and holds them to marks.
+type walk struct {
+	tree  tree.Tree
+	tiles uint64
+	marks []mark // by size
+	held  uint64 // the size at the newest mark that held
+}
+
+func newWalk(marks ...mark) *walk {
+	slices.SortStableFunc(marks, func(a, b mark) int { return cmp.Compare(a.size, b.size) })
+	return &walk{marks: marks}
+}
+
+// next takes the entry at index, and the tiles that the log keeps, if it keeps any.
+func (w *walk) next(index uint64, entry []byte, kept func(uint64) ([]byte, error)) error {
+	if err := w.reached(); err != nil {
+		return err
+	}
+	if index != w.tree.Size() {
+		return at(w.tree.Size(), ErrMissing, fmt.Sprintf("entry %d comes next", index))
+	}
+	if _, err := audit.Decode(entry); err != nil {
+		return at(index, ErrChanged, err)
+	}
+	span := uint64(1) // of one hash of a tile
+	for _, want := range w.tree.Append(tree.LeafHash(entry)) {
+		if kept != nil {
+			if err := w.compare(index, span, want, kept); err != nil {
+				return err
+			}
+		}
+		w.tiles++
+		span *= tree.TileWidth
+	}
+	return nil
+}
+
+// compare holds the tile that entry index filled to the one that is kept.
+func (w *walk) compare(index, span uint64, want []byte, kept func(uint64) ([]byte, error)) error {
+	first := index + 1 - span*tree.TileWidth
+	got, err := kept(w.tiles)
+	if err != nil {
+		return &Finding{Index: first, Last: index, Err: fmt.Errorf("%w (its tile: %w)", ErrMissing, err)}
+	}
+	if bytes.Equal(got, want) {
+		return nil
+	}
+	const size = len(tree.Hash{})
+	different := uint64(0)
+	for i := 0; i+size <= min(len(got), len(want)) && bytes.Equal(got[i:i+size], want[i:i+size]); i += size {
+		different++
+	}
+	first += different * span
+	return &Finding{Index: first, Last: first + span - 1, Err: ErrChanged}
+}
+
+// reached holds the tree to the marks of its size.
+func (w *walk) reached() error {
+	for len(w.marks) > 0 && w.marks[0].size == w.tree.Size() {
+		m := w.marks[0]
+		if w.tree.Root() != m.root {
+			last := max(m.size, 1) - 1
+			return &Finding{Index: min(w.held, last), Last: last, Err: fmt.Errorf("%w: the root of the first %d", m.err, m.size)}
+		}
+		w.held, w.marks = m.size, w.marks[1:]
+	}
+	return nil
+}
+
+// end is called after the last entry.
+func (w *walk) end() error {
+	if err := w.reached(); err != nil {
+		return err
+	}
+	if len(w.marks) > 0 {
+		last := w.marks[len(w.marks)-1]
+		return at(w.tree.Size(), ErrTruncated, fmt.Sprintf("there were %d", last.size))
+	}
+	return nil
+}
