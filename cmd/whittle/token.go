@@ -50,6 +50,7 @@ type wish struct {
 	resource, audience, scope []string
 	lifetime                  time.Duration
 	label, to                 string
+	receipt                   bool
 }
 
 func (w *wish) flags(cmd *cobra.Command) {
@@ -59,6 +60,7 @@ func (w *wish) flags(cmd *cobra.Command) {
 	f.StringSliceVar(&w.audience, "audience", nil, "the same by the policy's name for it")
 	f.DurationVar(&w.lifetime, "lifetime", 0, "how long the token should be good at most, as 5m")
 	f.StringVar(&w.label, "task-label", "", "your own name for the task, for the record")
+	f.BoolVar(&w.receipt, "receipt", false, "also say which entry of the audit log it is, for whittle audit receipt")
 	f.StringVar(&w.to, "to", "", "write the token to this new file, for your eyes alone, not to standard output")
 }
 
@@ -92,6 +94,9 @@ func (c *call) issued(got *whittlev1.IssuedToken, to string) error {
 	}
 	c.note("%s, for %v: %s\ntask %s, decision %s", kind, got.GetExpiresIn().AsDuration(),
 		strings.Join(got.GetScope(), " "), got.GetTask(), got.GetDecision())
+	if got.EntryIndex != nil {
+		c.note("entry %d", got.GetEntryIndex())
+	}
 	if to != "" {
 		return nil
 	}
@@ -113,7 +118,7 @@ token alone goes to standard output, what it is good for to standard error.`,
 			return err
 		}
 		res, err := c.server.Tokens().ClientCredentials(c.ctx, &whittlev1.ClientCredentialsRequest{
-			Resource: w.resource, Audience: w.audience, Scope: w.scope, Lifetime: w.wanted(), TaskLabel: w.label,
+			Resource: w.resource, Audience: w.audience, Scope: w.scope, Lifetime: w.wanted(), TaskLabel: w.label, Receipt: w.receipt,
 		})
 		if err != nil {
 			return err

@@ -48,6 +48,7 @@ A token of an outside issuer is --subject-token-type jwt or id_token; Whittle's 
 			}
 		}
 		ask.Resource, ask.Audience, ask.Scope, ask.Lifetime, ask.TaskLabel = w.resource, w.audience, w.scope, w.wanted(), w.label
+		ask.Receipt = w.receipt
 		res, err := c.server.Tokens().Exchange(c.ctx, &ask)
 		if err != nil {
 			return err

@@ -57,20 +57,26 @@ func New(c Config) (*Engine, error) {
 // commit runs one change of state through the audit log. An error of op's own comes back as it is;
 // if the record can't be written, nothing took effect that gives power, and the caller may try again.
 func (e *Engine) commit(ctx context.Context, op func(store.Tx) (audit.Entry, error)) error {
+	_, err := e.commitAt(ctx, op)
+	return err
+}
+
+// commitAt is commit for who wants to know where the entry is.
+func (e *Engine) commitAt(ctx context.Context, op func(store.Tx) (audit.Entry, error)) (index uint64, err error) {
 	if err := e.settle(ctx); err != nil {
-		return unavailable("store", err)
+		return 0, unavailable("store", err)
 	}
-	_, err := e.Log.Do(ctx, op)
+	index, err = e.Log.Do(ctx, op)
 	if errors.Is(err, audit.ErrUncertain) {
 		e.doubtful.Store(true)
 		err = errors.Join(err, e.settle(ctx))
 	}
 	for _, cause := range []error{audit.ErrUnavailable, audit.ErrUncertain, audit.ErrClosed, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, cause) {
-			return unavailable("record", err)
+			return 0, unavailable("record", err)
 		}
 	}
-	return err
+	return index, err
 }
 
 // settle reads the state anew after a change that may have been made though it wasn't answered: what

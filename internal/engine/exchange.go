@@ -46,7 +46,7 @@ func (e *Engine) ClientCredentials(ctx context.Context, caller clientauth.Caller
 	}
 	x.request = ExchangeRequest{
 		Resource: req.Resource, Audience: req.Audience, Scope: req.Scope,
-		Lifetime: req.Lifetime, TaskLabel: req.TaskLabel, Details: req.Details,
+		Lifetime: req.Lifetime, TaskLabel: req.TaskLabel, Details: req.Details, Receipt: req.Receipt,
 	}
 	return x.run(ctx,
 		x.checkCommonShape,

@@ -32,6 +32,7 @@ type ExchangeRequest struct {
 	Lifetime           time.Duration
 	TaskLabel          string // the caller's own name for the task
 	Details            bool   // authorization_details was sent, which this version refuses
+	Receipt            bool   // say where the grant's entry is
 }
 
 // ClientCredentialsRequest is a client asking for itself (RFC 6749 section 4.4).
@@ -42,6 +43,7 @@ type ClientCredentialsRequest struct {
 	Lifetime  time.Duration
 	TaskLabel string
 	Details   bool
+	Receipt   bool
 }
 
 // Issued is the answer to both (RFC 8693 section 2.2.1, RFC 6749 section 5.1).
@@ -53,6 +55,7 @@ type Issued struct {
 	Scope           []string
 	Task            token.ID
 	Decision        string
+	Entry           *uint64 // its place in the log; nil: not asked for
 }
 
 // IntrospectRequest asks for one token (RFC 7662 section 2.1).

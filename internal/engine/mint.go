@@ -109,7 +109,7 @@ func (x *exchange) mintAndRecord(ctx context.Context) error {
 	if err != nil {
 		return unavailable("record", err)
 	}
-	err = x.engine.commit(ctx, func(tx store.Tx) (audit.Entry, error) {
+	index, err := x.engine.commitAt(ctx, func(tx store.Tx) (audit.Entry, error) {
 		if form == token.Opaque {
 			if err := tx.PutOpaque(made.row); err != nil {
 				return audit.Entry{}, err
@@ -127,6 +127,9 @@ func (x *exchange) mintAndRecord(ctx context.Context) error {
 		return err
 	}
 	x.issued = x.answer(text, claims)
+	if x.request.Receipt {
+		x.issued.Entry = &index
+	}
 	return nil
 }
 

@@ -37,6 +37,7 @@ func rules() map[string]rule {
 	manageClients := rule{permissions{policy.ClientManage}, manage, audit.KindAdministration}
 	manageKeys := rule{permissions{policy.KeyManage}, manage, audit.KindAdministration}
 	readLog := rule{permissions{policy.AuditRead}, manage, audit.KindAdministration}
+	prove := rule{class: manage, kind: audit.KindAdministration}
 	return map[string]rule{
 		TokenPath:      exchange,
 		IntrospectPath: introspect,
@@ -71,6 +72,11 @@ func rules() map[string]rule {
 		"/whittle.v1.KeyService/RotateKey": manageKeys,
 		"/whittle.v1.KeyService/RetireKey": manageKeys,
 		"/whittle.v1.KeyService/RevokeKey": manageKeys,
+
+		"/whittle.v1.ProofService/GetCheckpoint":       prove,
+		"/whittle.v1.ProofService/GetInclusionProof":   prove,
+		"/whittle.v1.ProofService/GetConsistencyProof": prove,
+		"/whittle.v1.ProofService/GetReceipt":          prove, // the engine asks whose entry it is
 
 		"/whittle.v1.AuditService/ListEntries": readLog,
 		"/whittle.v1.AuditService/GetEntry":    readLog,

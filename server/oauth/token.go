@@ -19,7 +19,7 @@ const (
 type grant func(ctx context.Context, f form) (*engine.Issued, error)
 
 // issued is the answer of the token endpoint (RFC 8693 section 2.2.1, RFC 6749 section 5.1). Members
-// of ours: txn, the task's id, and decision, which names the entry that says why.
+// of ours: txn, the task's id; decision, which names the entry that says why; and its index, if a receipt is asked for.
 type issued struct {
 	AccessToken     string           `json:"access_token"`
 	IssuedTokenType engine.TokenType `json:"issued_token_type,omitzero"`
@@ -28,6 +28,7 @@ type issued struct {
 	Scope           string           `json:"scope"`
 	Task            string           `json:"txn"`
 	Decision        string           `json:"decision"`
+	Entry           *uint64          `json:"entry_index,omitzero"`
 }
 
 func (w *Wire) token(ctx context.Context, f form) (any, error) {
@@ -46,7 +47,7 @@ func (w *Wire) token(ctx context.Context, f form) (any, error) {
 	return issued{
 		AccessToken: out.AccessToken.Reveal(), IssuedTokenType: out.IssuedTokenType, TokenType: out.TokenType,
 		ExpiresIn: int64(out.ExpiresIn.Seconds()), Scope: scope.Join(out.Scope),
-		Task: out.Task.String(), Decision: out.Decision,
+		Task: out.Task.String(), Decision: out.Decision, Entry: out.Entry,
 	}, nil
 }
 
@@ -56,6 +57,10 @@ func (w *Wire) exchange(ctx context.Context, f form) (*engine.Issued, error) {
 		return nil, err
 	}
 	lifetime, err := f.lifetime()
+	if err != nil {
+		return nil, err
+	}
+	receipt, err := f.flag("receipt")
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +76,7 @@ func (w *Wire) exchange(ctx context.Context, f form) (*engine.Issued, error) {
 		Lifetime:           lifetime,
 		TaskLabel:          f.Get("task_label"),
 		Details:            f.Get("authorization_details") != "",
+		Receipt:            receipt,
 	})
 }
 
@@ -83,8 +89,12 @@ func (w *Wire) clientCredentials(ctx context.Context, f form) (*engine.Issued, e
 	if err != nil {
 		return nil, err
 	}
+	receipt, err := f.flag("receipt")
+	if err != nil {
+		return nil, err
+	}
 	return w.engine.ClientCredentials(ctx, caller.Of(ctx), engine.ClientCredentialsRequest{
 		Resource: f.all("resource"), Audience: f.all("audience"), Scope: names, Lifetime: lifetime,
-		TaskLabel: f.Get("task_label"), Details: f.Get("authorization_details") != "",
+		TaskLabel: f.Get("task_label"), Details: f.Get("authorization_details") != "", Receipt: receipt,
 	})
 }

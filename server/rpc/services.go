@@ -28,6 +28,7 @@ func Descriptors() []protoreflect.ServiceDescriptor {
 		whittlev1.File_whittle_v1_client_proto,
 		whittlev1.File_whittle_v1_key_proto,
 		whittlev1.File_whittle_v1_audit_proto,
+		whittlev1.File_whittle_v1_proof_proto,
 	} {
 		for i := range file.Services().Len() {
 			out = append(out, file.Services().Get(i))
@@ -49,6 +50,7 @@ func (s *Services) RegisterGRPC(r grpc.ServiceRegistrar, g *guard.Guard) error {
 		{&whittlev1.ClientService_ServiceDesc, &clients{engine: s.engine}},
 		{&whittlev1.KeyService_ServiceDesc, &keys{engine: s.engine}},
 		{&whittlev1.AuditService_ServiceDesc, &entries{engine: s.engine}},
+		{&whittlev1.ProofService_ServiceDesc, &proofs{engine: s.engine}},
 		{&whittlev1.AuditFeedService_ServiceDesc, &feed{engine: s.engine}},
 	} {
 		guarded, err := g.Service(service.desc)
@@ -69,6 +71,7 @@ func (s *Services) RegisterConnect(server *connect.Server) {
 	whittlev1connect.RegisterClientServiceHandler(server, &clients{engine: s.engine})
 	whittlev1connect.RegisterKeyServiceHandler(server, &keys{engine: s.engine})
 	whittlev1connect.RegisterAuditServiceHandler(server, &entries{engine: s.engine})
+	whittlev1connect.RegisterProofServiceHandler(server, &proofs{engine: s.engine})
 	whittlev1connect.RegisterAuditFeedServiceHandler(server, &connectFeed{engine: s.engine})
 }
 

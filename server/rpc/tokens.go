@@ -37,6 +37,7 @@ func (s *tokens) Exchange(ctx context.Context, m *whittlev1.ExchangeRequest) (*w
 		Lifetime:           lifetime,
 		TaskLabel:          m.GetTaskLabel(),
 		Details:            m.GetAuthorizationDetails() != "",
+		Receipt:            m.GetReceipt(),
 	})
 	if err != nil {
 		return nil, err
@@ -52,7 +53,7 @@ func (s *tokens) ClientCredentials(ctx context.Context, m *whittlev1.ClientCrede
 	}
 	issued, err := s.engine.ClientCredentials(ctx, caller.Of(ctx), engine.ClientCredentialsRequest{
 		Resource: m.GetResource(), Audience: m.GetAudience(), Scope: m.GetScope(),
-		Lifetime: lifetime, TaskLabel: m.GetTaskLabel(), Details: m.GetAuthorizationDetails() != "",
+		Lifetime: lifetime, TaskLabel: m.GetTaskLabel(), Details: m.GetAuthorizationDetails() != "", Receipt: m.GetReceipt(),
 	})
 	if err != nil {
 		return nil, err
@@ -69,6 +70,7 @@ func toIssued(i *engine.Issued) *whittlev1.IssuedToken {
 		Scope:           i.Scope,
 		Task:            i.Task.String(),
 		Decision:        i.Decision,
+		EntryIndex:      i.Entry,
 	}
 }
 

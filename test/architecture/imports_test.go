@@ -33,10 +33,11 @@ var rooms = map[string][]string{
 	"internal/tree":              {},
 	"internal/checkpoint":        {},
 	"internal/audit":             {"store", "internal/seal", "internal/tree", "internal/checkpoint"},
+	"internal/verify":            {"internal/audit", "internal/checkpoint", "internal/tree", "store"}, // alone: none of the log's secrets
 	"internal/live":              {"internal/policy", "internal/token", "internal/scope", "internal/principal", "store"},
 	"internal/clientauth":        {"internal/principal", "internal/policy", "internal/token", "internal/issuer", "internal/live"},
 	"internal/engine": {
-		"internal/audit", "internal/clientauth", "internal/document", "internal/issuer", "internal/live", "internal/narrow", "internal/policy",
+		"internal/audit", "internal/checkpoint", "internal/clientauth", "internal/document", "internal/issuer", "internal/live", "internal/narrow", "internal/policy",
 		"internal/principal", "internal/scope", "internal/token", "store",
 	},
 	"proto":                           {}, // only its test, of what it became
@@ -60,6 +61,7 @@ var rooms = map[string][]string{
 	"server":            {"*"}, // joins it all
 	"cmd/whittle": {
 		"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/policy", "internal/token", "internal/audit", "store",
+		"internal/checkpoint", "internal/verify", "store/bolt", // what verifies a copy
 		"cmd/whittle/internal/demo", "cmd/whittle/internal/devissuer", "cmd/whittle/internal/exit", "cmd/whittle/internal/profile",
 		"cmd/whittle/internal/remote", "cmd/whittle/internal/settings", "cmd/whittle/internal/show",
 		"cmd/whittle/internal/starter", "server/tracing",

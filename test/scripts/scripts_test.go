@@ -20,7 +20,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": serve, "stop": stop, "follow": follow, "await": await, "interrupt": interrupt,
 			"issuer": issuer, "sign": sign, "fill": fill, "decision": decision,
-			"exits": exits, "prints": prints,
+			"exits": exits, "prints": prints, "capture": capture, "tamper": tamper,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", filepath.Dir(command)+string(filepath.ListSeparator)+env.Getenv("PATH"))

@@ -146,3 +146,23 @@ func decision(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Setenv("DECISION", found[1])
 }
+
+// capture puts what a pattern's group matches in a file into the environment: `capture NAME FILE PATTERN`.
+func capture(ts *testscript.TestScript, _ bool, args []string) {
+	found := regexp.MustCompile(args[2]).FindStringSubmatch(ts.ReadFile(args[1]))
+	if found == nil {
+		ts.Fatalf("%s has nothing like %s", args[1], args[2])
+	}
+	ts.Setenv(args[0], found[1])
+}
+
+// tamper replaces a text in a file by one as long, wherever it stands: `tamper FILE OLD NEW`.
+func tamper(ts *testscript.TestScript, _ bool, args []string) {
+	content, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	changed := strings.ReplaceAll(string(content), args[1], args[2])
+	if changed == string(content) || len(changed) != len(content) {
+		ts.Fatalf("%s doesn't hold %s", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(changed), 0o600))
+}

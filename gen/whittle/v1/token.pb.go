@@ -108,8 +108,10 @@ type ExchangeRequest struct {
 	// Rich authorization details (RFC 9396 section 6). No type of them is supported by this version: any value
 	// is refused with invalid_authorization_details, since what can't be enforced must not be dropped.
 	AuthorizationDetails string `protobuf:"bytes,11,opt,name=authorization_details,json=authorizationDetails,proto3" json:"authorization_details,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// Also say where the entry of this grant is, so that a receipt can be had of it (ProofService.GetReceipt).
+	Receipt       bool `protobuf:"varint,12,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ExchangeRequest) Reset() {
@@ -219,6 +221,13 @@ func (x *ExchangeRequest) GetAuthorizationDetails() string {
 	return ""
 }
 
+func (x *ExchangeRequest) GetReceipt() bool {
+	if x != nil {
+		return x.Receipt
+	}
+	return false
+}
+
 // ExchangeResponse is the new token (RFC 8693 section 2.2.1).
 type ExchangeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -281,8 +290,10 @@ type ClientCredentialsRequest struct {
 	// Rich authorization details (RFC 9396 section 6). No type of them is supported by this version: any value
 	// is refused with invalid_authorization_details, since what can't be enforced must not be dropped.
 	AuthorizationDetails string `protobuf:"bytes,6,opt,name=authorization_details,json=authorizationDetails,proto3" json:"authorization_details,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// Also say where the entry of this grant is, so that a receipt can be had of it (ProofService.GetReceipt).
+	Receipt       bool `protobuf:"varint,7,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ClientCredentialsRequest) Reset() {
@@ -357,6 +368,13 @@ func (x *ClientCredentialsRequest) GetAuthorizationDetails() string {
 	return ""
 }
 
+func (x *ClientCredentialsRequest) GetReceipt() bool {
+	if x != nil {
+		return x.Receipt
+	}
+	return false
+}
+
 // ClientCredentialsResponse is the new token (RFC 6749 section 5.1).
 type ClientCredentialsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -419,7 +437,9 @@ type IssuedToken struct {
 	// The task that it belongs to, shared by all tokens that descend from one first exchange (`txn`).
 	Task string `protobuf:"bytes,6,opt,name=task,proto3" json:"task,omitempty"`
 	// The decision's id in the audit log.
-	Decision      string `protobuf:"bytes,7,opt,name=decision,proto3" json:"decision,omitempty"`
+	Decision string `protobuf:"bytes,7,opt,name=decision,proto3" json:"decision,omitempty"`
+	// The place of the entry in the audit log, if a receipt was asked for.
+	EntryIndex    *uint64 `protobuf:"varint,8,opt,name=entry_index,json=entryIndex,proto3,oneof" json:"entry_index,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -503,12 +523,19 @@ func (x *IssuedToken) GetDecision() string {
 	return ""
 }
 
+func (x *IssuedToken) GetEntryIndex() uint64 {
+	if x != nil && x.EntryIndex != nil {
+		return *x.EntryIndex
+	}
+	return 0
+}
+
 var File_whittle_v1_token_proto protoreflect.FileDescriptor
 
 const file_whittle_v1_token_proto_rawDesc = "" +
 	"\n" +
 	"\x16whittle/v1/token.proto\x12\n" +
-	"whittle.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xf7\x04\n" +
+	"whittle.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\x91\x05\n" +
 	"\x0fExchangeRequest\x121\n" +
 	"\rsubject_token\x18\x01 \x01(\tB\f\xbaH\x06r\x04(\x80\x80@\x80\x01\x01R\fsubjectToken\x12M\n" +
 	"\x12subject_token_type\x18\x02 \x01(\x0e2\x15.whittle.v1.TokenTypeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x10subjectTokenType\x12-\n" +
@@ -523,9 +550,10 @@ const file_whittle_v1_token_proto_rawDesc = "" +
 	"\n" +
 	"task_label\x18\n" +
 	" \x01(\tB\b\xbaH\x05r\x03(\x80\x02R\ttaskLabel\x12>\n" +
-	"\x15authorization_details\x18\v \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\x14authorizationDetails\"A\n" +
+	"\x15authorization_details\x18\v \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\x14authorizationDetails\x12\x18\n" +
+	"\areceipt\x18\f \x01(\bR\areceipt\"A\n" +
 	"\x10ExchangeResponse\x12-\n" +
-	"\x05token\x18\x01 \x01(\v2\x17.whittle.v1.IssuedTokenR\x05token\"\xb1\x02\n" +
+	"\x05token\x18\x01 \x01(\v2\x17.whittle.v1.IssuedTokenR\x05token\"\xcb\x02\n" +
 	"\x18ClientCredentialsRequest\x12$\n" +
 	"\bresource\x18\x01 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10 R\bresource\x12$\n" +
 	"\baudience\x18\x02 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10 R\baudience\x12\x1f\n" +
@@ -533,9 +561,10 @@ const file_whittle_v1_token_proto_rawDesc = "" +
 	"\blifetime\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\blifetime\x12'\n" +
 	"\n" +
 	"task_label\x18\x05 \x01(\tB\b\xbaH\x05r\x03(\x80\x02R\ttaskLabel\x12>\n" +
-	"\x15authorization_details\x18\x06 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\x14authorizationDetails\"J\n" +
+	"\x15authorization_details\x18\x06 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\x14authorizationDetails\x12\x18\n" +
+	"\areceipt\x18\a \x01(\bR\areceipt\"J\n" +
 	"\x19ClientCredentialsResponse\x12-\n" +
-	"\x05token\x18\x01 \x01(\v2\x17.whittle.v1.IssuedTokenR\x05token\"\x97\x02\n" +
+	"\x05token\x18\x01 \x01(\v2\x17.whittle.v1.IssuedTokenR\x05token\"\xcd\x02\n" +
 	"\vIssuedToken\x12&\n" +
 	"\faccess_token\x18\x01 \x01(\tB\x03\x80\x01\x01R\vaccessToken\x12A\n" +
 	"\x11issued_token_type\x18\x02 \x01(\x0e2\x15.whittle.v1.TokenTypeR\x0fissuedTokenType\x12\x1d\n" +
@@ -545,7 +574,10 @@ const file_whittle_v1_token_proto_rawDesc = "" +
 	"expires_in\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\texpiresIn\x12\x14\n" +
 	"\x05scope\x18\x05 \x03(\tR\x05scope\x12\x12\n" +
 	"\x04task\x18\x06 \x01(\tR\x04task\x12\x1a\n" +
-	"\bdecision\x18\a \x01(\tR\bdecision*q\n" +
+	"\bdecision\x18\a \x01(\tR\bdecision\x12$\n" +
+	"\ventry_index\x18\b \x01(\x04H\x00R\n" +
+	"entryIndex\x88\x01\x01B\x0e\n" +
+	"\f_entry_index*q\n" +
 	"\tTokenType\x12\x1a\n" +
 	"\x16TOKEN_TYPE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17TOKEN_TYPE_ACCESS_TOKEN\x10\x01\x12\x12\n" +
@@ -604,6 +636,7 @@ func file_whittle_v1_token_proto_init() {
 	if File_whittle_v1_token_proto != nil {
 		return
 	}
+	file_whittle_v1_token_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

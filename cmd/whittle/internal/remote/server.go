@@ -134,6 +134,11 @@ func (s *Server) Audit() whittlev1connect.AuditServiceClient {
 	return whittlev1connect.NewAuditServiceClient(s.client)
 }
 
+// Proofs is the service that proves what the audit log is.
+func (s *Server) Proofs() whittlev1connect.ProofServiceClient {
+	return whittlev1connect.NewProofServiceClient(s.client)
+}
+
 // AuditFeed is the audit log as it grows.
 func (s *Server) AuditFeed() whittlev1connect.AuditFeedServiceClient {
 	return whittlev1connect.NewAuditFeedServiceClient(s.client)

@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/checkpoint"
+	"github.com/whittle-sts/whittle/internal/clientauth"
+	"github.com/whittle-sts/whittle/internal/policy"
+	"github.com/whittle-sts/whittle/store"
+)
+
+// What the log proves of itself. Hashes and signatures tell nobody who does what, so any client may have
+// them; they are also published.
+
+// Hash is a hash of the log's tree.
+type Hash = [32]byte
+
+// Checkpoint is the newest signed state of the log, or the newest that enough witnesses have co-signed.
+func (e *Engine) Checkpoint(witnessed bool) (store.Checkpoint, error) {
+	newest := e.Log.Signed
+	if witnessed {
+		newest = e.Log.Witnessed
+	}
+	c, ok := newest()
+	if !ok {
+		return c, Refuse(NotFound, "no_checkpoint", "there is no such checkpoint yet")
+	}
+	return c, nil
+}
+
+// covered is the size to prove something for: the newest checkpoint's, if none is named.
+func (e *Engine) covered(size uint64) (uint64, error) {
+	c, err := e.Checkpoint(false)
+	if size == 0 {
+		size = c.Size
+	}
+	return size, err
+}
+
+// Inclusion proves that the log of that size, or of the newest checkpoint's if it is 0, has an entry at index.
+func (e *Engine) Inclusion(ctx context.Context, size, index uint64) (of uint64, leaf Hash, proof []Hash, err error) {
+	if of, err = e.covered(size); err != nil {
+		return 0, leaf, nil, err
+	}
+	hash, hashes, err := e.Log.Inclusion(ctx, of, index)
+	return of, hash, plainHashes(hashes), proofFailed(err)
+}
+
+// Consistency proves that the log of the newer size, or of the newest checkpoint's if it is 0, begins with the older one.
+func (e *Engine) Consistency(ctx context.Context, older, newer uint64) (of uint64, proof []Hash, err error) {
+	if of, err = e.covered(newer); err != nil {
+		return 0, nil, err
+	}
+	hashes, err := e.Log.Consistency(ctx, older, of)
+	return of, plainHashes(hashes), proofFailed(err)
+}
+
+// Receipt is an entry, byte for byte as it is hashed, and the proof (C2SP tlog-proof) that it is on the record.
+type Receipt struct{ Entry, Proof string }
+
+// Receipt is that of one entry, under the newest checkpoint. The caller must be the client that the entry names, to
+// whom it tells nothing new, or hold audit.read.
+func (e *Engine) Receipt(ctx context.Context, caller clientauth.Caller, index uint64, witnessed bool) (Receipt, error) {
+	c, err := e.Checkpoint(witnessed)
+	if err != nil {
+		return Receipt{}, err
+	}
+	items, err := e.Log.List(ctx, index, 1)
+	if err != nil {
+		return Receipt{}, unavailable("store", err)
+	}
+	if len(items) == 0 {
+		return Receipt{}, proofFailed(audit.ErrNotCovered)
+	}
+	event, err := audit.Decode(items[0].Bytes)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if event.Client != caller.ID {
+		if err := e.require(caller, policy.AuditRead); err != nil {
+			return Receipt{}, err
+		}
+	}
+	_, hashes, err := e.Log.Inclusion(ctx, c.Size, index)
+	if err != nil {
+		return Receipt{}, proofFailed(err)
+	}
+	proof := checkpoint.Proof{Index: index, Hashes: hashes, Note: c.Note}
+	return Receipt{Entry: string(items[0].Bytes), Proof: proof.Text()}, nil
+}
+
+func plainHashes[H ~[32]byte](hashes []H) []Hash {
+	out := make([]Hash, len(hashes))
+	for i, h := range hashes {
+		out[i] = Hash(h)
+	}
+	return out
+}
+
+func proofFailed(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, audit.ErrNotCovered):
+		return Refuse(NotFound, "not_covered", "no checkpoint covers this; one that comes within a second may")
+	default:
+		return unavailable("store", err)
+	}
+}
