@@ -43,6 +43,11 @@ type Config struct {
 	// PolicyFile is the policy that goes into a store that has none yet. Default: none.
 	PolicyFile string
 
+	// Witnesses co-sign the audit log's checkpoints. None: nobody but the anchor sees a log that goes back.
+	// Each is its URL and its verifier key, with a space between.
+	Witnesses     []string
+	WitnessQuorum int // how many of them make a checkpoint a witnessed one. Default: all
+
 	CORSOrigins   []string       // whose scripts may call Connect and read keys and metadata; none: nobody's
 	Reflection    bool           // gRPC server reflection
 	AllowNetworks []netip.Prefix // networks beyond the public Internet, this host included, in which outside issuers may live

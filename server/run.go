@@ -43,6 +43,14 @@ func (s *Server) Run(ctx context.Context) error {
 		})
 		return nil
 	})
+	if s.witnesses != nil {
+		group.Go(func() error {
+			s.witnesses.Run(running, func(err error) {
+				s.config.Logger.Error("a checkpoint of the audit log isn't co-signed", slog.String("error", err.Error()))
+			})
+			return nil
+		})
+	}
 	group.Go(func() error {
 		<-running.Done()
 		s.drain(context.WithoutCancel(ctx))

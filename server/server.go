@@ -19,6 +19,7 @@ import (
 	"github.com/whittle-sts/whittle/internal/issuer"
 	"github.com/whittle-sts/whittle/internal/live"
 	"github.com/whittle-sts/whittle/internal/seal"
+	"github.com/whittle-sts/whittle/internal/witness"
 	"github.com/whittle-sts/whittle/server/guard"
 	"github.com/whittle-sts/whittle/server/rpc"
 )
@@ -31,6 +32,7 @@ type Server struct {
 	kek       *seal.Key
 	store     *watched
 	log       *audit.Log
+	witnesses *witness.Keeper // nil: nobody co-signs
 	clock     *live.Clock
 	image     *live.Image
 	outside   *issuer.Set
@@ -81,6 +83,7 @@ func (s *Server) stateSteps() []step {
 		{"store", s.openStore},
 		{"clock", s.startClock},
 		{"audit log", s.openLog},
+		{"witnesses", s.findWitnesses},
 		{"memory image", s.loadImage},
 		{"outside issuers", s.followIssuers},
 		{"engine", s.startEngine},

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/whittle-sts/whittle/internal/issuer"
 	"github.com/whittle-sts/whittle/internal/live"
 	"github.com/whittle-sts/whittle/internal/seal"
+	"github.com/whittle-sts/whittle/internal/witness"
 	"github.com/whittle-sts/whittle/server/guard"
 	"github.com/whittle-sts/whittle/server/rpc"
 	"github.com/whittle-sts/whittle/store"
@@ -79,6 +81,19 @@ func (s *Server) openLog(context.Context) (err error) {
 	if err == nil {
 		s.onClose(s.closeLog)
 	}
+	return err
+}
+
+// findWitnesses makes what has the log's checkpoints co-signed, if anybody shall.
+func (s *Server) findWitnesses(context.Context) (err error) {
+	if len(s.config.Witnesses) == 0 {
+		return nil
+	}
+	witnesses := make([]witness.Witness, len(s.config.Witnesses))
+	for i, text := range s.config.Witnesses {
+		witnesses[i] = witness.Parse(text)
+	}
+	s.witnesses, err = witness.New(s.log, witnesses, cmp.Or(s.config.WitnessQuorum, len(s.config.Witnesses)))
 	return err
 }
 

@@ -158,6 +158,23 @@ func (l *Log) Sign(ctx context.Context) (store.Checkpoint, error) {
 	return next, nil
 }
 
+// KeepWitnessed makes a checkpoint durable that enough witnesses have co-signed, and shows it. It is one that was signed.
+func (l *Log) KeepWitnessed(ctx context.Context, c store.Checkpoint) error {
+	s := l.signer
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	note, err := s.trust.Open(c.Note)
+	if err != nil || note.Size != c.Size || note.Root != c.Root {
+		return fmt.Errorf("%w: not a checkpoint of this log: %w", ErrForked, err)
+	}
+	c.Witnessed = true
+	if err := l.keep(ctx, c); err != nil {
+		return err
+	}
+	s.witnessed.Store(&c)
+	return nil
+}
+
 // keep writes a checkpoint that contradicts none before it.
 func (l *Log) keep(ctx context.Context, next store.Checkpoint) error {
 	outcomes, err := l.store.Update(ctx, func(tx store.Tx) error {

@@ -33,6 +33,7 @@ var rooms = map[string][]string{
 	"internal/tree":              {},
 	"internal/checkpoint":        {},
 	"internal/audit":             {"store", "internal/seal", "internal/tree", "internal/checkpoint"},
+	"internal/witness":           {"internal/checkpoint", "internal/tree", "store"},
 	"internal/verify":            {"internal/audit", "internal/checkpoint", "internal/tree", "store"}, // alone: none of the log's secrets
 	"internal/live":              {"internal/policy", "internal/token", "internal/scope", "internal/principal", "store"},
 	"internal/clientauth":        {"internal/principal", "internal/policy", "internal/token", "internal/issuer", "internal/live"},
@@ -78,7 +79,7 @@ var rooms = map[string][]string{
 		"internal/document", "server", "server/guard",
 	},
 	"cmd/whittle/internal/demo": {
-		"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/issuer/issuertest",
+		"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/issuer/issuertest", "internal/checkpoint", "internal/verify",
 	},
 	"tools/leaks":       {},
 	"examples/agent":    {}, // an outsider

@@ -51,6 +51,7 @@ type story struct {
 	child     string // the sub-agent's
 	decision  string // of a refusal
 	version   uint64 // of the policy
+	entries   uint64 // of the log
 }
 
 // step is one thing that the demo does. It says what came back, or why that isn't what was expected.

@@ -30,6 +30,8 @@ func (s *story) script() []step {
 		{"The task is revoked", "RevocationService.Revoke of the task; then Introspect of the token and its child over all three", s.revokeTask},
 		{"The dead mint nothing", "POST /oauth2/token by research-agent: the revoked task token", s.deadParent},
 		{"All of it is on the record", "AuditService.ListEntries, by ops-console", s.record},
+		{"And the record is what it was", "GET the log's checkpoint and hashes, as anybody may; then AuditService.ListEntries, entry by entry", s.verifyLog},
+		{"A copy with one entry edited", "the same entries, but for a letter in one", s.tamper},
 	}
 }
 
@@ -209,6 +211,7 @@ func (s *story) record(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	s.entries = uint64(len(res.GetEntries()))
 	grants, leaks := 0, 0
 	for _, e := range res.GetEntries() {
 		text := string(e.GetSealed())
