@@ -58,10 +58,12 @@ func (l *Log) writeTree(tx store.Tx) error {
 	return tx.SetRoot(next.Root())
 }
 
-// extended shows the tree of a commit that is durable.
+// extended shows the tree of a commit that is durable, before its callers are answered: who was answered and looks
+// then finds its entry in the log.
 func (l *Log) extended() {
-	if l.extension.next != nil {
-		l.tree.Store(l.extension.next)
+	if next := l.extension.next; next != nil {
+		l.tree.Store(next)
+		l.growth.to(next.Size())
 	}
 }
 

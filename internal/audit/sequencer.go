@@ -94,7 +94,6 @@ func (l *Log) commit(batch []*call) {
 	} else {
 		l.extended()
 	}
-	size := uint64(0)
 	for i, c := range batch {
 		if c.err == nil { // else its own, whatever became of the commit
 			c.err = err
@@ -104,11 +103,9 @@ func (l *Log) commit(batch []*call) {
 		}
 		if c.err == nil {
 			l.learn(&c.entry)
-			size = max(size, c.index+1)
 		}
 		close(c.done)
 	}
-	l.growth.to(size)
 }
 
 // failure is the error for the callers in a commit that failed. Nothing is tried again: the next batch
