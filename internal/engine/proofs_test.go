@@ -67,10 +67,12 @@ func TestProofsEndAtTheCheckpoint(t *testing.T) {
 	if size, _, err := w.Consistency(ctx, 1, 0); err != nil || size != c.Size {
 		t.Errorf("to %d, want %d: %v", size, c.Size, err)
 	}
-	_, _, _, err = w.Inclusion(ctx, c.Size+1, 0)
-	mustBe(t, err, NotFound)
-	_, _, _, err = w.Inclusion(ctx, 0, c.Size)
-	mustBe(t, err, NotFound)
+	for _, beyond := range []struct{ size, index uint64 }{{c.Size + 1, 0}, {0, c.Size}} {
+		_, _, proof, err := w.Inclusion(ctx, beyond.size, beyond.index)
+		if mustBe(t, err, NotFound); len(proof) > 0 {
+			t.Errorf("entry %d in %d is proved", beyond.index, beyond.size)
+		}
+	}
 	_, _, err = w.Consistency(ctx, 2, 1)
 	mustBe(t, err, NotFound)
 }
