@@ -142,6 +142,11 @@ func (w *world) start() {
 	w.stop = sync.OnceFunc(func() {
 		outside.Close()
 		log.Close()
+		w.faults.fail(0, 0)
+		w.faults.failViews(0)
+		if err := log.Check(ctx); err != nil { // whatever a test did, the whole log is what its tree says
+			w.t.Errorf("the log: %v", err)
+		}
 		db.Close()
 	})
 }
