@@ -15,12 +15,14 @@ import (
 	"github.com/whittle-sts/whittle/store"
 )
 
-// Config is what a Log works with. All of it is needed.
+// Config is what a Log works with. All of it is needed, but for Issuer where the store has a log's key.
 type Config struct {
 	Store  store.Store      // nobody else writes to it
 	Now    func() time.Time // never goes back
 	Random io.Reader        // cryptographic, safe for concurrent use
-	Issuer string           // whose log it is: with the store's generation, it makes the log's name at the start
+	// Issuer is whose log it is: with the store's generation, it makes the log's name when a generation begins.
+	// Empty: the one of the generation before, for who restores.
+	Issuer string
 }
 
 // Log is the audit log and the one writer of state. It is safe for concurrent use.
@@ -51,7 +53,7 @@ const pepperName = "audit.pepper"
 
 // Open starts the log of a store. Close ends it.
 func Open(c Config) (*Log, error) {
-	if c.Store == nil || c.Now == nil || c.Random == nil || c.Issuer == "" {
+	if c.Store == nil || c.Now == nil || c.Random == nil {
 		return nil, errors.New("audit: a part is missing from the configuration")
 	}
 	pepper, size, err := begin(c)

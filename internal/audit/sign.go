@@ -75,13 +75,27 @@ func loadSeed(c Config) (seed []byte, origin string, err error) {
 		if checkpoint.OfGeneration(origin, meta.Generation) {
 			return nil
 		}
-		origin = checkpoint.Origin(c.Issuer, meta.Generation) // new, or restored
+		if origin, err = nameLog(c.Issuer, origin, meta.Generation); err != nil {
+			return err
+		}
 		return tx.PutSecret(keyName, append(bytes.Clone(seed), origin...))
 	})
 	if err := errors.Join(append(outcomes, err)...); err != nil {
 		return nil, "", fmt.Errorf("the key of the log: %w", err)
 	}
 	return seed, origin, nil
+}
+
+// nameLog is the name of a generation's log, which is new or restored.
+func nameLog(issuer, before string, generation [16]byte) (string, error) {
+	switch {
+	case issuer != "":
+		return checkpoint.Origin(issuer, generation), nil
+	case before != "":
+		return checkpoint.Successor(before, generation), nil
+	default:
+		return "", errors.New("nobody says whose log it is")
+	}
 }
 
 // resume reads the newest checkpoints, and holds them against the log: what was signed must be how it began.

@@ -309,6 +309,25 @@ func TestGenerationsDontShareAnOrigin(t *testing.T) {
 	}
 }
 
+// Who restores need not know the issuer: the log before says where it was.
+func TestRestoredLogIsNamedAfterTheOneBefore(t *testing.T) {
+	m := newMemory()
+	old := open(t, m)
+	old.Close()
+	m.state.meta.Generation = [16]byte{5}
+	restored, err := Open(Config{Store: m, Now: old.now, Random: old.random})
+	if err != nil {
+		t.Fatal(err)
+	}
+	restored.Close()
+	if want := checkpoint.Origin("https://whittle.example.com", [16]byte{5}); restored.Origin() != want {
+		t.Errorf("it is %s, want %s", restored.Origin(), want)
+	}
+	if _, err := Open(Config{Store: newMemory(), Now: old.now, Random: old.random}); err == nil {
+		t.Error("a new log without an issuer is opened")
+	}
+}
+
 // An issuer that gets another name keeps its log, and the log its name.
 func TestLogKeepsItsNameForAGeneration(t *testing.T) {
 	m := newMemory()

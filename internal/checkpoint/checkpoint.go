@@ -29,6 +29,11 @@ func Origin(issuer string, generation [16]byte) string {
 	return place + ending(generation)
 }
 
+// Successor names the log of a later generation of the same state.
+func Successor(origin string, generation [16]byte) string {
+	return origin[:max(strings.LastIndex(origin, "/log/"), 0)] + ending(generation)
+}
+
 // OfGeneration says whether the origin is of a log of that generation.
 func OfGeneration(origin string, generation [16]byte) bool {
 	return strings.HasSuffix(origin, ending(generation))
