@@ -31,7 +31,11 @@ func TestAdministrationNeedsPermission(t *testing.T) {
 			_, err := w.Revoke(ctx, agent, RevokeRequest{Selector: live.OfClient("agent")})
 			return err
 		},
-		"unblock": func() error { _, err := w.Unblock(ctx, agent, live.OfClient("agent")); return err },
+		"unblock":    func() error { _, err := w.Unblock(ctx, agent, live.OfClient("agent")); return err },
+		"keys":       func() error { _, err := w.Keys(ctx, agent); return err },
+		"rotate key": func() error { _, err := w.RotateKey(ctx, agent, nil); return err },
+		"retire key": func() error { _, err := w.RetireKey(ctx, agent, "x"); return err },
+		"revoke key": func() error { _, err := w.RevokeKey(ctx, agent, "x", ""); return err },
 	} {
 		refused := mustBe(t, try(), AccessDenied)
 		if event := w.explain(refused.Decision); event.Client != "agent" || event.Reason != "permission" {

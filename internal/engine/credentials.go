@@ -43,7 +43,8 @@ func (e *Engine) Bootstrap(ctx context.Context, anew bool) (Credential, error) {
 		return Credential{}, err
 	}
 	// The key comes last: its presence says that the first start was completed.
-	return made, e.addKey(ctx, self, e.Clock.Now())
+	_, err = e.addKey(ctx, self, e.Clock.Now())
+	return made, err
 }
 
 func (e *Engine) createSecret(ctx context.Context, caller clientauth.Caller, client string, expires time.Time) (Credential, error) {

@@ -45,7 +45,8 @@ func (e *Engine) rotateIfDue(ctx context.Context, now time.Time) error {
 	if now.Before(newest.Add(KeyLife)) {
 		return nil
 	}
-	return e.RotateKey(ctx, clientauth.Caller{})
+	_, err := e.addKey(ctx, clientauth.Caller{}, now.Add(KeyOverlap))
+	return err
 }
 
 func (e *Engine) forget(ctx context.Context, now time.Time) error {

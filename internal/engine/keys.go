@@ -1,15 +1,16 @@
 package engine
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/clientauth"
-	"github.com/whittle-sts/whittle/internal/narrow"
-	"github.com/whittle-sts/whittle/internal/token"
+	"github.com/whittle-sts/whittle/internal/live"
+	"github.com/whittle-sts/whittle/internal/policy"
 	"github.com/whittle-sts/whittle/store"
 )
 
@@ -23,147 +24,99 @@ const (
 	KeyLife = 30 * 24 * time.Hour
 )
 
-// RotateKey publishes a new signing key, which takes over after [KeyOverlap]. The old one stays
-// published until the last token that it signed has ended.
-func (e *Engine) RotateKey(ctx context.Context, caller clientauth.Caller) error {
-	return e.addKey(ctx, caller, e.Clock.Now().Add(KeyOverlap))
-}
-
-// addKey makes a key that signs from active on, and retires the ones before it then.
-func (e *Engine) addKey(ctx context.Context, caller clientauth.Caller, active time.Time) error {
-	next, err := e.newKey(active)
-	if err != nil {
-		return err
+// Keys lists the signing keys that weren't dropped yet, the newest first. The caller must hold key.manage.
+func (e *Engine) Keys(ctx context.Context, caller clientauth.Caller) ([]SigningKey, error) {
+	if err := e.require(caller, policy.KeyManage); err != nil {
+		return nil, err
 	}
-	return e.changeKeys(ctx, caller, func(keys []store.Key) ([]store.Key, *audit.Change) {
-		return append(retired(keys, active), next), added(next)
-	})
+	return e.keysNow(ctx)
 }
 
-// revokeKey revokes a signing key of ours, if that is what the selector names. If no other key can
-// sign, one takes over at once: publishing it first would mean not signing at all.
-func (e *Engine) revokeKey(ctx context.Context, caller clientauth.Caller, kid string) error {
-	if !e.Image.View().Keys.Has(kid) {
-		return nil
+// RotateKey publishes a new signing key, which takes over after the overlap; nil: [KeyOverlap]. The old one
+// stays published until the last token that it signed has ended. The caller must hold key.manage.
+func (e *Engine) RotateKey(ctx context.Context, caller clientauth.Caller, overlap *time.Duration) (SigningKey, error) {
+	if err := e.require(caller, policy.KeyManage); err != nil {
+		return SigningKey{}, err
+	}
+	wait := KeyOverlap
+	if overlap != nil {
+		wait = *overlap
+	}
+	if wait < 0 || wait > KeyLife {
+		return SigningKey{}, Refuse(InvalidRequest, "shape", "a key is published for at most thirty days before it signs")
 	}
 	now := e.Clock.Now()
-	next, err := e.newKey(now)
-	if err != nil {
-		return err
-	}
-	return e.changeKeys(ctx, caller, func(keys []store.Key) ([]store.Key, *audit.Change) {
-		i := slices.IndexFunc(keys, func(k store.Key) bool { return k.ID == kid })
-		if i < 0 || keys[i].Revoked {
-			return nil, nil
-		}
-		keys[i].Revoked = true
-		if sign(keys, now) {
-			return keys[i : i+1], &audit.Change{Action: "revoked", ID: kid, Alg: keys[i].Alg}
-		}
-		change := added(next)
-		change.Note = "in place of the revoked key " + kid
-		return append(retired(keys, now), next), change
-	})
+	next, err := e.addKey(ctx, caller, now.Add(wait))
+	return signingKey(next, now), err
 }
 
-// dropKeys deletes the keys whose last tokens have ended, one in each commit.
-func (e *Engine) dropKeys(ctx context.Context, now time.Time) error {
+// RetireKey ends a key's signing: the key that follows takes over, if need be sooner than planned, or a new
+// one if there is none. A key that doesn't sign yet never will, and the one before it goes on. What was
+// signed stays good. The caller must hold key.manage.
+func (e *Engine) RetireKey(ctx context.Context, caller clientauth.Caller, kid string) ([]SigningKey, error) {
+	if err := e.require(caller, policy.KeyManage); err != nil {
+		return nil, err
+	}
+	if !e.Image.View().Keys.Has(kid) {
+		return nil, errNoKey()
+	}
+	err := e.endKey(ctx, caller, kid, func(k *store.Key, now time.Time) *audit.Change {
+		if k.Revoked || !k.Retired.IsZero() && !k.Retired.After(now) {
+			return nil
+		}
+		return &audit.Change{Action: "retired", ID: k.ID, Alg: k.Alg}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return e.keysNow(ctx)
+}
+
+// RevokeKey kills at once whatever the key signed, for good. If no other can sign, a new one takes over. It
+// is a revocation by key, which whoever holds key.manage may make of the server's own.
+func (e *Engine) RevokeKey(ctx context.Context, caller clientauth.Caller, kid, reason string) ([]SigningKey, error) {
+	if err := e.require(caller, policy.KeyManage); err != nil {
+		return nil, err
+	}
+	if !e.Image.View().Keys.Has(kid) {
+		return nil, errNoKey()
+	}
+	if _, err := e.revokeBySelector(ctx, caller, RevokeRequest{Selector: live.OfKey(kid), Reason: reason}); err != nil {
+		return nil, err
+	}
+	return e.keysNow(ctx)
+}
+
+func errNoKey() error { return Refuse(NotFound, "no_key", "this server has no such key") }
+
+func (e *Engine) keysNow(ctx context.Context) ([]SigningKey, error) {
 	keys, err := e.storedKeys(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, k := range keys {
-		if k.Expires.IsZero() || now.Before(k.Expires) {
-			continue
-		}
-		err := e.commit(ctx, func(tx store.Tx) (audit.Entry, error) {
-			entry, err := e.changed(clientauth.Caller{}, audit.KindKey, &audit.Change{Action: "deleted", ID: k.ID, Alg: k.Alg})
-			if err != nil {
-				return audit.Entry{}, err
-			}
-			return entry, tx.DeleteKey(k.ID)
-		})
-		if err = errors.Join(err, e.reload(ctx)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// newKey makes a key that signs from active on.
-func (e *Engine) newKey(active time.Time) (store.Key, error) {
-	key, err := token.GenerateSigningKey(e.Alg, e.Random)
-	if err != nil {
-		return store.Key{}, err
-	}
-	next := store.Key(key.Record())
-	next.Created, next.Active = e.Clock.Now(), active
-	return next, nil
-}
-
-// errUnchanged ends a commit that has nothing to write.
-var errUnchanged = errors.New("nothing to change")
-
-// changeKeys writes the keys that plan makes of those in the store, with its entry, and shows them. A
-// plan without an entry changes nothing.
-func (e *Engine) changeKeys(ctx context.Context, caller clientauth.Caller, plan func([]store.Key) ([]store.Key, *audit.Change)) error {
-	err := e.commit(ctx, func(tx store.Tx) (audit.Entry, error) {
-		keys, err := tx.Keys()
-		if err != nil {
-			return audit.Entry{}, err
-		}
-		write, change := plan(keys)
-		if change == nil {
-			return audit.Entry{}, errUnchanged
-		}
-		entry, err := e.changed(caller, audit.KindKey, change)
-		if err != nil {
-			return audit.Entry{}, err
-		}
-		for _, k := range write {
-			if err := tx.PutKey(k); err != nil {
-				return audit.Entry{}, err
-			}
-		}
-		return entry, nil
+	slices.SortFunc(keys, func(a, b store.Key) int {
+		return cmp.Or(b.Created.Compare(a.Created), strings.Compare(a.ID, b.ID))
 	})
-	if errors.Is(err, errUnchanged) {
-		return nil
+	out, now := make([]SigningKey, len(keys)), e.Clock.Now()
+	for i, k := range keys {
+		out[i] = signingKey(k, now)
 	}
-	if err != nil {
-		return err
-	}
-	return e.reload(ctx)
+	return out, nil
 }
 
-func (e *Engine) storedKeys(ctx context.Context) (keys []store.Key, err error) {
-	err = e.Store.View(ctx, func(r store.Reader) error {
-		keys, err = r.Keys()
-		return err
-	})
-	if err != nil {
-		return nil, unavailable("store", err)
+func signingKey(k store.Key, now time.Time) SigningKey {
+	out := SigningKey{
+		ID: k.ID, Alg: k.Alg, Created: k.Created, Active: k.Active, Retired: k.Retired, Expires: k.Expires,
 	}
-	return keys, nil
-}
-
-// sign says whether one of the keys signs now, and one will go on.
-func sign(keys []store.Key, now time.Time) bool {
-	return slices.ContainsFunc(keys, func(k store.Key) bool {
-		return !k.Revoked && !now.Before(k.Active) && (k.Retired.IsZero() || now.Before(k.Retired))
-	}) && slices.ContainsFunc(keys, func(k store.Key) bool { return !k.Revoked && k.Retired.IsZero() })
-}
-
-// retired is the keys as they are when another takes over.
-func retired(keys []store.Key, active time.Time) []store.Key {
-	for i := range keys {
-		if k := &keys[i]; k.Retired.IsZero() || k.Retired.After(active) {
-			k.Retired, k.Expires = active, active.Add(narrow.MaxLifetime)
-		}
+	switch {
+	case k.Revoked:
+		out.State = KeyRevoked
+	case !k.Retired.IsZero() && !k.Retired.After(now):
+		out.State = KeyRetired
+	case k.Active.After(now):
+		out.State = KeyPublished
+	default:
+		out.State = KeySigning
 	}
-	return keys
-}
-
-func added(k store.Key) *audit.Change {
-	return &audit.Change{Action: "added", ID: k.ID, Alg: k.Alg, Active: k.Active}
+	return out
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/audit"
-	"github.com/whittle-sts/whittle/internal/clientauth"
 	"github.com/whittle-sts/whittle/internal/live"
 )
 
@@ -23,6 +22,13 @@ func (w *world) signer() string {
 	return kid
 }
 
+func (w *world) rotateKey(overlap time.Duration) SigningKey {
+	w.t.Helper()
+	made, err := w.RotateKey(context.Background(), w.as("ops"), &overlap)
+	w.check(err)
+	return made
+}
+
 func (w *world) revokeKeyOf(kid string) {
 	w.t.Helper()
 	_, err := w.Revoke(context.Background(), w.as("ops"), RevokeRequest{Selector: live.OfKey(kid)})
@@ -33,7 +39,7 @@ func TestARotatedKeyIsPublishedBeforeItSigns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	first := w.signer()
-	w.check(w.RotateKey(context.Background(), w.as("ops")))
+	w.rotateKey(KeyOverlap)
 	if n := strings.Count(string(w.Image.View().Keys.JWKS()), `"kid"`); n != 2 {
 		t.Fatalf("%d keys are published", n)
 	}
@@ -137,10 +143,10 @@ func TestSomeKeyAlwaysSigns(t *testing.T) {
 			t.Fatal("every key is retired")
 			return ""
 		}
-		w.check(w.RotateKey(ctx, clientauth.Caller{}))
+		w.rotateKey(KeyOverlap)
 		keys = append(keys, next())
 		w.clock.pass(KeyOverlap)
-		w.check(w.RotateKey(ctx, clientauth.Caller{}))
+		w.rotateKey(KeyOverlap)
 		keys = append(keys, next())
 		before := w.signer()
 		revoked := map[string]string{"the old key": keys[0], "the signing key": keys[1], "the next key": keys[2]}[which]

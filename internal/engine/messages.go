@@ -127,3 +127,25 @@ type Credential struct {
 	Secret  token.Secret
 	Created time.Time
 }
+
+// SigningKey is what may be known of a signing key.
+type SigningKey struct {
+	ID      string // `kid`
+	Alg     string
+	State   KeyState
+	Created time.Time
+	Active  time.Time // when it begins to sign
+	Retired time.Time // when it stops or stopped; zero: not decided
+	Expires time.Time // when it is dropped; zero: not known yet
+}
+
+// KeyState is how a signing key stands.
+type KeyState uint8
+
+// The states.
+const (
+	KeyPublished KeyState = iota + 1 // doesn't sign yet
+	KeySigning
+	KeyRetired // verifies what it signed
+	KeyRevoked // nothing that it signed is good
+)

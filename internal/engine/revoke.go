@@ -108,6 +108,11 @@ func (e *Engine) Revoke(ctx context.Context, caller clientauth.Caller, req Revok
 	if err := e.require(caller, policy.RevokeAny); err != nil {
 		return Revocation{}, err
 	}
+	return e.revokeBySelector(ctx, caller, req)
+}
+
+// revokeBySelector is Revoke by a caller who may.
+func (e *Engine) revokeBySelector(ctx context.Context, caller clientauth.Caller, req RevokeRequest) (Revocation, error) {
 	if err := e.checkSelector(req.Selector); err != nil {
 		return Revocation{}, err
 	}

@@ -72,10 +72,12 @@ func (r *Keyring) Has(kid string) bool { return r.byID[kid] != nil }
 // change it.
 func (r *Keyring) JWKS() []byte { return r.jwks }
 
-// NewestActive is when the newest key that isn't revoked begins to sign; zero if there is none.
+// NewestActive is when the newest key begins to sign that isn't revoked, nor retired before it could; zero
+// if there is none.
 func (r *Keyring) NewestActive() time.Time {
 	for _, k := range r.keys {
-		if !k.record.Revoked {
+		never := !k.record.Retired.IsZero() && !k.record.Retired.After(k.record.Active)
+		if !k.record.Revoked && !never {
 			return k.record.Active
 		}
 	}

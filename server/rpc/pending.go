@@ -10,13 +10,6 @@ import (
 // errPending is the answer of what the contract has and the engine doesn't yet.
 var errPending = engine.Refuse(engine.ServerError, "pending", "this operation is not there yet")
 
-// keys is KeyService.
-type keys struct {
-	whittlev1.UnsafeKeyServiceServer
-
-	engine *engine.Engine
-}
-
 // ListPolicies implements the rpc.
 func (s *policies) ListPolicies(context.Context, *whittlev1.ListPoliciesRequest) (*whittlev1.ListPoliciesResponse, error) {
 	return nil, errPending
@@ -54,26 +47,6 @@ func (s *clients) EnableSecret(context.Context, *whittlev1.EnableSecretRequest) 
 
 // DeleteSecret implements the rpc.
 func (s *clients) DeleteSecret(context.Context, *whittlev1.DeleteSecretRequest) (*whittlev1.DeleteSecretResponse, error) {
-	return nil, errPending
-}
-
-// ListKeys implements the rpc.
-func (s *keys) ListKeys(context.Context, *whittlev1.ListKeysRequest) (*whittlev1.ListKeysResponse, error) {
-	return nil, errPending
-}
-
-// RotateKey implements the rpc.
-func (s *keys) RotateKey(context.Context, *whittlev1.RotateKeyRequest) (*whittlev1.RotateKeyResponse, error) {
-	return nil, errPending
-}
-
-// RetireKey implements the rpc.
-func (s *keys) RetireKey(context.Context, *whittlev1.RetireKeyRequest) (*whittlev1.RetireKeyResponse, error) {
-	return nil, errPending
-}
-
-// RevokeKey implements the rpc.
-func (s *keys) RevokeKey(context.Context, *whittlev1.RevokeKeyRequest) (*whittlev1.RevokeKeyResponse, error) {
 	return nil, errPending
 }
 

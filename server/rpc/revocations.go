@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
@@ -73,4 +74,13 @@ func toTime(t time.Time) *timestamppb.Timestamp {
 		return nil
 	}
 	return timestamppb.New(t)
+}
+
+// fromDuration is nil for one that is absent.
+func fromDuration(d *durationpb.Duration) *time.Duration {
+	if d == nil {
+		return nil
+	}
+	out := d.AsDuration()
+	return &out
 }
