@@ -8,6 +8,7 @@ require (
 	cel.dev/cel-go v0.33.2
 	connectrpc.com/connect/v2 v2.0.2
 	connectrpc.com/cors v0.1.0
+	github.com/aymanbagabas/go-udiff v0.4.1
 	github.com/go-jose/go-jose/v4 v4.1.9
 	github.com/go-json-experiment/json v1.27.2
 	github.com/prometheus/client_golang v1.25.0

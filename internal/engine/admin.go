@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,7 @@ func (e *Engine) Policy(ctx context.Context, caller clientauth.Caller, version u
 		}
 		var err error
 		record, err = r.Policy(version)
+		record.YAML = bytes.Clone(record.YAML)
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {

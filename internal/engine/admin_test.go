@@ -31,7 +31,13 @@ func TestAdministrationNeedsPermission(t *testing.T) {
 			_, err := w.Revoke(ctx, agent, RevokeRequest{Selector: live.OfClient("agent")})
 			return err
 		},
-		"unblock":    func() error { _, err := w.Unblock(ctx, agent, live.OfClient("agent")); return err },
+		"unblock":  func() error { _, err := w.Unblock(ctx, agent, live.OfClient("agent")); return err },
+		"policies": func() error { _, _, err := w.Policies(ctx, agent, 10, ""); return err },
+		"diff":     func() error { _, err := w.DiffPolicy(ctx, agent, DiffRequest{From: 1}); return err },
+		"rollback": func() error {
+			_, err := w.RollbackPolicy(ctx, agent, RollbackRequest{Version: 1, Expected: version})
+			return err
+		},
 		"keys":       func() error { _, err := w.Keys(ctx, agent); return err },
 		"rotate key": func() error { _, err := w.RotateKey(ctx, agent, nil); return err },
 		"retire key": func() error { _, err := w.RetireKey(ctx, agent, "x"); return err },

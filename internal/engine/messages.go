@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/live"
+	"github.com/whittle-sts/whittle/internal/policy"
 	"github.com/whittle-sts/whittle/internal/principal"
 	"github.com/whittle-sts/whittle/internal/token"
 )
@@ -149,3 +150,23 @@ const (
 	KeyRetired // verifies what it signed
 	KeyRevoked // nothing that it signed is good
 )
+
+// DiffRequest names what a version of the policy is compared with: another version or a document.
+type DiffRequest struct {
+	From uint64 // 0: the current one
+	To   uint64 // likewise; without YAML
+	YAML []byte // nil: To
+}
+
+// PolicyDiff is what differs between two documents.
+type PolicyDiff struct {
+	Unified string // by lines; empty if there is no difference
+	Items   []policy.Difference
+}
+
+// RollbackRequest names the version of the policy to go back to.
+type RollbackRequest struct {
+	Version  uint64
+	Expected uint64 // the version that the editor saw
+	Note     string // empty: which version it goes back to
+}

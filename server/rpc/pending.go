@@ -10,21 +10,6 @@ import (
 // errPending is the answer of what the contract has and the engine doesn't yet.
 var errPending = engine.Refuse(engine.ServerError, "pending", "this operation is not there yet")
 
-// ListPolicies implements the rpc.
-func (s *policies) ListPolicies(context.Context, *whittlev1.ListPoliciesRequest) (*whittlev1.ListPoliciesResponse, error) {
-	return nil, errPending
-}
-
-// DiffPolicy implements the rpc.
-func (s *policies) DiffPolicy(context.Context, *whittlev1.DiffPolicyRequest) (*whittlev1.DiffPolicyResponse, error) {
-	return nil, errPending
-}
-
-// RollbackPolicy implements the rpc.
-func (s *policies) RollbackPolicy(context.Context, *whittlev1.RollbackPolicyRequest) (*whittlev1.RollbackPolicyResponse, error) {
-	return nil, errPending
-}
-
 // RotateSecret implements the rpc.
 func (s *clients) RotateSecret(context.Context, *whittlev1.RotateSecretRequest) (*whittlev1.RotateSecretResponse, error) {
 	return nil, errPending
