@@ -46,6 +46,7 @@ type Credential struct {
 	Created  time.Time
 	Expires  time.Time // zero: never
 	Disabled bool
+	LastUsed time.Time // about; zero: never, as far as is known. NoteCredentialUse alone is for keeping it
 }
 
 // Opaque is one opaque token, under the hash of its text. Claims are sealed under a key that

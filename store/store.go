@@ -121,6 +121,9 @@ type Tx interface {
 
 	PutCredential(Credential) error
 	DeleteCredential(client, id string) error
+	// NoteCredentialUse remembers when a credential was last used; an earlier time than is known is ignored.
+	// It never makes a credential nor changes anything else of one: what isn't there stays so.
+	NoteCredentialUse(client, id string, at time.Time) error
 
 	PutOpaque(Opaque) error
 	PutUses(Uses) error

@@ -17,3 +17,22 @@ func (l *Log) DropExpired(ctx context.Context, before time.Time, limit int) (dro
 	})
 	return dropped, errors.Join(append(outcomes, err)...)
 }
+
+// Use is when a client's credential was last used.
+type Use struct {
+	Client, Credential string
+	At                 time.Time
+}
+
+// NoteUses remembers when credentials were last used. It gives nobody power, so no entry tells of it either.
+func (l *Log) NoteUses(ctx context.Context, uses []Use) error {
+	outcomes, err := l.store.Update(ctx, func(tx store.Tx) error {
+		for _, u := range uses {
+			if err := tx.NoteCredentialUse(u.Client, u.Credential, u.At); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return errors.Join(append(outcomes, err)...)
+}

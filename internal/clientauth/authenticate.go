@@ -47,16 +47,19 @@ func New(image *live.Image, now func() time.Time) *Authenticator {
 // of all lift its block; the bootstrap credential, which an operator can always make anew, can.
 func (a *Authenticator) Authenticate(c Credentials, from Origin) (Caller, error) {
 	view := a.image.View()
-	credential, ok := secretMatches(view.Credentials[c.ClientID], c.Secret, a.now())
-	if !ok {
+	now := a.now()
+	match := secretMatches(view.Credentials[c.ClientID], c.Secret, now)
+	if match == nil {
 		return Caller{}, ErrInvalid
 	}
 	if c.ClientID == policy.Bootstrap {
-		return Caller{ID: policy.Bootstrap, Credential: credential, Origin: from, may: policy.Administrative()}, nil
+		match.Use.Mark(now)
+		return Caller{ID: policy.Bootstrap, Credential: match.ID, Origin: from, may: policy.Administrative()}, nil
 	}
 	client, ok := view.Policy.Client(c.ClientID)
 	if _, blocked := a.image.Revocations.Blocked(live.OfClient(c.ClientID)); !ok || blocked {
 		return Caller{}, ErrInvalid
 	}
-	return Caller{ID: client.ID, Credential: credential, Origin: from, may: client.May}, nil
+	match.Use.Mark(now)
+	return Caller{ID: client.ID, Credential: match.ID, Origin: from, may: client.May}, nil
 }

@@ -31,20 +31,21 @@ func NewSecret(random io.Reader) (secret token.Secret, verifier [32]byte, err er
 func nobody() []live.Credential { return []live.Credential{{Disabled: true}} }
 
 // secretMatches compares with every credential of the client, in time that doesn't depend on how
-// far one matches, and names the one that does.
-func secretMatches(known []live.Credential, secret token.Secret, now time.Time) (credential string, ok bool) {
+// far one matches, and names the one that does; nil: none.
+func secretMatches(known []live.Credential, secret token.Secret, now time.Time) (match *live.Credential) {
 	digest := sha256.Sum256([]byte(secret.Reveal()))
 	if len(known) == 0 {
 		known = nobody()
 	}
-	for _, c := range known {
+	for i := range known {
+		c := &known[i]
 		usable := 0
 		if c.UsableAt(now) {
 			usable = 1
 		}
 		if usable&subtle.ConstantTimeCompare(digest[:], c.Verifier[:]) == 1 {
-			credential, ok = c.ID, true
+			match = c
 		}
 	}
-	return credential, ok
+	return match
 }

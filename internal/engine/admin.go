@@ -85,6 +85,8 @@ func (e *Engine) ApplyPolicy(ctx context.Context, caller clientauth.Caller, req 
 	if err := e.require(caller, policy.PolicyApply); err != nil {
 		return Policy{}, err
 	}
+	e.access.Lock()
+	defer e.access.Unlock()
 	next, err := e.compiled(req)
 	if err == nil {
 		err = e.fits(next)

@@ -26,7 +26,7 @@ func TestAdministrationNeedsPermission(t *testing.T) {
 			_, err := w.ApplyPolicy(ctx, agent, ApplyRequest{YAML: []byte(w.policy), Expected: version})
 			return err
 		},
-		"secret": func() error { _, err := w.CreateSecret(ctx, agent, "agent"); return err },
+		"secret": func() error { _, err := w.CreateSecret(ctx, agent, "agent", 0); return err },
 		"revoke": func() error {
 			_, err := w.Revoke(ctx, agent, RevokeRequest{Selector: live.OfClient("agent")})
 			return err

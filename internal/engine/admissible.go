@@ -10,7 +10,7 @@ import (
 
 // fits says why a document that compiles can't be the next policy of this server.
 func (e *Engine) fits(next *policy.Policy) error {
-	if !e.administrable(next) {
+	if !e.administrable(next, nil) {
 		return Refuse(InvalidRequest, "no_administrator",
 			"the policy would leave nobody who may apply the next one: no client with policy.apply has a secret")
 	}
@@ -22,11 +22,17 @@ func (e *Engine) fits(next *policy.Policy) error {
 
 // administrable says whether somebody could apply the policy after next: a client with the permission and
 // with a credential to prove itself by. On the first day the bootstrap credential is one, and makes the
-// others' secrets; a client must be there then that can have one.
-func (e *Engine) administrable(next *policy.Policy) bool {
+// others' secrets; a client must be there then that can have one. Credentials that are about to be taken
+// don't count, nor does a client that is blocked.
+func (e *Engine) administrable(next *policy.Policy, taken []live.CredentialID) bool {
 	now, credentials := e.Clock.Now(), e.Image.View().Credentials
 	usable := func(client string) bool {
-		return slices.ContainsFunc(credentials[client], func(c live.Credential) bool { return c.UsableAt(now) })
+		if _, blocked := e.Image.Revocations.Blocked(live.OfClient(client)); blocked && client != policy.Bootstrap {
+			return false
+		}
+		return slices.ContainsFunc(credentials[client], func(c live.Credential) bool {
+			return c.UsableAt(now) && !slices.Contains(taken, live.CredentialID{Client: client, ID: c.ID})
+		})
 	}
 	administrators := next.Administrators()
 	if usable(policy.Bootstrap) {

@@ -15,18 +15,6 @@ import (
 // BootstrapLife is how long the bootstrap credential is good after the first start.
 const BootstrapLife = 24 * time.Hour
 
-// CreateSecret makes a secret for a client of the policy, beside those that it has. The answer is
-// the only place where the secret is ever shown. The caller must hold client.manage.
-func (e *Engine) CreateSecret(ctx context.Context, caller clientauth.Caller, client string) (Credential, error) {
-	if err := e.require(caller, policy.ClientManage); err != nil {
-		return Credential{}, err
-	}
-	if _, known := e.Image.View().Policy.Client(client); !known {
-		return Credential{}, Refuse(NotFound, "no_client", "the policy has no such client")
-	}
-	return e.createSecret(ctx, caller, client, time.Time{})
-}
-
 // Bootstrap makes the bootstrap credential and the first signing key, if this is the first start. At a
 // later one it makes a bootstrap credential only if told to make it anew, for an operator who has lost
 // every other way in; the credential is zero otherwise.
@@ -48,20 +36,19 @@ func (e *Engine) Bootstrap(ctx context.Context, anew bool) (Credential, error) {
 }
 
 func (e *Engine) createSecret(ctx context.Context, caller clientauth.Caller, client string, expires time.Time) (Credential, error) {
-	secret, verifier, err := clientauth.NewSecret(e.Random)
+	made, record, err := e.newSecret(client, expires)
 	if err != nil {
 		return Credential{}, err
 	}
-	var id [8]byte
-	if _, err := io.ReadFull(e.Random, id[:]); err != nil {
-		return Credential{}, err
-	}
-	record := store.Credential{
-		Client: client, ID: hex.EncodeToString(id[:]), Kind: clientauth.KindSecret, Verifier: verifier[:],
-		Created: e.Clock.Now(), Expires: expires,
-	}
 	err = e.commit(ctx, func(tx store.Tx) (audit.Entry, error) {
-		entry, err := e.changed(caller, audit.KindCredential, credentialChange(record))
+		known, err := credentialsOf(tx, client)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if err := roomForSecret(known, record.Created); err != nil {
+			return audit.Entry{}, err
+		}
+		entry, err := e.changed(caller, audit.KindCredential, credentialChange("added", record))
 		if err != nil {
 			return audit.Entry{}, err
 		}
@@ -70,5 +57,22 @@ func (e *Engine) createSecret(ctx context.Context, caller clientauth.Caller, cli
 	if err != nil {
 		return Credential{}, err
 	}
-	return Credential{Client: client, ID: record.ID, Secret: secret, Created: record.Created}, e.reload(ctx)
+	return made, e.reload(ctx)
+}
+
+// newSecret draws a secret.
+func (e *Engine) newSecret(client string, expires time.Time) (Credential, store.Credential, error) {
+	secret, verifier, err := clientauth.NewSecret(e.Random)
+	if err != nil {
+		return Credential{}, store.Credential{}, err
+	}
+	var id [8]byte
+	if _, err := io.ReadFull(e.Random, id[:]); err != nil {
+		return Credential{}, store.Credential{}, err
+	}
+	record := store.Credential{
+		Client: client, ID: hex.EncodeToString(id[:]), Kind: clientauth.KindSecret, Verifier: verifier[:],
+		Created: e.Clock.Now(), Expires: expires,
+	}
+	return Credential{Client: client, ID: record.ID, Secret: secret, Created: record.Created, Expires: expires}, record, nil
 }

@@ -94,7 +94,7 @@ func newWorld(t testing.TB) *world {
 	}
 	w.apply(strings.NewReplacer("{{corp}}", w.corp.URL, "{{ci}}", w.ci.URL).Replace(string(text)))
 	for _, id := range w.Image.View().Policy.Clients() {
-		made, err := w.CreateSecret(context.Background(), w.as("bootstrap"), id)
+		made, err := w.CreateSecret(context.Background(), w.as("bootstrap"), id, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

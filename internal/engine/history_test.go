@@ -83,7 +83,7 @@ func TestARollbackIsANewVersionThatIsCheckedLikeAnyOther(t *testing.T) {
 	// ops loses its secrets by a policy of another administrator; going back to where only ops is one would
 	// lock everybody out, though it was a good policy then.
 	w.apply(strings.Replace(first, "  ops: ", "  ops-two: ", 1))
-	boss, err := w.CreateSecret(ctx, w.as("bootstrap"), "ops-two")
+	boss, err := w.CreateSecret(ctx, w.as("bootstrap"), "ops-two", 0)
 	w.check(err)
 	w.secrets["ops-two"] = boss.Secret
 	w.clock.pass(BootstrapLife)

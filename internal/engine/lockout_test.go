@@ -76,7 +76,7 @@ func TestAClientThatThePolicyDropsLosesItsSecretsForGood(t *testing.T) {
 	if err := w.knocks("stranger"); !errors.Is(err, clientauth.ErrInvalid) {
 		t.Errorf("its old secret is good again: %v", err)
 	}
-	made, err := w.CreateSecret(context.Background(), w.as("ops"), "stranger")
+	made, err := w.CreateSecret(context.Background(), w.as("ops"), "stranger", 0)
 	w.check(err)
 	w.secrets["stranger"] = made.Secret
 	w.check(w.knocks("stranger"))

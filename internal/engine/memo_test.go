@@ -80,7 +80,7 @@ func TestTheKeysStayWhenOtherThingsChange(t *testing.T) {
 	w := newWorld(t)
 	keys := w.Image.View().Keys
 	w.apply(w.policy)
-	if _, err := w.CreateSecret(context.Background(), w.as("ops"), "agent"); err != nil || w.Image.View().Keys != keys {
+	if _, err := w.CreateSecret(context.Background(), w.as("ops"), "agent", 0); err != nil || w.Image.View().Keys != keys {
 		t.Errorf("the keys were made anew: %v", err)
 	}
 	if w.rotateKey(KeyOverlap); w.Image.View().Keys == keys {

@@ -127,6 +127,27 @@ type Credential struct {
 	ID      string
 	Secret  token.Secret
 	Created time.Time
+	Expires time.Time // zero: never by itself
+}
+
+// Client is a client of the policy in force, with its secrets.
+type Client struct {
+	ID      string
+	Ceiling []string
+	May     []policy.Permission
+	Serves  []string
+	Secrets []ClientSecret // the oldest first
+	Blocked bool           // by a revocation
+}
+
+// ClientSecret is what may be known of a secret.
+type ClientSecret struct {
+	ID       string
+	Created  time.Time
+	Expires  time.Time // zero: never by itself
+	Disabled bool
+	LastUsed time.Time // to about a minute; zero: never, as far as is known
+	Usable   bool      // now
 }
 
 // SigningKey is what may be known of a signing key.

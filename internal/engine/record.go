@@ -267,8 +267,8 @@ func policyChange(p *policy.Policy, r store.Policy) *audit.Change {
 	return &audit.Change{Action: "applied", Version: r.Version, Digest: hex.EncodeToString(digest[:]), Note: r.Note}
 }
 
-func credentialChange(c store.Credential) *audit.Change {
-	return &audit.Change{Action: "added", Client: c.Client, ID: c.ID, Expires: c.Expires}
+func credentialChange(action string, c store.Credential) *audit.Change {
+	return &audit.Change{Action: action, Client: c.Client, ID: c.ID, Expires: c.Expires}
 }
 
 func removals(list []policy.Removal) []audit.Removal {

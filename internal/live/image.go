@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/whittle-sts/whittle/internal/policy"
 	"github.com/whittle-sts/whittle/internal/token"
@@ -19,30 +18,13 @@ type View struct {
 	Credentials map[string][]Credential // by client
 }
 
-// SecretCredential is the kind of a stored credential whose verifier is the SHA-256 of a secret. One of
-// another kind is never read as a secret.
-const SecretCredential = "secret-sha256"
-
-// Credential is how a client may prove who it is: a secret, so far.
-type Credential struct {
-	ID       string
-	Verifier [32]byte
-	Created  time.Time
-	Expires  time.Time // zero: never
-	Disabled bool
-}
-
-// UsableAt says whether the credential can be proved with now.
-func (c Credential) UsableAt(now time.Time) bool {
-	return !c.Disabled && (c.Expires.IsZero() || now.Before(c.Expires))
-}
-
 // Image is the memory image of a store.
 type Image struct {
 	Revocations *Revocations
 
 	view   atomic.Pointer[View]
 	change sync.Mutex // held while a new view is made from the old one
+	taken  map[CredentialID]bool
 }
 
 // View is the state now. A request reads it once and keeps to it.
@@ -51,7 +33,7 @@ func (i *Image) View() *View { return i.view.Load() }
 // Load makes the image of what the store holds. A store without a policy has the empty one, under
 // which nobody may do anything.
 func Load(ctx context.Context, s store.Store) (*Image, error) {
-	i := &Image{Revocations: newRevocations()}
+	i := &Image{Revocations: newRevocations(), taken: make(map[CredentialID]bool)}
 	i.view.Store(&View{})
 	if err := i.Reload(ctx, s); err != nil {
 		return nil, fmt.Errorf("reading the state: %w", err)
@@ -69,6 +51,7 @@ func (i *Image) Reload(ctx context.Context, s store.Store) error {
 		if err := view.loadSecrets(r); err != nil {
 			return err
 		}
+		view.disable(i.taken)
 		meta, err := r.Meta()
 		if err != nil {
 			return err
@@ -99,7 +82,7 @@ func (v *View) loadSecrets(r store.Reader) (err error) {
 	if v.Keys, err = loadKeys(r, v.Keys); err != nil {
 		return err
 	}
-	v.Credentials, err = loadCredentials(r)
+	v.Credentials, err = loadCredentials(r, v.Credentials)
 	return err
 }
 
@@ -140,23 +123,6 @@ func loadKeys(r store.Reader, old *token.Keyring) (*token.Keyring, error) {
 		keys = append(keys, key)
 	}
 	return token.NewKeyring(keys...)
-}
-
-func loadCredentials(r store.Reader) (map[string][]Credential, error) {
-	records, err := r.Credentials()
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[string][]Credential)
-	for _, c := range records {
-		if c.Kind != SecretCredential || len(c.Verifier) != 32 {
-			return nil, fmt.Errorf("credential %s of client %s: %q with a verifier of %d bytes is of no known kind", c.ID, c.Client, c.Kind, len(c.Verifier))
-		}
-		out[c.Client] = append(out[c.Client], Credential{
-			ID: c.ID, Verifier: [32]byte(c.Verifier), Created: c.Created, Expires: c.Expires, Disabled: c.Disabled,
-		})
-	}
-	return out, nil
 }
 
 // loadRevocations takes in those that the image hasn't seen. One that is announced stays so until

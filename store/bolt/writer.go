@@ -124,6 +124,27 @@ func (w *writer) DeleteCredential(client, id string) error {
 	return w.removeIfThere(tableCredential, credentialKey(client, id))
 }
 
+// NoteCredentialUse reads the credential within the transaction, so what was done to it meanwhile stands.
+func (w *writer) NoteCredentialUse(client, id string, at time.Time) error {
+	key := credentialKey(client, id)
+	payload, err := w.get(tableCredential, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var c store.Credential
+	if err := decode(tableCredential, key, payload, &c); err != nil {
+		return err
+	}
+	if !at.After(c.LastUsed) {
+		return nil
+	}
+	c.LastUsed = at
+	return w.save(tableCredential, key, &c)
+}
+
 // PutPerson keeps the index by id in step.
 func (w *writer) PutPerson(p store.Person) error {
 	other, err := w.get(tablePersonByID, p.ID[:])

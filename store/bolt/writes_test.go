@@ -43,11 +43,14 @@ func fill(tx store.Tx) error {
 
 // writes are all the ways to change a store that fill has filled.
 var writes = map[string]func(store.Tx) error{
-	"put policy":        func(tx store.Tx) error { return tx.PutPolicy(store.Policy{Version: 2}) },
-	"put key":           func(tx store.Tx) error { return tx.PutKey(store.Key{ID: "k2"}) },
-	"delete key":        func(tx store.Tx) error { return tx.DeleteKey("k1") },
-	"put secret":        func(tx store.Tx) error { return tx.PutSecret("pepper", []byte("new")) },
-	"put credential":    func(tx store.Tx) error { return tx.PutCredential(store.Credential{Client: "new", ID: "c1"}) },
+	"put policy":     func(tx store.Tx) error { return tx.PutPolicy(store.Policy{Version: 2}) },
+	"put key":        func(tx store.Tx) error { return tx.PutKey(store.Key{ID: "k2"}) },
+	"delete key":     func(tx store.Tx) error { return tx.DeleteKey("k1") },
+	"put secret":     func(tx store.Tx) error { return tx.PutSecret("pepper", []byte("new")) },
+	"put credential": func(tx store.Tx) error { return tx.PutCredential(store.Credential{Client: "new", ID: "c1"}) },
+	"note credential use": func(tx store.Tx) error {
+		return tx.NoteCredentialUse("agent", "c1", epoch.Add(time.Hour))
+	},
 	"delete credential": func(tx store.Tx) error { return tx.DeleteCredential("agent", "c1") },
 	"put opaque":        func(tx store.Tx) error { return tx.PutOpaque(store.Opaque{Hash: hash1, Claims: []byte("new")}) },
 	"put uses":          func(tx store.Tx) error { return tx.PutUses(store.Uses{Token: token1, Left: 2}) },

@@ -132,7 +132,7 @@ func (d *dump) lists(r store.Reader) {
 	credentials, err := r.Credentials()
 	d.line(err, "%d credentials", len(credentials))
 	for _, c := range credentials {
-		lines = append(lines, fmt.Sprintf("credential %q %q %q %x %s %s %t", c.Client, c.ID, c.Kind, c.Verifier, at(c.Created), at(c.Expires), c.Disabled))
+		lines = append(lines, fmt.Sprintf("credential %q %q %q %x %s %s %t %s", c.Client, c.ID, c.Kind, c.Verifier, at(c.Created), at(c.Expires), c.Disabled, at(c.LastUsed)))
 	}
 	names, err := r.SecretNames()
 	d.line(err, "%d secrets", len(names))

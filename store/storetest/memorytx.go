@@ -129,6 +129,16 @@ func (t *memoryTx) DeleteCredential(client, id string) error {
 	return remove(t, t.credentials, [2]string{client, id})
 }
 
+func (t *memoryTx) NoteCredentialUse(client, id string, at time.Time) error {
+	key := [2]string{client, id}
+	c, ok := t.credentials[key]
+	if !ok || !at.After(c.LastUsed) {
+		return nil
+	}
+	c.LastUsed = at
+	return put(t, t.credentials, key, c)
+}
+
 func (t *memoryTx) PutOpaque(o store.Opaque) error {
 	o.Claims = bytes.Clone(o.Claims)
 	return put(t, t.opaque, o.Hash, o)

@@ -96,7 +96,7 @@ func drawStep(t *rapid.T) step {
 	text := rapid.String().Draw(t, "text")
 	name := keyIDs[small%len(keyIDs)]
 	useID := useIDs[n%uint32(len(useIDs))]
-	switch kind := rapid.IntRange(0, 18).Draw(t, "kind"); kind {
+	switch kind := rapid.IntRange(0, 19).Draw(t, "kind"); kind {
 	case 0:
 		version := uint64(small)
 		return quiet(func(tx store.Tx) error {
@@ -112,7 +112,7 @@ func drawStep(t *rapid.T) step {
 		return quiet(func(tx store.Tx) error { return tx.PutSecret(secretNames[small%2], bytes) })
 	case 4:
 		return quiet(func(tx store.Tx) error {
-			return tx.PutCredential(store.Credential{Client: name, ID: useIDs[1+n%3], Kind: text, Verifier: bytes, Created: at, Expires: at, Disabled: n%2 == 0})
+			return tx.PutCredential(store.Credential{Client: name, ID: useIDs[1+n%3], Kind: text, Verifier: bytes, Created: at, Expires: at, Disabled: n%2 == 0, LastUsed: at})
 		})
 	case 5:
 		return quiet(func(tx store.Tx) error { return tx.DeleteCredential(name, useIDs[1+n%3]) })
@@ -149,6 +149,8 @@ func drawStep(t *rapid.T) step {
 			return tx.PutCheckpoint(store.Checkpoint{Witnessed: n%2 == 0, Size: uint64(n), Root: hash(small), Note: bytes})
 		})
 	case 17:
+		return quiet(func(tx store.Tx) error { return tx.NoteCredentialUse(name, useIDs[1+n%3], at) })
+	case 18:
 		return func(tx store.Tx) string { return fmt.Sprint(tx.DropExpired(at, 1000)) }
 	default:
 		return func(tx store.Tx) string { return fmt.Sprint(state(tx)) }

@@ -25,6 +25,7 @@ func everything(tx store.Tx) error {
 		tx.PutKey(store.Key{ID: "k1", Alg: "ES256", Private: []byte("private"), Evidence: []byte("evidence"), Created: epoch.In(zone), Active: epoch.Add(time.Hour)}),
 		tx.PutSecret("pepper", []byte("salt")),
 		tx.PutCredential(store.Credential{Client: "agent", ID: "c1", Kind: "secret-sha256", Verifier: []byte{1, 2}, Created: epoch}),
+		tx.NoteCredentialUse("agent", "c1", epoch.Add(time.Hour)),
 		tx.PutOpaque(store.Opaque{Hash: hash(1), Claims: []byte("claims"), Expires: epoch.Add(time.Minute)}),
 		tx.PutUses(store.Uses{Token: token(1), Left: 3, Expires: epoch.Add(time.Minute)}),
 		tx.PutUseSeen(token(1), "a", epoch.Add(time.Minute)),
@@ -42,7 +43,7 @@ var written = []string{
 	`policy 1 "scopes:\n" 2026-01-02T03:04:05.000006Z "admin" "first"`,
 	`key "k1" "ES256" 70726976617465 65766964656e6365 2026-01-02T03:04:05.000006Z 2026-01-02T04:04:05.000006Z - - false`,
 	`secret pepper 73616c74`,
-	`credential "agent" "c1" "secret-sha256" 0102 2026-01-02T03:04:05.000006Z - false`,
+	`credential "agent" "c1" "secret-sha256" 0102 2026-01-02T03:04:05.000006Z - false 2026-01-02T04:04:05.000006Z`,
 	`636c61696d73 2026-01-02T03:05:05.000006Z`,
 	`uses 1 ` + hexOf(token(1)) + ` 3 2026-01-02T03:05:05.000006Z`,
 	`use 1 "a" seen true`,
@@ -92,6 +93,7 @@ func testRecords(t *testing.T, open Open) {
 			t.Error(text)
 		}
 	})
+	t.Run("a use changes nothing else of a credential", func(t *testing.T) { testCredentialUse(t, fresh(t, open)) })
 	t.Run("what was given may be used again", func(t *testing.T) {
 		s := fresh(t, open)
 		update(t, s, func(tx store.Tx) error {
@@ -132,7 +134,7 @@ func testReplace(t *testing.T, s store.Store) {
 		)
 	})
 	text := stateOf(t, s)
-	for _, want := range []string{`1 keys`, `key "k1" "RS256"   - - - - true`, "6f74686572", `"agent" "c1" ""  - - true`, " 2 -", "rev 1"} {
+	for _, want := range []string{`1 keys`, `key "k1" "RS256"   - - - - true`, "6f74686572", `"agent" "c1" ""  - - true -`, " 2 -", "rev 1"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("not there: %s\nin %s", want, text)
 		}
@@ -150,6 +152,23 @@ func testReplace(t *testing.T, s store.Store) {
 			return true
 		}))
 	})
+}
+
+func testCredentialUse(t *testing.T, s store.Store) {
+	later := epoch.Add(time.Hour)
+	update(t, s, func(tx store.Tx) error {
+		return errors.Join(
+			tx.PutCredential(store.Credential{Client: "agent", ID: "c1", Kind: "k", Verifier: []byte{1}, Created: epoch, Expires: later, Disabled: true}),
+			tx.NoteCredentialUse("agent", "c1", later), tx.NoteCredentialUse("agent", "c1", epoch),
+			tx.PutCredential(store.Credential{Client: "agent", ID: "c2"}), tx.DeleteCredential("agent", "c2"),
+			tx.NoteCredentialUse("agent", "c2", later), tx.NoteCredentialUse("nobody", "c1", later),
+		)
+	})
+	text := stateOf(t, s)
+	const want = `credential "agent" "c1" "k" 01 2026-01-02T03:04:05.000006Z 2026-01-02T04:04:05.000006Z true 2026-01-02T04:04:05.000006Z`
+	if !strings.Contains(text, want) || !strings.Contains(text, "1 credentials") {
+		t.Error(text)
+	}
 }
 
 func testErasure(t *testing.T, s store.Store) {

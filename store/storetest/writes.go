@@ -8,15 +8,16 @@ import (
 
 // writes are all the ways to change a store that holds everything.
 var writes = map[string]func(store.Tx) error{
-	"put policy":        func(tx store.Tx) error { return tx.PutPolicy(store.Policy{Version: 2}) },
-	"put key":           func(tx store.Tx) error { return tx.PutKey(store.Key{ID: "k2"}) },
-	"delete key":        func(tx store.Tx) error { return tx.DeleteKey("k1") },
-	"put secret":        func(tx store.Tx) error { return tx.PutSecret("pepper", []byte("new")) },
-	"put credential":    func(tx store.Tx) error { return tx.PutCredential(store.Credential{Client: "new", ID: "c1"}) },
-	"delete credential": func(tx store.Tx) error { return tx.DeleteCredential("agent", "c1") },
-	"put opaque":        func(tx store.Tx) error { return tx.PutOpaque(store.Opaque{Hash: hash(2)}) },
-	"put uses":          func(tx store.Tx) error { return tx.PutUses(store.Uses{Token: token(1), Left: 2}) },
-	"put use seen":      func(tx store.Tx) error { return tx.PutUseSeen(token(1), "b", epoch) },
+	"put policy":          func(tx store.Tx) error { return tx.PutPolicy(store.Policy{Version: 2}) },
+	"put key":             func(tx store.Tx) error { return tx.PutKey(store.Key{ID: "k2"}) },
+	"delete key":          func(tx store.Tx) error { return tx.DeleteKey("k1") },
+	"put secret":          func(tx store.Tx) error { return tx.PutSecret("pepper", []byte("new")) },
+	"put credential":      func(tx store.Tx) error { return tx.PutCredential(store.Credential{Client: "new", ID: "c1"}) },
+	"delete credential":   func(tx store.Tx) error { return tx.DeleteCredential("agent", "c1") },
+	"note credential use": func(tx store.Tx) error { return tx.NoteCredentialUse("agent", "c1", epoch.Add(24*time.Hour)) },
+	"put opaque":          func(tx store.Tx) error { return tx.PutOpaque(store.Opaque{Hash: hash(2)}) },
+	"put uses":            func(tx store.Tx) error { return tx.PutUses(store.Uses{Token: token(1), Left: 2}) },
+	"put use seen":        func(tx store.Tx) error { return tx.PutUseSeen(token(1), "b", epoch) },
 	"append revocation": func(tx store.Tx) error {
 		_, err := tx.AppendRevocation(store.Revocation{Kind: "task"})
 		return err
