@@ -109,7 +109,7 @@ func Prepare(ctx context.Context, c Config, clients ...string) (made []engine.Cr
 	}
 	made = append(made, s.bootstrap)
 	for _, client := range clients {
-		secret, err := s.engine.CreateSecret(ctx, caller, client)
+		secret, err := s.engine.CreateSecret(ctx, caller, client, 0)
 		if err != nil {
 			return nil, fmt.Errorf("client %s: %w", client, err)
 		}

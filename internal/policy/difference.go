@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/whittle-sts/whittle/internal/document"
 )
 
 // Change is what happened to an item of the document.
@@ -59,18 +61,21 @@ type item struct {
 }
 
 func itemsOf(source []byte, file string) (map[string][]item, error) {
-	problems := &Problems{file: file, source: string(source)}
+	problems := document.New(file, source)
 	out := make(map[string][]item)
-	root := load(source, problems)
+	root, ok := document.Load(source, problems)
 	if root == nil {
-		return nil, problems.err()
+		if ok {
+			problems.Add(1, 1, "the document is empty; begin with format: 1")
+		}
+		return nil, problems.Err()
 	}
 	r := reader{problems}
 	f, _ := r.fields(root, shape{what: "the document", required: "format", optional: strings.Join(sections, " ")})
 	for _, section := range sections {
 		out[section] = r.items(f.get(section), section)
 	}
-	return out, problems.err()
+	return out, problems.Err()
 }
 
 // items reads a section: a mapping of names, or a list of mappings that each have one.
