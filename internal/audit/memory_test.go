@@ -209,3 +209,13 @@ func (t *memoryTx) AppendEntry(entry []byte, at time.Time) (uint64, error) {
 	}
 	return index, nil
 }
+
+// fill appends copies of an entry past the log, which doesn't hear of them.
+func (m *memory) fill(entry []byte, n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for range n {
+		m.state.entries = append(m.state.entries, entry)
+	}
+	m.state.meta.Size += uint64(n)
+}

@@ -17,8 +17,12 @@ func TestAdministrationNeedsPermission(t *testing.T) {
 	agent := w.as("agent")
 	version := w.Image.View().Policy.Version()
 	for name, try := range map[string]func() error{
-		"explain":     func() error { _, _, err := w.Explain(ctx, agent, "x"); return err },
-		"entries":     func() error { _, err := w.Entries(ctx, agent, 0, 10); return err },
+		"explain": func() error { _, _, err := w.Explain(ctx, agent, "x"); return err },
+		"entries": func() error { _, _, err := w.Entries(ctx, agent, EntriesRequest{Limit: 10}); return err },
+		"entry":   func() error { _, err := w.Entry(ctx, agent, 0); return err },
+		"follow": func() error {
+			return w.FollowEntries(ctx, agent, FollowRequest{}, func(*Entry, uint64) error { return errUnchanged })
+		},
 		"revocations": func() error { _, err := w.Revocations(ctx, agent, 0, 10); return err },
 		"policy":      func() error { _, err := w.Policy(ctx, agent, 0); return err },
 		"validate":    func() error { _, err := w.ValidatePolicy(ctx, agent, []byte(w.policy)); return err },

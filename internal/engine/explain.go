@@ -9,12 +9,6 @@ import (
 	"github.com/whittle-sts/whittle/internal/policy"
 )
 
-// Entry is one entry of the audit log with its people opened.
-type Entry struct {
-	audit.Item
-	Event audit.Event
-}
-
 // Explain finds the entry of a decision and opens what is sealed in it. The caller must hold
 // audit.read.
 func (e *Engine) Explain(ctx context.Context, caller clientauth.Caller, decision string) (uint64, audit.Event, error) {
@@ -30,24 +24,4 @@ func (e *Engine) Explain(ctx context.Context, caller clientauth.Caller, decision
 		return 0, audit.Event{}, unavailable("store", err)
 	}
 	return index, event, nil
-}
-
-// Entries lists the audit log by index, opened. The caller must hold audit.read.
-func (e *Engine) Entries(ctx context.Context, caller clientauth.Caller, from uint64, limit int) ([]Entry, error) {
-	if err := e.require(caller, policy.AuditRead); err != nil {
-		return nil, err
-	}
-	items, err := e.Log.List(ctx, from, limit)
-	if err != nil {
-		return nil, unavailable("store", err)
-	}
-	entries := make([]Entry, 0, len(items))
-	for _, item := range items {
-		event, err := e.Log.Read(ctx, item.Bytes)
-		if err != nil {
-			return nil, Fault(err)
-		}
-		entries = append(entries, Entry{item, event})
-	}
-	return entries, nil
 }

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/clientauth"
 	"github.com/whittle-sts/whittle/internal/policy"
 )
@@ -17,17 +19,18 @@ const (
 
 // FollowRequest says which entries to follow.
 type FollowRequest struct {
-	From *uint64 // the first index; nil: what comes from now on
+	From   *uint64 // the first index; nil: what comes from now on
+	Filter EntryFilter
 }
 
-// FollowEntries sends the entries from an index on and then each as it comes, until the context ends or
-// send fails. Without an entry, send is told only from where to go on: at first when all that was there is
+// FollowEntries sends the entries that match from an index on and then each as it comes, until the context
+// ends or send fails. Without an entry, send is told only from where to go on: at first when all that was there is
 // read, and then now and then. The caller must hold audit.read.
 func (e *Engine) FollowEntries(ctx context.Context, caller clientauth.Caller, req FollowRequest, send func(*Entry, uint64) error) error {
 	if err := e.require(caller, policy.AuditRead); err != nil {
 		return err
 	}
-	f := follower{engine: e, caller: caller, send: send, next: e.Log.Size(), beat: time.NewTicker(followBeat)}
+	f := follower{log: e.Log, filter: req.Filter.query(), send: send, next: e.Log.Size(), beat: time.NewTicker(followBeat)}
 	defer f.beat.Stop()
 	if req.From != nil {
 		f.next = *req.From
@@ -37,8 +40,8 @@ func (e *Engine) FollowEntries(ctx context.Context, caller clientauth.Caller, re
 
 // follower is how far one caller has followed the log.
 type follower struct {
-	engine *Engine
-	caller clientauth.Caller
+	log    *audit.Log
+	filter audit.Filter
 	send   func(*Entry, uint64) error
 	next   uint64
 	beat   *time.Ticker // since something was said
@@ -55,7 +58,7 @@ func (f *follower) run(ctx context.Context) error {
 			}
 		}
 		select {
-		case <-f.engine.Log.Grown(f.next):
+		case <-f.log.Grown(f.next):
 		case <-f.beat.C:
 			if err := f.say(nil); err != nil {
 				return err
@@ -69,17 +72,17 @@ func (f *follower) run(ctx context.Context) error {
 // read sends what is there.
 func (f *follower) read(ctx context.Context) error {
 	for {
-		entries, err := f.engine.Entries(ctx, f.caller, f.next, followStep)
+		found, err := f.log.Search(ctx, audit.Query{Filter: f.filter, From: f.next, Limit: followStep})
 		if err != nil {
-			return err
+			return errors.Join(ctx.Err(), logFailed(err))
 		}
-		for i := range entries {
-			f.next = entries[i].Index + 1
-			if err := f.say(&entries[i]); err != nil {
+		for i := range found.Found {
+			f.next = found.Found[i].Index + 1
+			if err := f.say(&found.Found[i]); err != nil {
 				return err
 			}
 		}
-		if len(entries) < followStep {
+		if f.next = found.Next; !found.More {
 			return ctx.Err()
 		}
 	}

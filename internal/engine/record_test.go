@@ -142,7 +142,7 @@ func TestAUseIsRecordedWithWhatIsLeft(t *testing.T) {
 		w.look("model-gateway", batch)
 	}
 	var left []uint32
-	entries, err := w.Entries(ctx, w.as("ops"), 0, 10_000)
+	entries, _, err := w.Entries(ctx, w.as("ops"), EntriesRequest{Limit: 10_000})
 	w.check(err)
 	for _, e := range entries {
 		if e.Event.Kind != audit.KindUse {

@@ -18,7 +18,10 @@ type entries struct {
 
 // ListEntries implements the rpc.
 func (s *entries) ListEntries(ctx context.Context, m *whittlev1.ListEntriesRequest) (*whittlev1.ListEntriesResponse, error) {
-	found, err := s.engine.Entries(ctx, caller.Of(ctx), m.GetFrom(), page(m.GetPageSize()))
+	found, next, err := s.engine.Entries(ctx, caller.Of(ctx), engine.EntriesRequest{
+		Filter: fromFilter(m.GetFilter()), From: m.From, NewestFirst: m.GetNewestFirst(),
+		Limit: page(m.GetPageSize()), Page: m.GetPageToken(),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +29,28 @@ func (s *entries) ListEntries(ctx context.Context, m *whittlev1.ListEntriesReque
 	for i, e := range found {
 		out[i] = toEntry(e)
 	}
-	return &whittlev1.ListEntriesResponse{Entries: out}, nil
+	return &whittlev1.ListEntriesResponse{Entries: out, NextPageToken: next}, nil
+}
+
+// GetEntry implements the rpc.
+func (s *entries) GetEntry(ctx context.Context, m *whittlev1.GetEntryRequest) (*whittlev1.GetEntryResponse, error) {
+	found, err := s.engine.Entry(ctx, caller.Of(ctx), m.GetIndex())
+	if err != nil {
+		return nil, err
+	}
+	return &whittlev1.GetEntryResponse{Entry: toEntry(found)}, nil
+}
+
+func fromFilter(m *whittlev1.EntryFilter) engine.EntryFilter {
+	return engine.EntryFilter{
+		Filter: audit.Filter{
+			After: fromTime(m.GetAfter()), Before: fromTime(m.GetBefore()),
+			Client: m.GetClient(), Task: m.GetTask(), Token: m.GetTokenId(), Scope: m.GetScope(), Resource: m.GetResource(),
+			Kind: audit.Kind(m.GetKind()), Outcome: audit.Outcome(m.GetOutcome()), Reason: m.GetReason(), Rule: m.GetRule(),
+			Policy: m.GetPolicyVersion(),
+		},
+		Subject: m.GetSubject(),
+	}
 }
 
 // Explain implements the rpc.

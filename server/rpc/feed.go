@@ -33,10 +33,7 @@ func (s *connectFeed) FollowEntries(ctx context.Context, m *whittlev1.FollowEntr
 }
 
 func follow(ctx context.Context, e *engine.Engine, m *whittlev1.FollowEntriesRequest, send func(*whittlev1.FollowEntriesResponse) error) error {
-	if m.GetFilter() != nil {
-		return engine.Refuse(engine.InvalidRequest, "filter", "this version follows without a filter")
-	}
-	request := engine.FollowRequest{From: m.From}
+	request := engine.FollowRequest{From: m.From, Filter: fromFilter(m.GetFilter())}
 	return e.FollowEntries(ctx, caller.Of(ctx), request, func(entry *engine.Entry, next uint64) error {
 		out := &whittlev1.FollowEntriesResponse{Next: next}
 		if entry != nil {

@@ -84,3 +84,11 @@ func fromDuration(d *durationpb.Duration) *time.Duration {
 	out := d.AsDuration()
 	return &out
 }
+
+// fromTime is the zero time for one that is absent.
+func fromTime(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
+}

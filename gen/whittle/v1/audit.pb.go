@@ -30,7 +30,8 @@ type EntryFilter struct {
 	After *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`
 	// Before then.
 	Before *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
-	// Whom it names in any role, as `sub` writes it: "issuer:subject", or a client's id.
+	// Whom it names in any role, as `sub` writes it: "issuer:subject", or a client's id. Whoever was erased is
+	// not found, and after that only by what was written since.
 	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
 	// The client that asked.
 	Client string `protobuf:"bytes,4,opt,name=client,proto3" json:"client,omitempty"`

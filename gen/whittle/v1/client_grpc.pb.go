@@ -42,6 +42,7 @@ type ClientServiceClient interface {
 	// ListClients lists the clients of the policy with their secrets.
 	ListClients(ctx context.Context, in *ListClientsRequest, opts ...grpc.CallOption) (*ListClientsResponse, error)
 	// DisableSecret stops a secret at once, until it is enabled. Tokens that were issued stay: revoke the client.
+	// The last secret by which anybody may apply a policy is refused: rotate it. So is deleting it.
 	DisableSecret(ctx context.Context, in *DisableSecretRequest, opts ...grpc.CallOption) (*DisableSecretResponse, error)
 	// EnableSecret undoes DisableSecret; it doesn't revive a secret that has ended.
 	EnableSecret(ctx context.Context, in *EnableSecretRequest, opts ...grpc.CallOption) (*EnableSecretResponse, error)
@@ -132,6 +133,7 @@ type ClientServiceServer interface {
 	// ListClients lists the clients of the policy with their secrets.
 	ListClients(context.Context, *ListClientsRequest) (*ListClientsResponse, error)
 	// DisableSecret stops a secret at once, until it is enabled. Tokens that were issued stay: revoke the client.
+	// The last secret by which anybody may apply a policy is refused: rotate it. So is deleting it.
 	DisableSecret(context.Context, *DisableSecretRequest) (*DisableSecretResponse, error)
 	// EnableSecret undoes DisableSecret; it doesn't revive a secret that has ended.
 	EnableSecret(context.Context, *EnableSecretRequest) (*EnableSecretResponse, error)

@@ -45,7 +45,7 @@ type PolicyServiceClient interface {
 	// policy.apply.
 	DiffPolicy(ctx context.Context, in *DiffPolicyRequest, opts ...grpc.CallOption) (*DiffPolicyResponse, error)
 	// RollbackPolicy applies the document of an earlier version as a new one. It is checked like any other,
-	// and undoes no revocation. Needs policy.apply.
+	// and undoes no revocation; a client that comes back has no secrets. Needs policy.apply.
 	RollbackPolicy(ctx context.Context, in *RollbackPolicyRequest, opts ...grpc.CallOption) (*RollbackPolicyResponse, error)
 }
 
@@ -135,7 +135,7 @@ type PolicyServiceServer interface {
 	// policy.apply.
 	DiffPolicy(context.Context, *DiffPolicyRequest) (*DiffPolicyResponse, error)
 	// RollbackPolicy applies the document of an earlier version as a new one. It is checked like any other,
-	// and undoes no revocation. Needs policy.apply.
+	// and undoes no revocation; a client that comes back has no secrets. Needs policy.apply.
 	RollbackPolicy(context.Context, *RollbackPolicyRequest) (*RollbackPolicyResponse, error)
 	mustEmbedUnimplementedPolicyServiceServer()
 }

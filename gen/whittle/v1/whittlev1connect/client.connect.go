@@ -94,6 +94,7 @@ type ClientServiceClient interface {
 	// ListClients lists the clients of the policy with their secrets.
 	ListClients(context.Context, *v1.ListClientsRequest) (*v1.ListClientsResponse, error)
 	// DisableSecret stops a secret at once, until it is enabled. Tokens that were issued stay: revoke the client.
+	// The last secret by which anybody may apply a policy is refused: rotate it. So is deleting it.
 	DisableSecret(context.Context, *v1.DisableSecretRequest) (*v1.DisableSecretResponse, error)
 	// EnableSecret undoes DisableSecret; it doesn't revive a secret that has ended.
 	EnableSecret(context.Context, *v1.EnableSecretRequest) (*v1.EnableSecretResponse, error)
@@ -116,6 +117,7 @@ type ClientServiceHandler interface {
 	// ListClients lists the clients of the policy with their secrets.
 	ListClients(context.Context, *v1.ListClientsRequest) (*v1.ListClientsResponse, error)
 	// DisableSecret stops a secret at once, until it is enabled. Tokens that were issued stay: revoke the client.
+	// The last secret by which anybody may apply a policy is refused: rotate it. So is deleting it.
 	DisableSecret(context.Context, *v1.DisableSecretRequest) (*v1.DisableSecretResponse, error)
 	// EnableSecret undoes DisableSecret; it doesn't revive a secret that has ended.
 	EnableSecret(context.Context, *v1.EnableSecretRequest) (*v1.EnableSecretResponse, error)

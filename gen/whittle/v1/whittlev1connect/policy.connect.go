@@ -101,7 +101,7 @@ type PolicyServiceClient interface {
 	// policy.apply.
 	DiffPolicy(context.Context, *v1.DiffPolicyRequest) (*v1.DiffPolicyResponse, error)
 	// RollbackPolicy applies the document of an earlier version as a new one. It is checked like any other,
-	// and undoes no revocation. Needs policy.apply.
+	// and undoes no revocation; a client that comes back has no secrets. Needs policy.apply.
 	RollbackPolicy(context.Context, *v1.RollbackPolicyRequest) (*v1.RollbackPolicyResponse, error)
 }
 
@@ -125,7 +125,7 @@ type PolicyServiceHandler interface {
 	// policy.apply.
 	DiffPolicy(context.Context, *v1.DiffPolicyRequest) (*v1.DiffPolicyResponse, error)
 	// RollbackPolicy applies the document of an earlier version as a new one. It is checked like any other,
-	// and undoes no revocation. Needs policy.apply.
+	// and undoes no revocation; a client that comes back has no secrets. Needs policy.apply.
 	RollbackPolicy(context.Context, *v1.RollbackPolicyRequest) (*v1.RollbackPolicyResponse, error)
 }
 

@@ -1,0 +1,229 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// varied is an event whose members are drawn from a few values each, so that filters find some of them.
+func varied(t *rapid.T) Event {
+	pick := func(what string, from ...string) string { return rapid.SampledFrom(from).Draw(t, what) }
+	e := sample(pick("subject", "ana", "ben"))
+	e.Time = noon.Add(time.Duration(rapid.IntRange(-600, 600).Draw(t, "tenths")) * 100 * time.Millisecond)
+	e.Client, e.Rule = pick("client", "agent", "ag", "\"agent\""), pick("rule", "one", "two\n\"three\"")
+	e.Outcome, e.Policy = Outcome(pick("outcome", "granted", "refused")), uint64(rapid.IntRange(1, 12).Draw(t, "policy"))
+	e.Granted.Task, e.Granted.Lineage = pick("task", "t1", "t2"), []string{pick("ancestor", "a1", "a2")}
+	e.Granted.Scope, e.Granted.Audience = []string{pick("scope", "a.read", "a.write")}, []string{pick("at", "urn:1", "urn:2")}
+	switch pick("kind", "exchange", "revocation", "introspection_use") {
+	case "revocation":
+		e.Kind, e.Granted, e.Asked, e.SubjectToken = KindRevocation, nil, nil, nil
+		e.Revoked = &Revoked{Kind: pick("revoked", "task", "token"), Selector: pick("selector", "t1", "a1"), Seq: 1}
+	case "introspection_use":
+		e.Kind, e.Granted, e.Asked, e.SubjectToken = KindUse, nil, nil, nil
+		e.Used = &Used{Token: pick("used", "a1", "a2"), Task: pick("used for", "t1", "t2"), Limited: []string{"a2"}}
+	}
+	return e
+}
+
+func drawFilter(t *rapid.T) (f Filter) {
+	maybe := func(what string, from ...string) string {
+		return rapid.SampledFrom(append(from, "", "", "", "", "", "")).Draw(t, what)
+	}
+	f.Client, f.Rule, f.Task, f.Token = maybe("of client", "agent", "\"agent\""), maybe("of rule", "two\n\"three\""), maybe("of task", "t1"), maybe("of token", "a1", "a2")
+	f.Scope, f.Resource = maybe("of scope", "a.read", "ai.deploy.manage"), maybe("of resource", "urn:1", "https://data.example.com")
+	f.Kind, f.Outcome = Kind(maybe("of kind", "exchange", "revocation")), Outcome(maybe("of outcome", "granted"))
+	if subject := maybe("of person", "ana", "nobody"); subject != "" {
+		f.Person = Name{"corp", subject}
+	}
+	if rapid.IntRange(0, 5).Draw(t, "by policy") == 0 {
+		f.Policy = uint64(rapid.IntRange(1, 3).Draw(t, "of policy"))
+	}
+	if rapid.IntRange(0, 2).Draw(t, "timed") == 0 {
+		f.After = noon.Add(time.Duration(rapid.IntRange(-60, 60).Draw(t, "after")) * time.Second)
+		f.Before = f.After.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "before")) * time.Second)
+	}
+	return f
+}
+
+// naive says the same of an opened event in the plainest way.
+func naive(f Filter, e Event) bool {
+	person := f.Person == (Name{})
+	for _, p := range e.People {
+		person = person || p.Issuer == f.Person.Issuer && p.Subject == f.Person.Subject
+	}
+	tasks, tokens, scopes, resources := []string{}, []string{}, []string{}, []string{}
+	if g := e.Granted; g != nil {
+		tasks, scopes, resources = append(tasks, g.Task), append(scopes, g.Scope...), append(resources, g.Audience...)
+		tokens = append(append(tokens, g.Token), g.Lineage...)
+		for _, r := range g.Reach {
+			scopes, resources = append(scopes, r.Scope...), append(resources, r.Resource)
+		}
+	}
+	if e.Asked != nil {
+		scopes, resources = append(scopes, e.Asked.Scope...), append(resources, e.Asked.Resource...)
+	}
+	if e.SubjectToken != nil {
+		tokens = append(tokens, e.SubjectToken.ID)
+	}
+	if e.Used != nil {
+		tasks, tokens = append(tasks, e.Used.Task), append(append(tokens, e.Used.Token), e.Used.Limited...)
+	}
+	if r := e.Revoked; r != nil && r.Kind == "task" {
+		tasks = append(tasks, r.Selector)
+	} else if r != nil {
+		tokens = append(tokens, r.Selector)
+	}
+	has := func(list []string, want string) bool { return want == "" || slices.Contains(list, want) }
+	return person && has([]string{e.Client}, f.Client) && has([]string{e.Rule}, f.Rule) && has([]string{string(e.Kind)}, string(f.Kind)) &&
+		has([]string{string(e.Outcome)}, string(f.Outcome)) && (f.Policy == 0 || f.Policy == e.Policy) &&
+		has(tasks, f.Task) && has(tokens, f.Token) && has(scopes, f.Scope) && has(resources, f.Resource) &&
+		(f.After.IsZero() || !e.Time.Before(f.After)) && (f.Before.IsZero() || e.Time.Before(f.Before))
+}
+
+// walk is all pages of a search, one after the other.
+func walk(t interface{ Fatalf(string, ...any) }, l *Log, q Query) (out []uint64) {
+	for range 10_000 {
+		page, err := l.Search(context.Background(), q)
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+		for _, f := range page.Found {
+			out = append(out, f.Index)
+		}
+		if len(page.Found) > q.Limit {
+			t.Fatalf("%d found, with a limit of %d", len(page.Found), q.Limit)
+		}
+		if !page.More {
+			return out
+		}
+		q.From = page.Next
+	}
+	t.Fatalf("no end")
+	return nil
+}
+
+// The pages of any search, one after the other, are just the entries that match, whatever their size and
+// direction.
+func TestPagesAreTheWhole(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		l := open(t, newMemory())
+		n := rapid.IntRange(0, 40).Draw(rt, "entries")
+		for range n {
+			record(t, l, varied(rt))
+		}
+		f, from := drawFilter(rt), uint64(rapid.IntRange(0, 45).Draw(rt, "from"))
+		limit := rapid.IntRange(1, 50).Draw(rt, "limit")
+		var forth, back []uint64
+		for i := range uint64(n) {
+			e, err := l.Read(context.Background(), stored(t, l, i))
+			if err != nil {
+				rt.Fatal(err)
+			}
+			if naive(f, e) && i >= from {
+				forth = append(forth, i)
+			}
+			if naive(f, e) && i <= from {
+				back = append([]uint64{i}, back...)
+			}
+		}
+		if got := walk(rt, l, Query{Filter: f, From: from, Limit: limit}); !slices.Equal(got, forth) {
+			rt.Fatalf("%+v from %d: %v, want %v", f, from, got, forth)
+		}
+		if got := walk(rt, l, Query{Filter: f, From: from, Limit: limit, Backward: true}); !slices.Equal(got, back) {
+			rt.Fatalf("%+v back from %d: %v, want %v", f, from, got, back)
+		}
+	})
+}
+
+// A search looks at so many entries and no more, and says that there are others.
+func TestASearchIsBounded(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	l := open(t, m)
+	rare := record(t, l, sample("ana"))
+	entry := stored(t, l, record(t, l, Event{Kind: KindClock, Outcome: OutcomeDone, Time: noon}))
+	m.fill(entry, 2*maxScanned)
+	for _, q := range []Query{
+		{Filter: Filter{Kind: KindPolicy}, Limit: 10},
+		{Filter: Filter{Kind: KindPolicy}, Limit: 10, From: 1 << 40, Backward: true},
+	} {
+		page, err := l.Search(context.Background(), q)
+		if err != nil || !page.More || len(page.Found) > 0 || page.Next < maxScanned*9/10 || page.Next > maxScanned*11/10 {
+			t.Errorf("%+v: next %d, more %t, %v", q, page.Next, page.More, err)
+		}
+	}
+	if got := walk(t, l, Query{Filter: Filter{Person: Name{"corp", "ana"}}, From: 1 << 40, Backward: true, Limit: 10}); !slices.Equal(got, []uint64{rare}) {
+		t.Errorf("the rare one: %v", got)
+	}
+	page, err := l.Search(context.Background(), Query{Limit: 1 << 20})
+	size := 0
+	for _, f := range page.Found {
+		size += len(f.Bytes)
+	}
+	if err != nil || size > maxFound+MaxEntry || !page.More {
+		t.Errorf("%d bytes in a page, %v", size, err)
+	}
+}
+
+func TestAnErasedPersonIsNotFound(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	l := open(t, m)
+	record(t, l, sample("ana"))
+	ana := Query{Filter: Filter{Person: Name{"corp", "ana"}}, Limit: 10}
+	if got := walk(t, l, ana); len(got) != 1 {
+		t.Fatalf("%v", got)
+	}
+	m.erase()
+	if got := walk(t, l, ana); len(got) != 0 {
+		t.Errorf("erased, and found: %v", got)
+	}
+	later := record(t, l, sample("ana")) // under a new key
+	if got := walk(t, l, ana); !slices.Equal(got, []uint64{later}) {
+		t.Errorf("under the new key: %v", got)
+	}
+	if got := walk(t, l, Query{Filter: Filter{Person: Name{"ci", "ana"}}, Limit: 10}); len(got) != 0 {
+		t.Errorf("of another issuer: %v", got)
+	}
+}
+
+func TestAnEntryByItsIndex(t *testing.T) {
+	t.Parallel()
+	l := open(t, newMemory())
+	index := record(t, l, sample("ana"))
+	found, err := l.Entry(context.Background(), index)
+	if err != nil || found.Index != index || found.Event.People[0].Subject != "ana" {
+		t.Errorf("%+v, %v", found, err)
+	}
+	for _, beyond := range []uint64{index + 1, 1 << 63, 1<<64 - 1} {
+		if _, err := l.Entry(context.Background(), beyond); !errors.Is(err, ErrNotFound) {
+			t.Errorf("entry %d: %v", beyond, err)
+		}
+	}
+}
+
+// Whoever waits for an entry wakes when it is durable, and not before.
+func TestGrowthWakesWhoWaits(t *testing.T) {
+	t.Parallel()
+	l := open(t, newMemory())
+	size := l.Size()
+	next, after := l.Grown(size), l.Grown(size+1)
+	select {
+	case <-next:
+		t.Fatal("woken by nothing")
+	default:
+	}
+	record(t, l, sample("ana"))
+	<-next
+	<-after // worth another look
+	if l.Size() != size+1 {
+		t.Errorf("%d entries", l.Size())
+	}
+	<-l.Grown(size)
+}
