@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -58,10 +59,13 @@ func (l *Log) matcher(r store.Reader, f Filter) (*matcher, error) {
 		if text == "" {
 			continue
 		}
+		if !utf8.ValidString(text) {
+			m.nobody = true // no entry holds that
+			return m, nil
+		}
 		needle, err := jsontext.AppendQuote(nil, text)
 		if err != nil {
-			m.nobody = true // no entry holds what isn't UTF-8
-			return m, nil
+			return nil, err
 		}
 		m.needles = append(m.needles, needle)
 	}

@@ -14,7 +14,7 @@ import (
 func varied(t *rapid.T) Event {
 	pick := func(what string, from ...string) string { return rapid.SampledFrom(from).Draw(t, what) }
 	e := sample(pick("subject", "ana", "ben"))
-	e.Time = noon.Add(time.Duration(rapid.IntRange(-600, 600).Draw(t, "tenths")) * 100 * time.Millisecond)
+	e.Time = noon.Add(time.Duration(rapid.IntRange(-299, 299).Draw(t, "tenths")) * 100 * time.Millisecond) // out of order by less than maxDisorder
 	e.Client, e.Rule = pick("client", "agent", "ag", "\"agent\""), pick("rule", "one", "two\n\"three\"")
 	e.Outcome, e.Policy = Outcome(pick("outcome", "granted", "refused")), uint64(rapid.IntRange(1, 12).Draw(t, "policy"))
 	e.Granted.Task, e.Granted.Lineage = pick("task", "t1", "t2"), []string{pick("ancestor", "a1", "a2")}

@@ -3,8 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/audit"
@@ -75,8 +75,8 @@ func (e *Engine) Entries(ctx context.Context, caller clientauth.Caller, req Entr
 // list is what a page token of the request belongs to.
 func (r *EntriesRequest) list() listID {
 	f := r.Filter
-	return listOf("entries", fmt.Sprint(r.NewestFirst), f.After.UTC().Format(time.RFC3339Nano), f.Before.UTC().Format(time.RFC3339Nano),
-		f.Subject, f.Client, f.Task, f.Token, f.Scope, f.Resource, string(f.Kind), string(f.Outcome), f.Reason, f.Rule, fmt.Sprint(f.Policy))
+	return listOf("entries", strconv.FormatBool(r.NewestFirst), f.After.UTC().Format(time.RFC3339Nano), f.Before.UTC().Format(time.RFC3339Nano),
+		f.Subject, f.Client, f.Task, f.Token, f.Scope, f.Resource, string(f.Kind), string(f.Outcome), f.Reason, f.Rule, strconv.FormatUint(f.Policy, 10))
 }
 
 // query is the filter as the log takes it.

@@ -51,32 +51,7 @@ func (e *Engine) RotateSecret(ctx context.Context, caller clientauth.Caller, cli
 	if err != nil {
 		return Credential{}, nil, err
 	}
-	end := record.Created.Add(overlap)
-	err = e.commit(ctx, func(tx store.Tx) (audit.Entry, error) {
-		earlier, err := credentialsOf(tx, client)
-		if err != nil {
-			return audit.Entry{}, err
-		}
-		if err := roomForSecret(earlier, record.Created); err != nil && overlap > 0 {
-			return audit.Entry{}, err
-		}
-		earlier = slices.DeleteFunc(earlier, func(c store.Credential) bool { return !c.Expires.IsZero() && c.Expires.Before(end) })
-		change := credentialChange("rotated", record)
-		if len(earlier) > 0 {
-			change.Note = "the earlier secrets end " + end.UTC().Format(time.RFC3339)
-		}
-		entry, err := e.changed(caller, audit.KindCredential, change)
-		if err != nil {
-			return audit.Entry{}, err
-		}
-		for _, c := range earlier {
-			c.Expires = end
-			if err := tx.PutCredential(c); err != nil {
-				return audit.Entry{}, err
-			}
-		}
-		return entry, tx.PutCredential(record)
-	})
+	err = e.commit(ctx, func(tx store.Tx) (audit.Entry, error) { return e.putRotated(tx, caller, record, overlap) })
 	if err != nil {
 		return Credential{}, nil, err
 	}
@@ -85,6 +60,34 @@ func (e *Engine) RotateSecret(ctx context.Context, caller clientauth.Caller, cli
 	}
 	rest := slices.DeleteFunc(e.secretsOf(client), func(s ClientSecret) bool { return s.ID == made.ID })
 	return made, rest, nil
+}
+
+// putRotated writes the new secret and the end of the earlier ones.
+func (e *Engine) putRotated(tx store.Tx, caller clientauth.Caller, record store.Credential, overlap time.Duration) (audit.Entry, error) {
+	earlier, err := credentialsOf(tx, record.Client)
+	if err != nil {
+		return audit.Entry{}, err
+	}
+	if err := roomForSecret(earlier, record.Created); err != nil && overlap > 0 {
+		return audit.Entry{}, err
+	}
+	end := record.Created.Add(overlap)
+	earlier = slices.DeleteFunc(earlier, func(c store.Credential) bool { return !c.Expires.IsZero() && c.Expires.Before(end) })
+	change := credentialChange("rotated", record)
+	if len(earlier) > 0 {
+		change.Note = "the earlier secrets end " + end.UTC().Format(time.RFC3339)
+	}
+	entry, err := e.changed(caller, audit.KindCredential, change)
+	if err != nil {
+		return audit.Entry{}, err
+	}
+	for _, c := range earlier {
+		c.Expires = end
+		if err := tx.PutCredential(c); err != nil {
+			return audit.Entry{}, err
+		}
+	}
+	return entry, tx.PutCredential(record)
 }
 
 // mayManage says why the caller can't make secrets for the client.
