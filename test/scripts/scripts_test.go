@@ -19,7 +19,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": serve, "stop": stop, "follow": follow, "await": await, "interrupt": interrupt,
-			"issuer": issuer, "sign": sign, "fill": fill, "decision": decision,
+			"issuer": issuer, "sign": sign, "fill": fill,
 			"exits": exits, "prints": prints, "capture": capture, "tamper": tamper,
 		},
 		Setup: func(env *testscript.Env) error {

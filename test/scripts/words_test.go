@@ -138,15 +138,6 @@ func prints(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// decision puts the decision id that a message in a file names into $DECISION.
-func decision(ts *testscript.TestScript, _ bool, args []string) {
-	found := regexp.MustCompile(`whittle why ([0-9a-z]{26})`).FindStringSubmatch(ts.ReadFile(args[0]))
-	if found == nil {
-		ts.Fatalf("%s names no decision", args[0])
-	}
-	ts.Setenv("DECISION", found[1])
-}
-
 // capture puts what a pattern's group matches in a file into the environment: `capture NAME FILE PATTERN`.
 func capture(ts *testscript.TestScript, _ bool, args []string) {
 	found := regexp.MustCompile(args[2]).FindStringSubmatch(ts.ReadFile(args[1]))
