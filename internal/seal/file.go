@@ -8,23 +8,22 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 )
 
 const maxFile = 1 << 10 // bytes; more can't be a key
 
 // LoadFile reads a key-encryption key: 64 hexadecimal digits in a file that nobody but its owner may
 // read. Where there is none, the error matches [os.ErrNotExist].
-func LoadFile(path string) (*Key, error) {
+func LoadFile(path string) (*LocalKEK, error) {
 	text, err := readOwn(path)
 	if err != nil {
 		return nil, fmt.Errorf("key-encryption key: %w", err)
 	}
-	secret, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil || len(secret) != KeySize {
-		return nil, fmt.Errorf("key-encryption key: %s does not hold %d hexadecimal digits; restore it from a backup", path, 2*KeySize)
+	kek, err := parseKEK(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("key-encryption key: %s: %w; restore it from a backup", path, err)
 	}
-	return NewKey(secret)
+	return kek, nil
 }
 
 // readOwn reads a small file that nobody but its owner may read or write. What is checked is the
@@ -47,7 +46,7 @@ func readOwn(path string) ([]byte, error) {
 
 // CreateFile makes a key-encryption key where there is none yet; it never replaces one, since what
 // it sealed would be lost.
-func CreateFile(path string, random io.Reader) (*Key, error) {
+func CreateFile(path string, random io.Reader) (*LocalKEK, error) {
 	secret := make([]byte, KeySize)
 	if _, err := io.ReadFull(random, secret); err != nil {
 		return nil, err
@@ -63,7 +62,7 @@ func CreateFile(path string, random io.Reader) (*Key, error) {
 	if err := errors.Join(err, f.Sync(), f.Close(), syncFolder(filepath.Dir(path))); err != nil {
 		return nil, fmt.Errorf("key-encryption key: %w", errors.Join(err, os.Remove(path)))
 	}
-	return NewKey(secret)
+	return NewLocalKEK(secret)
 }
 
 // syncFolder makes a new file's name as durable as its content: a store must not outlive its key.

@@ -24,7 +24,7 @@ func TestAKeyFileIsMadeOnceAndReadBack(t *testing.T) {
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o700 {
 		t.Errorf("folder's mode %v, %v", info.Mode(), err)
 	}
-	sealed, err := made.Seal([]byte("text"), nil)
+	sealed, err := made.Wrap(t.Context(), []byte("text"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestAKeyFileIsMadeOnceAndReadBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text, err := loaded.Open(sealed, nil); err != nil || string(text) != "text" {
+	if text, err := loaded.Unwrap(t.Context(), sealed, nil); err != nil || string(text) != "text" {
 		t.Errorf("the key that was read is another: %v", err)
 	}
 }

@@ -3,12 +3,13 @@ package sealed
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/whittle-sts/whittle/store"
 )
 
 // box seals and opens single values.
-type box struct{ aead AEAD }
+type box struct{ ring *ring }
 
 // place is what a sealed value is bound to. No table or field holds a zero byte, so that no two places
 // are written alike.
@@ -19,7 +20,7 @@ func (p place) associated() []byte {
 }
 
 func (b box) open(value *[]byte, at place) error {
-	text, err := b.aead.Open(*value, at.associated())
+	text, err := b.ring.open(*value, at.associated())
 	if err != nil {
 		return fmt.Errorf("%w: a sealed %s in %s does not open (%w); is this the right key-encryption key?", store.ErrCorrupt, at.field, at.table, err)
 	}
@@ -28,7 +29,7 @@ func (b box) open(value *[]byte, at place) error {
 }
 
 func (b box) seal(value *[]byte, at place) error {
-	sealed, err := b.aead.Seal(*value, at.associated())
+	sealed, err := b.ring.seal(*value, at.associated())
 	if err != nil {
 		return fmt.Errorf("seal a %s for %s: %w", at.field, at.table, err)
 	}
@@ -68,7 +69,16 @@ func (r reader) Keys() ([]store.Key, error) {
 	return keys, nil
 }
 
+// SecretNames leaves out the seal's own.
+func (r reader) SecretNames() ([]string, error) {
+	names, err := r.Reader.SecretNames()
+	return slices.DeleteFunc(names, func(name string) bool { return name == ringName }), err
+}
+
 func (r reader) Secret(name string) ([]byte, error) {
+	if name == ringName {
+		return nil, fmt.Errorf("%s: %w", name, store.ErrNotFound)
+	}
 	value, err := r.Reader.Secret(name)
 	if err != nil {
 		return nil, err

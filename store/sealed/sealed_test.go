@@ -3,6 +3,7 @@ package sealed
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
@@ -14,9 +15,9 @@ import (
 	"github.com/whittle-sts/whittle/store/storetest"
 )
 
-func keyOf(t testing.TB, fill byte) *seal.Key {
+func kekOf(t testing.TB, fill byte) *seal.LocalKEK {
 	t.Helper()
-	k, err := seal.NewKey(bytes.Repeat([]byte{fill}, seal.KeySize))
+	k, err := seal.NewLocalKEK(bytes.Repeat([]byte{fill}, seal.KeySize))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,13 +33,23 @@ func inner(t testing.TB, folder string) store.Store {
 	return s
 }
 
+// open seals a store under the key-encryption key.
+func open(t testing.TB, inner store.Store, kek seal.KEK) *Store {
+	t.Helper()
+	s, err := Open(context.Background(), inner, kek, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func TestContract(t *testing.T) {
 	restore := func(t testing.TB, file, folder string, generation [16]byte) {
 		if _, err := bolt.Restore(file, filepath.Join(folder, "whittle.db"), generation); err != nil {
 			t.Fatal(err)
 		}
 	}
-	storetest.Run(t, func(t testing.TB, folder string) store.Store { return New(inner(t, folder), keyOf(t, 1)) }, restore)
+	storetest.Run(t, func(t testing.TB, folder string) store.Store { return open(t, inner(t, folder), kekOf(t, 1)) }, restore)
 }
 
 const mark = "MARK that nobody else writes"
@@ -70,7 +81,7 @@ func update(t *testing.T, s store.Store, fn func(store.Tx) error) {
 
 func TestSecretsAreNotInTheFile(t *testing.T) {
 	folder := t.TempDir()
-	s := New(inner(t, folder), keyOf(t, 1))
+	s := open(t, inner(t, folder), kekOf(t, 1))
 	update(t, s, fill)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -92,6 +103,7 @@ var reads = map[string]func(store.Reader) error{
 	"secret":       func(r store.Reader) error { _, err := r.Secret("a"); return err },
 	"person":       func(r store.Reader) error { _, err := r.Person(lookup[0]); return err },
 	"person by id": func(r store.Reader) error { _, err := r.PersonByID(id[0]); return err },
+	"people":       func(r store.Reader) error { return r.People([32]byte{}, func(store.Person) bool { return true }) },
 }
 
 // expectReads tries all reads, in a view and in an update, of which the broken ones have to fail.
@@ -117,9 +129,27 @@ func expectReads(t *testing.T, s store.Store, broken ...string) {
 func TestAnotherKeyOpensNothing(t *testing.T) {
 	plain := inner(t, t.TempDir())
 	defer plain.Close()
-	update(t, New(plain, keyOf(t, 1)), fill)
-	expectReads(t, New(plain, keyOf(t, 1)))
-	expectReads(t, New(plain, keyOf(t, 2)), "keys", "secret", "person", "person by id")
+	update(t, open(t, plain, kekOf(t, 1)), fill)
+	expectReads(t, open(t, plain, kekOf(t, 1)))
+	if _, err := Open(context.Background(), plain, kekOf(t, 2), rand.Reader); !errors.Is(err, ErrKEK) {
+		t.Errorf("another key-encryption key: %v", err)
+	}
+	// Another data key in the place of the one that sealed.
+	update(t, plain, func(tx store.Tx) error { return tx.PutSecret(ringName, otherRing(t)) })
+	expectReads(t, open(t, plain, kekOf(t, 1)), "keys", "secret", "person", "person by id", "people")
+}
+
+// otherRing is the data keys of another store.
+func otherRing(t testing.TB) []byte {
+	t.Helper()
+	other := inner(t, t.TempDir())
+	defer other.Close()
+	open(t, other, kekOf(t, 1))
+	record, err := read(context.Background(), other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return record
 }
 
 // Whoever can write the database moves what is sealed to another place.
@@ -163,7 +193,7 @@ func TestMovedSecretsDoNotOpen(t *testing.T) {
 			b, err2 := tx.Person(lookup[1])
 			a.Key = b.Key
 			return errors.Join(err, err2, tx.PutPerson(a))
-		}, []string{"person", "person by id"}},
+		}, []string{"person", "person by id", "people"}},
 		"a cut one": {func(tx store.Tx) error {
 			a, err := tx.Secret("a")
 			return errors.Join(err, tx.PutSecret("a", a[:len(a)-1]))
@@ -174,7 +204,7 @@ func TestMovedSecretsDoNotOpen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			plain := inner(t, t.TempDir())
 			defer plain.Close()
-			s := New(plain, keyOf(t, 1))
+			s := open(t, plain, kekOf(t, 1))
 			update(t, s, fill)
 			update(t, plain, c.move)
 			expectReads(t, s, c.broken...)
@@ -191,10 +221,10 @@ func (m misplaced) PersonByID([16]byte) (store.Person, error) { return m.Reader.
 func TestAnotherPersonsWholeRecordIsNotTaken(t *testing.T) {
 	plain := inner(t, t.TempDir())
 	defer plain.Close()
-	s := New(plain, keyOf(t, 1))
+	s := open(t, plain, kekOf(t, 1))
 	update(t, s, fill)
 	err := plain.View(context.Background(), func(r store.Reader) error {
-		moved := reader{misplaced{r}, s.box}
+		moved := reader{misplaced{r}, box{s.ring.Load()}}
 		for _, what := range []string{"person", "person by id"} {
 			if err := reads[what](moved); !errors.Is(err, store.ErrCorrupt) {
 				t.Errorf("%s: %v", what, err)

@@ -8,6 +8,7 @@ type writer struct {
 }
 
 func (w writer) Keys() ([]store.Key, error)                   { return w.reader.Keys() }
+func (w writer) SecretNames() ([]string, error)               { return w.reader.SecretNames() }
 func (w writer) Secret(name string) ([]byte, error)           { return w.reader.Secret(name) }
 func (w writer) Person(lookup [32]byte) (store.Person, error) { return w.reader.Person(lookup) }
 func (w writer) PersonByID(id [16]byte) (store.Person, error) { return w.reader.PersonByID(id) }
@@ -23,6 +24,9 @@ func (w writer) PutKey(k store.Key) error {
 }
 
 func (w writer) PutSecret(name string, value []byte) error {
+	if name == ringName {
+		return errHidden
+	}
 	if err := w.reader.seal(&value, secret(name)); err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ var rooms = map[string][]string{
 	"store":                      {},
 	"store/storetest":            {"store"},
 	"store/bolt":                 {"store"},
-	"store/sealed":               {"store"},
+	"store/sealed":               {"store", "internal/seal"},
 	"store/anchored":             {"store", "internal/tree"}, // it holds the log's root
 	"internal/tree":              {},
 	"internal/checkpoint":        {},
