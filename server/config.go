@@ -16,6 +16,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/whittle-sts/whittle/internal/seal"
 	"github.com/whittle-sts/whittle/internal/token"
 )
 
@@ -26,9 +27,15 @@ type Config struct {
 	Issuer string
 
 	DataDir string // the state lives here; needed
-	// KEKFile is the key that seals the state's secrets, made at the first start. The anchor stands
-	// beside it. Keep them on another medium than the database. Default: DataDir/keys/kek.
-	KEKFile string
+	// KEK is where the key-encryption key comes from: a path or file:PATH, made at the first start; env:NAME; or
+	// command:PROGRAM ARGUMENTS. Keep it on another medium than the database. Default: DataDir/keys/kek.
+	KEK string
+	// KEKNext is where the key comes from that the next rotation of it puts to work. Default: a new file in the
+	// place of the one before.
+	KEKNext string
+	// Anchor is the file that says how far the state had come, so that an older database isn't served. Default:
+	// beside a KEK that is a file, else DataDir/keys/anchor.
+	Anchor string
 
 	GRPCAddr  string // native gRPC. Default: 127.0.0.1:9090
 	HTTPAddr  string // Connect, gRPC-Web and OAuth. Default: 127.0.0.1:8080
@@ -111,7 +118,12 @@ func (c Config) complete() (Config, error) {
 }
 
 func (c *Config) fill() {
-	c.KEKFile = or(c.KEKFile, filepath.Join(c.DataDir, "keys", "kek"))
+	keys := filepath.Join(c.DataDir, "keys")
+	c.KEK = or(c.KEK, filepath.Join(keys, "kek"))
+	if source, err := seal.ParseSource(c.KEK); err == nil && source.File() != "" {
+		keys = filepath.Dir(source.File())
+	}
+	c.Anchor = or(c.Anchor, filepath.Join(keys, "anchor"))
 	standard := Defaults()
 	c.GRPCAddr = or(c.GRPCAddr, standard.GRPCAddr)
 	c.HTTPAddr = or(c.HTTPAddr, standard.HTTPAddr)

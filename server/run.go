@@ -52,6 +52,10 @@ func (s *Server) Run(ctx context.Context) error {
 		})
 	}
 	group.Go(func() error {
+		s.vault.reseal(running)
+		return nil
+	})
+	group.Go(func() error {
 		<-running.Done()
 		s.drain(context.WithoutCancel(ctx))
 		return nil

@@ -18,7 +18,6 @@ import (
 	"github.com/whittle-sts/whittle/internal/engine"
 	"github.com/whittle-sts/whittle/internal/issuer"
 	"github.com/whittle-sts/whittle/internal/live"
-	"github.com/whittle-sts/whittle/internal/seal"
 	"github.com/whittle-sts/whittle/internal/witness"
 	"github.com/whittle-sts/whittle/server/guard"
 	"github.com/whittle-sts/whittle/server/rpc"
@@ -29,7 +28,7 @@ type Server struct {
 	config Config
 
 	// The state, as the steps of New open it.
-	kek       *seal.Key
+	vault     *vault
 	store     *watched
 	log       *audit.Log
 	witnesses *witness.Keeper // nil: nobody co-signs

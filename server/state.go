@@ -3,8 +3,6 @@ package server
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -13,14 +11,12 @@ import (
 	"github.com/whittle-sts/whittle/internal/engine"
 	"github.com/whittle-sts/whittle/internal/issuer"
 	"github.com/whittle-sts/whittle/internal/live"
-	"github.com/whittle-sts/whittle/internal/seal"
 	"github.com/whittle-sts/whittle/internal/witness"
 	"github.com/whittle-sts/whittle/server/guard"
 	"github.com/whittle-sts/whittle/server/rpc"
 	"github.com/whittle-sts/whittle/store"
 	"github.com/whittle-sts/whittle/store/anchored"
 	"github.com/whittle-sts/whittle/store/bolt"
-	"github.com/whittle-sts/whittle/store/sealed"
 )
 
 // openStore opens the database with its secrets sealed and its age anchored.
@@ -31,11 +27,14 @@ func (s *Server) openStore(ctx context.Context) error {
 	}
 	closeStore := db.Close
 	s.onClose(func() error { return closeStore() })
-	if s.kek, err = s.loadKEK(ctx, db); err != nil {
+	if s.vault, err = s.openVault(ctx, db); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(s.config.Anchor), 0o700); err != nil {
 		return err
 	}
 	kept, err := anchored.Open(ctx, anchored.Config{
-		Store: sealed.New(db, s.kek), Path: filepath.Join(filepath.Dir(s.config.KEKFile), "anchor"),
+		Store: s.vault, Path: s.config.Anchor,
 		Random: s.config.Random,
 	})
 	if err != nil {
@@ -43,27 +42,6 @@ func (s *Server) openStore(ctx context.Context) error {
 	}
 	s.store, closeStore = watch(kept, s.config.Elapsed), kept.Close
 	return nil
-}
-
-// loadKEK reads the key-encryption key, and makes it for a database that holds nothing yet. For one
-// that does, a new key would open nothing, so a missing file is an error.
-func (s *Server) loadKEK(ctx context.Context, db store.Store) (*seal.Key, error) {
-	key, err := seal.LoadFile(s.config.KEKFile)
-	if !errors.Is(err, os.ErrNotExist) {
-		return key, err
-	}
-	var meta store.Meta
-	viewed := db.View(ctx, func(r store.Reader) (err error) {
-		meta, err = r.Meta()
-		return err
-	})
-	if viewed != nil {
-		return nil, viewed
-	}
-	if meta.Generation != [16]byte{} || meta.Size > 0 {
-		return nil, fmt.Errorf("%w; the database was sealed under it: restore it from a backup", err)
-	}
-	return seal.CreateFile(s.config.KEKFile, s.config.Random)
 }
 
 // startClock starts the clock that never goes back, not even before what the store has seen.
@@ -120,7 +98,7 @@ func (s *Server) followIssuers(context.Context) error {
 func (s *Server) startEngine(context.Context) (err error) {
 	s.engine, err = engine.New(engine.Config{
 		Issuer: s.config.Issuer, Alg: s.config.SigningAlg, Store: s.store, Log: s.log, Image: s.image,
-		Clock: s.clock, Outside: s.outside, Random: s.config.Random,
+		Clock: s.clock, Outside: s.outside, Vault: s.vault, Random: s.config.Random,
 		RevocationShare: s.config.Limits.Revocations,
 	})
 	return err

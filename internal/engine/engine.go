@@ -24,6 +24,7 @@ type Config struct {
 	Image   *live.Image // of Store
 	Clock   *live.Clock // never goes back
 	Outside *issuer.Set // verifies other issuers' tokens
+	Vault   Vault       // seals the Store
 	Random  io.Reader   // cryptographic
 
 	// RevocationShare is how many live revocations of its own tokens a client may have; 0: any number.
@@ -44,7 +45,7 @@ type Engine struct {
 
 // New makes an Engine.
 func New(c Config) (*Engine, error) {
-	if c.Issuer == "" || c.Store == nil || c.Log == nil || c.Image == nil || c.Clock == nil || c.Outside == nil || c.Random == nil {
+	if c.Issuer == "" || c.Store == nil || c.Log == nil || c.Image == nil || c.Clock == nil || c.Outside == nil || c.Vault == nil || c.Random == nil {
 		return nil, errors.New("engine: a part is missing from the configuration")
 	}
 	e := &Engine{Config: c, minter: token.NewMinter(c.Issuer, c.Random), verifier: token.NewVerifier(c.Issuer)}

@@ -130,7 +130,7 @@ func (w *world) start() {
 	w.check(err)
 	outside := issuer.NewSet(issuer.NewFetcher(issuer.FetcherConfig{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}), clock.Now)
 	w.Engine, err = New(Config{
-		Issuer: self, Alg: "ES256", Store: w.faults, Log: log, Image: image, Clock: clock, Outside: outside, Random: rand.Reader,
+		Issuer: self, Alg: "ES256", Store: w.faults, Log: log, Image: image, Clock: clock, Outside: outside, Vault: noVault{}, Random: rand.Reader,
 	})
 	w.check(err)
 	w.auth = clientauth.New(image, clock.Now)
@@ -150,6 +150,14 @@ func (w *world) start() {
 		db.Close()
 	})
 }
+
+// noVault plays a key-encryption key that is for ever; the server's tests rotate a real one.
+type noVault struct{}
+
+func (noVault) KEK() string                          { return "k" }
+func (noVault) Resealing() bool                      { return false }
+func (noVault) Next(context.Context) (string, error) { return "", ErrNoNextKEK }
+func (noVault) Rotate(context.Context) error         { return ErrNoNextKEK }
 
 // restart ends the engine and starts another one over the same file.
 func (w *world) restart() {

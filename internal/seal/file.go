@@ -59,14 +59,14 @@ func CreateFile(path string, random io.Reader) (*LocalKEK, error) {
 		return nil, fmt.Errorf("key-encryption key: %w", err)
 	}
 	_, err = io.WriteString(f, hex.EncodeToString(secret)+"\n")
-	if err := errors.Join(err, f.Sync(), f.Close(), syncFolder(filepath.Dir(path))); err != nil {
+	if err := errors.Join(err, f.Sync(), f.Close(), SyncFolder(filepath.Dir(path))); err != nil {
 		return nil, fmt.Errorf("key-encryption key: %w", errors.Join(err, os.Remove(path)))
 	}
 	return NewLocalKEK(secret)
 }
 
-// syncFolder makes a new file's name as durable as its content: a store must not outlive its key.
-func syncFolder(path string) error {
+// SyncFolder makes the names of a folder's files as durable as its content: a store must not outlive its key.
+func SyncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil // it has no such call
 	}

@@ -76,10 +76,6 @@ func fromEnvironment(name string) (*LocalKEK, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key-encryption key in the variable %s: %w", name, err)
 	}
-	// Children and core dumps need not have it too.
-	if err := os.Unsetenv(name); err != nil {
-		return nil, fmt.Errorf("key-encryption key in the variable %s: %w", name, err)
-	}
 	return kek, nil
 }
 

@@ -73,6 +73,9 @@ func rules() map[string]rule {
 		"/whittle.v1.KeyService/RetireKey": manageKeys,
 		"/whittle.v1.KeyService/RevokeKey": manageKeys,
 
+		"/whittle.v1.KeyService/GetKeyEncryptionKey":    manageKeys,
+		"/whittle.v1.KeyService/RotateKeyEncryptionKey": manageKeys,
+
 		"/whittle.v1.ProofService/GetCheckpoint":       prove,
 		"/whittle.v1.ProofService/GetInclusionProof":   prove,
 		"/whittle.v1.ProofService/GetConsistencyProof": prove,

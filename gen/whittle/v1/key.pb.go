@@ -554,6 +554,190 @@ func (x *RevokeKeyResponse) GetKeys() []*SigningKey {
 	return nil
 }
 
+// GetKeyEncryptionKeyRequest asks for the one there is.
+type GetKeyEncryptionKeyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKeyEncryptionKeyRequest) Reset() {
+	*x = GetKeyEncryptionKeyRequest{}
+	mi := &file_whittle_v1_key_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKeyEncryptionKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKeyEncryptionKeyRequest) ProtoMessage() {}
+
+func (x *GetKeyEncryptionKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_key_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKeyEncryptionKeyRequest.ProtoReflect.Descriptor instead.
+func (*GetKeyEncryptionKeyRequest) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_key_proto_rawDescGZIP(), []int{9}
+}
+
+// GetKeyEncryptionKeyResponse says which it is, never what.
+type GetKeyEncryptionKeyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id: a digest that can be told, the same wherever the key is kept.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Whether values are left that an older data key sealed: the state is being sealed anew.
+	Resealing     bool `protobuf:"varint,2,opt,name=resealing,proto3" json:"resealing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKeyEncryptionKeyResponse) Reset() {
+	*x = GetKeyEncryptionKeyResponse{}
+	mi := &file_whittle_v1_key_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKeyEncryptionKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKeyEncryptionKeyResponse) ProtoMessage() {}
+
+func (x *GetKeyEncryptionKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_key_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKeyEncryptionKeyResponse.ProtoReflect.Descriptor instead.
+func (*GetKeyEncryptionKeyResponse) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_key_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GetKeyEncryptionKeyResponse) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *GetKeyEncryptionKeyResponse) GetResealing() bool {
+	if x != nil {
+		return x.Resealing
+	}
+	return false
+}
+
+// RotateKeyEncryptionKeyRequest names nothing: a key never travels.
+type RotateKeyEncryptionKeyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateKeyEncryptionKeyRequest) Reset() {
+	*x = RotateKeyEncryptionKeyRequest{}
+	mi := &file_whittle_v1_key_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateKeyEncryptionKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateKeyEncryptionKeyRequest) ProtoMessage() {}
+
+func (x *RotateKeyEncryptionKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_key_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateKeyEncryptionKeyRequest.ProtoReflect.Descriptor instead.
+func (*RotateKeyEncryptionKeyRequest) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_key_proto_rawDescGZIP(), []int{11}
+}
+
+// RotateKeyEncryptionKeyResponse says which key took over. Sealing anew goes on until resealing is false.
+type RotateKeyEncryptionKeyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the new key.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The id of the one before, which older copies of the state need.
+	Previous      string `protobuf:"bytes,2,opt,name=previous,proto3" json:"previous,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateKeyEncryptionKeyResponse) Reset() {
+	*x = RotateKeyEncryptionKeyResponse{}
+	mi := &file_whittle_v1_key_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateKeyEncryptionKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateKeyEncryptionKeyResponse) ProtoMessage() {}
+
+func (x *RotateKeyEncryptionKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_key_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateKeyEncryptionKeyResponse.ProtoReflect.Descriptor instead.
+func (*RotateKeyEncryptionKeyResponse) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_key_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *RotateKeyEncryptionKeyResponse) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RotateKeyEncryptionKeyResponse) GetPrevious() string {
+	if x != nil {
+		return x.Previous
+	}
+	return ""
+}
+
 var File_whittle_v1_key_proto protoreflect.FileDescriptor
 
 const file_whittle_v1_key_proto_rawDesc = "" +
@@ -586,19 +770,29 @@ const file_whittle_v1_key_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01(\x80\x04R\x02id\x12 \n" +
 	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80\x04R\x06reason\"?\n" +
 	"\x11RevokeKeyResponse\x12*\n" +
-	"\x04keys\x18\x01 \x03(\v2\x16.whittle.v1.SigningKeyR\x04keys*\x83\x01\n" +
+	"\x04keys\x18\x01 \x03(\v2\x16.whittle.v1.SigningKeyR\x04keys\"\x1c\n" +
+	"\x1aGetKeyEncryptionKeyRequest\"K\n" +
+	"\x1bGetKeyEncryptionKeyResponse\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
+	"\tresealing\x18\x02 \x01(\bR\tresealing\"\x1f\n" +
+	"\x1dRotateKeyEncryptionKeyRequest\"L\n" +
+	"\x1eRotateKeyEncryptionKeyResponse\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
+	"\bprevious\x18\x02 \x01(\tR\bprevious*\x83\x01\n" +
 	"\bKeyState\x12\x19\n" +
 	"\x15KEY_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13KEY_STATE_PUBLISHED\x10\x01\x12\x15\n" +
 	"\x11KEY_STATE_SIGNING\x10\x02\x12\x15\n" +
 	"\x11KEY_STATE_RETIRED\x10\x03\x12\x15\n" +
-	"\x11KEY_STATE_REVOKED\x10\x042\xb6\x02\n" +
+	"\x11KEY_STATE_REVOKED\x10\x042\x94\x04\n" +
 	"\n" +
 	"KeyService\x12J\n" +
 	"\bListKeys\x12\x1b.whittle.v1.ListKeysRequest\x1a\x1c.whittle.v1.ListKeysResponse\"\x03\x90\x02\x01\x12H\n" +
 	"\tRotateKey\x12\x1c.whittle.v1.RotateKeyRequest\x1a\x1d.whittle.v1.RotateKeyResponse\x12H\n" +
 	"\tRetireKey\x12\x1c.whittle.v1.RetireKeyRequest\x1a\x1d.whittle.v1.RetireKeyResponse\x12H\n" +
-	"\tRevokeKey\x12\x1c.whittle.v1.RevokeKeyRequest\x1a\x1d.whittle.v1.RevokeKeyResponseB9Z7github.com/whittle-sts/whittle/gen/whittle/v1;whittlev1b\x06proto3"
+	"\tRevokeKey\x12\x1c.whittle.v1.RevokeKeyRequest\x1a\x1d.whittle.v1.RevokeKeyResponse\x12k\n" +
+	"\x13GetKeyEncryptionKey\x12&.whittle.v1.GetKeyEncryptionKeyRequest\x1a'.whittle.v1.GetKeyEncryptionKeyResponse\"\x03\x90\x02\x01\x12o\n" +
+	"\x16RotateKeyEncryptionKey\x12).whittle.v1.RotateKeyEncryptionKeyRequest\x1a*.whittle.v1.RotateKeyEncryptionKeyResponseB9Z7github.com/whittle-sts/whittle/gen/whittle/v1;whittlev1b\x06proto3"
 
 var (
 	file_whittle_v1_key_proto_rawDescOnce sync.Once
@@ -613,29 +807,33 @@ func file_whittle_v1_key_proto_rawDescGZIP() []byte {
 }
 
 var file_whittle_v1_key_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_whittle_v1_key_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_whittle_v1_key_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_whittle_v1_key_proto_goTypes = []any{
-	(KeyState)(0),                 // 0: whittle.v1.KeyState
-	(*SigningKey)(nil),            // 1: whittle.v1.SigningKey
-	(*ListKeysRequest)(nil),       // 2: whittle.v1.ListKeysRequest
-	(*ListKeysResponse)(nil),      // 3: whittle.v1.ListKeysResponse
-	(*RotateKeyRequest)(nil),      // 4: whittle.v1.RotateKeyRequest
-	(*RotateKeyResponse)(nil),     // 5: whittle.v1.RotateKeyResponse
-	(*RetireKeyRequest)(nil),      // 6: whittle.v1.RetireKeyRequest
-	(*RetireKeyResponse)(nil),     // 7: whittle.v1.RetireKeyResponse
-	(*RevokeKeyRequest)(nil),      // 8: whittle.v1.RevokeKeyRequest
-	(*RevokeKeyResponse)(nil),     // 9: whittle.v1.RevokeKeyResponse
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 11: google.protobuf.Duration
+	(KeyState)(0),                          // 0: whittle.v1.KeyState
+	(*SigningKey)(nil),                     // 1: whittle.v1.SigningKey
+	(*ListKeysRequest)(nil),                // 2: whittle.v1.ListKeysRequest
+	(*ListKeysResponse)(nil),               // 3: whittle.v1.ListKeysResponse
+	(*RotateKeyRequest)(nil),               // 4: whittle.v1.RotateKeyRequest
+	(*RotateKeyResponse)(nil),              // 5: whittle.v1.RotateKeyResponse
+	(*RetireKeyRequest)(nil),               // 6: whittle.v1.RetireKeyRequest
+	(*RetireKeyResponse)(nil),              // 7: whittle.v1.RetireKeyResponse
+	(*RevokeKeyRequest)(nil),               // 8: whittle.v1.RevokeKeyRequest
+	(*RevokeKeyResponse)(nil),              // 9: whittle.v1.RevokeKeyResponse
+	(*GetKeyEncryptionKeyRequest)(nil),     // 10: whittle.v1.GetKeyEncryptionKeyRequest
+	(*GetKeyEncryptionKeyResponse)(nil),    // 11: whittle.v1.GetKeyEncryptionKeyResponse
+	(*RotateKeyEncryptionKeyRequest)(nil),  // 12: whittle.v1.RotateKeyEncryptionKeyRequest
+	(*RotateKeyEncryptionKeyResponse)(nil), // 13: whittle.v1.RotateKeyEncryptionKeyResponse
+	(*timestamppb.Timestamp)(nil),          // 14: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),            // 15: google.protobuf.Duration
 }
 var file_whittle_v1_key_proto_depIdxs = []int32{
 	0,  // 0: whittle.v1.SigningKey.state:type_name -> whittle.v1.KeyState
-	10, // 1: whittle.v1.SigningKey.created:type_name -> google.protobuf.Timestamp
-	10, // 2: whittle.v1.SigningKey.active:type_name -> google.protobuf.Timestamp
-	10, // 3: whittle.v1.SigningKey.retired:type_name -> google.protobuf.Timestamp
-	10, // 4: whittle.v1.SigningKey.expires:type_name -> google.protobuf.Timestamp
+	14, // 1: whittle.v1.SigningKey.created:type_name -> google.protobuf.Timestamp
+	14, // 2: whittle.v1.SigningKey.active:type_name -> google.protobuf.Timestamp
+	14, // 3: whittle.v1.SigningKey.retired:type_name -> google.protobuf.Timestamp
+	14, // 4: whittle.v1.SigningKey.expires:type_name -> google.protobuf.Timestamp
 	1,  // 5: whittle.v1.ListKeysResponse.keys:type_name -> whittle.v1.SigningKey
-	11, // 6: whittle.v1.RotateKeyRequest.overlap:type_name -> google.protobuf.Duration
+	15, // 6: whittle.v1.RotateKeyRequest.overlap:type_name -> google.protobuf.Duration
 	1,  // 7: whittle.v1.RotateKeyResponse.key:type_name -> whittle.v1.SigningKey
 	1,  // 8: whittle.v1.RetireKeyResponse.keys:type_name -> whittle.v1.SigningKey
 	1,  // 9: whittle.v1.RevokeKeyResponse.keys:type_name -> whittle.v1.SigningKey
@@ -643,12 +841,16 @@ var file_whittle_v1_key_proto_depIdxs = []int32{
 	4,  // 11: whittle.v1.KeyService.RotateKey:input_type -> whittle.v1.RotateKeyRequest
 	6,  // 12: whittle.v1.KeyService.RetireKey:input_type -> whittle.v1.RetireKeyRequest
 	8,  // 13: whittle.v1.KeyService.RevokeKey:input_type -> whittle.v1.RevokeKeyRequest
-	3,  // 14: whittle.v1.KeyService.ListKeys:output_type -> whittle.v1.ListKeysResponse
-	5,  // 15: whittle.v1.KeyService.RotateKey:output_type -> whittle.v1.RotateKeyResponse
-	7,  // 16: whittle.v1.KeyService.RetireKey:output_type -> whittle.v1.RetireKeyResponse
-	9,  // 17: whittle.v1.KeyService.RevokeKey:output_type -> whittle.v1.RevokeKeyResponse
-	14, // [14:18] is the sub-list for method output_type
-	10, // [10:14] is the sub-list for method input_type
+	10, // 14: whittle.v1.KeyService.GetKeyEncryptionKey:input_type -> whittle.v1.GetKeyEncryptionKeyRequest
+	12, // 15: whittle.v1.KeyService.RotateKeyEncryptionKey:input_type -> whittle.v1.RotateKeyEncryptionKeyRequest
+	3,  // 16: whittle.v1.KeyService.ListKeys:output_type -> whittle.v1.ListKeysResponse
+	5,  // 17: whittle.v1.KeyService.RotateKey:output_type -> whittle.v1.RotateKeyResponse
+	7,  // 18: whittle.v1.KeyService.RetireKey:output_type -> whittle.v1.RetireKeyResponse
+	9,  // 19: whittle.v1.KeyService.RevokeKey:output_type -> whittle.v1.RevokeKeyResponse
+	11, // 20: whittle.v1.KeyService.GetKeyEncryptionKey:output_type -> whittle.v1.GetKeyEncryptionKeyResponse
+	13, // 21: whittle.v1.KeyService.RotateKeyEncryptionKey:output_type -> whittle.v1.RotateKeyEncryptionKeyResponse
+	16, // [16:22] is the sub-list for method output_type
+	10, // [10:16] is the sub-list for method input_type
 	10, // [10:10] is the sub-list for extension type_name
 	10, // [10:10] is the sub-list for extension extendee
 	0,  // [0:10] is the sub-list for field type_name
@@ -665,7 +867,7 @@ func file_whittle_v1_key_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_whittle_v1_key_proto_rawDesc), len(file_whittle_v1_key_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   9,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

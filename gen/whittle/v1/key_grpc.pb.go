@@ -19,10 +19,12 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	KeyService_ListKeys_FullMethodName  = "/whittle.v1.KeyService/ListKeys"
-	KeyService_RotateKey_FullMethodName = "/whittle.v1.KeyService/RotateKey"
-	KeyService_RetireKey_FullMethodName = "/whittle.v1.KeyService/RetireKey"
-	KeyService_RevokeKey_FullMethodName = "/whittle.v1.KeyService/RevokeKey"
+	KeyService_ListKeys_FullMethodName               = "/whittle.v1.KeyService/ListKeys"
+	KeyService_RotateKey_FullMethodName              = "/whittle.v1.KeyService/RotateKey"
+	KeyService_RetireKey_FullMethodName              = "/whittle.v1.KeyService/RetireKey"
+	KeyService_RevokeKey_FullMethodName              = "/whittle.v1.KeyService/RevokeKey"
+	KeyService_GetKeyEncryptionKey_FullMethodName    = "/whittle.v1.KeyService/GetKeyEncryptionKey"
+	KeyService_RotateKeyEncryptionKey_FullMethodName = "/whittle.v1.KeyService/RotateKeyEncryptionKey"
 )
 
 // KeyServiceClient is the client API for KeyService service.
@@ -40,6 +42,11 @@ type KeyServiceClient interface {
 	RetireKey(ctx context.Context, in *RetireKeyRequest, opts ...grpc.CallOption) (*RetireKeyResponse, error)
 	// RevokeKey kills at once whatever the key signed, for good. If no other can sign, a new one takes over.
 	RevokeKey(ctx context.Context, in *RevokeKeyRequest, opts ...grpc.CallOption) (*RevokeKeyResponse, error)
+	// GetKeyEncryptionKey says which key wraps the data keys that seal the state's secrets.
+	GetKeyEncryptionKey(ctx context.Context, in *GetKeyEncryptionKeyRequest, opts ...grpc.CallOption) (*GetKeyEncryptionKeyResponse, error)
+	// RotateKeyEncryptionKey replaces it by the next one that the settings name, or, if it is a file, by a new one
+	// in its place. The state is sealed anew while it is served. Copies made before still need the old key.
+	RotateKeyEncryptionKey(ctx context.Context, in *RotateKeyEncryptionKeyRequest, opts ...grpc.CallOption) (*RotateKeyEncryptionKeyResponse, error)
 }
 
 type keyServiceClient struct {
@@ -90,6 +97,26 @@ func (c *keyServiceClient) RevokeKey(ctx context.Context, in *RevokeKeyRequest, 
 	return out, nil
 }
 
+func (c *keyServiceClient) GetKeyEncryptionKey(ctx context.Context, in *GetKeyEncryptionKeyRequest, opts ...grpc.CallOption) (*GetKeyEncryptionKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetKeyEncryptionKeyResponse)
+	err := c.cc.Invoke(ctx, KeyService_GetKeyEncryptionKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *keyServiceClient) RotateKeyEncryptionKey(ctx context.Context, in *RotateKeyEncryptionKeyRequest, opts ...grpc.CallOption) (*RotateKeyEncryptionKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RotateKeyEncryptionKeyResponse)
+	err := c.cc.Invoke(ctx, KeyService_RotateKeyEncryptionKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // KeyServiceServer is the server API for KeyService service.
 // All implementations must embed UnimplementedKeyServiceServer
 // for forward compatibility.
@@ -105,6 +132,11 @@ type KeyServiceServer interface {
 	RetireKey(context.Context, *RetireKeyRequest) (*RetireKeyResponse, error)
 	// RevokeKey kills at once whatever the key signed, for good. If no other can sign, a new one takes over.
 	RevokeKey(context.Context, *RevokeKeyRequest) (*RevokeKeyResponse, error)
+	// GetKeyEncryptionKey says which key wraps the data keys that seal the state's secrets.
+	GetKeyEncryptionKey(context.Context, *GetKeyEncryptionKeyRequest) (*GetKeyEncryptionKeyResponse, error)
+	// RotateKeyEncryptionKey replaces it by the next one that the settings name, or, if it is a file, by a new one
+	// in its place. The state is sealed anew while it is served. Copies made before still need the old key.
+	RotateKeyEncryptionKey(context.Context, *RotateKeyEncryptionKeyRequest) (*RotateKeyEncryptionKeyResponse, error)
 	mustEmbedUnimplementedKeyServiceServer()
 }
 
@@ -126,6 +158,12 @@ func (UnimplementedKeyServiceServer) RetireKey(context.Context, *RetireKeyReques
 }
 func (UnimplementedKeyServiceServer) RevokeKey(context.Context, *RevokeKeyRequest) (*RevokeKeyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RevokeKey not implemented")
+}
+func (UnimplementedKeyServiceServer) GetKeyEncryptionKey(context.Context, *GetKeyEncryptionKeyRequest) (*GetKeyEncryptionKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetKeyEncryptionKey not implemented")
+}
+func (UnimplementedKeyServiceServer) RotateKeyEncryptionKey(context.Context, *RotateKeyEncryptionKeyRequest) (*RotateKeyEncryptionKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RotateKeyEncryptionKey not implemented")
 }
 func (UnimplementedKeyServiceServer) mustEmbedUnimplementedKeyServiceServer() {}
 func (UnimplementedKeyServiceServer) testEmbeddedByValue()                    {}
@@ -220,6 +258,42 @@ func _KeyService_RevokeKey_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _KeyService_GetKeyEncryptionKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetKeyEncryptionKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KeyServiceServer).GetKeyEncryptionKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KeyService_GetKeyEncryptionKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KeyServiceServer).GetKeyEncryptionKey(ctx, req.(*GetKeyEncryptionKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _KeyService_RotateKeyEncryptionKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RotateKeyEncryptionKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KeyServiceServer).RotateKeyEncryptionKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KeyService_RotateKeyEncryptionKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KeyServiceServer).RotateKeyEncryptionKey(ctx, req.(*RotateKeyEncryptionKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // KeyService_ServiceDesc is the grpc.ServiceDesc for KeyService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -242,6 +316,14 @@ var KeyService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RevokeKey",
 			Handler:    _KeyService_RevokeKey_Handler,
+		},
+		{
+			MethodName: "GetKeyEncryptionKey",
+			Handler:    _KeyService_GetKeyEncryptionKey_Handler,
+		},
+		{
+			MethodName: "RotateKeyEncryptionKey",
+			Handler:    _KeyService_RotateKeyEncryptionKey_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -128,8 +128,8 @@ func (r *reader) member(path string, n *yaml.Node) {
 		if !ok {
 			return
 		}
-		if s.IsPath {
-			text = beside(r.file, text)
+		if s.resolve != nil {
+			text = s.resolve(r.file, text)
 		}
 		g.values = append(g.values, text)
 	}

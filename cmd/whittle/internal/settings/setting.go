@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/whittle-sts/whittle/internal/seal"
 )
 
 // Setting is one row of the table.
@@ -18,8 +20,9 @@ type Setting struct {
 	Default string // the value, or in words what an absent one means
 	Doc     string // one sentence or two
 	List    bool   // the file has a list, environment and flags have commas
-	IsPath  bool   // in the file it is relative to the file
 	IsBool  bool
+
+	resolve func(file, value string) string // of a value that is relative to the file that says it; or nil
 
 	read  func(*target, []string) error
 	write func(*target) []string
@@ -63,7 +66,22 @@ func parseNothing(s string) string { return s }
 
 func path(path string, field func(*target) *string, doc, words string) Setting {
 	s := text(path, field, doc, words)
-	s.Form, s.IsPath = "path", true
+	s.Form, s.resolve = "path", beside
+	return s
+}
+
+// source is where a key comes from.
+func source(path string, field func(*target) *string, doc, words string) Setting {
+	s := one(path, "path, env:NAME or command:PROGRAM ARGUMENTS", doc, words, field, func(s string) (string, error) {
+		_, err := seal.ParseSource(s)
+		return s, err
+	}, parseNothing)
+	s.resolve = func(file, value string) string {
+		if from, err := seal.ParseSource(value); err == nil && from.File() != "" {
+			return beside(file, from.File())
+		}
+		return value
+	}
 	return s
 }
 

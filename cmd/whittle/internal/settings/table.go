@@ -41,8 +41,13 @@ func standard() *target {
 func Table() []Setting {
 	config := []Setting{
 		path("data", func(t *target) *string { return &t.DataDir }, "The folder that the state lives in; needed.", ""),
-		path("kek_file", func(t *target) *string { return &t.KEKFile },
-			"The key-encryption key's file, made at the first start. Keep it on another medium than the data.", "keys/kek in the data folder").flag("kek"),
+		source("kek", func(t *target) *string { return &t.KEK },
+			"The key-encryption key. A file is made at the first start; keep it on another medium than the data.", "keys/kek in the data folder"),
+		source("kek_next", func(t *target) *string { return &t.KEKNext },
+			"The key that the next rotation of the key-encryption key puts to work.", "a new file in the place of the one before"),
+		path("anchor", func(t *target) *string { return &t.Anchor },
+			"The file that says how far the state had come, so that an older copy isn't served. Keep it where the key is.",
+			"beside kek if that is a file, else keys/anchor in the data folder"),
 		text("issuer", func(t *target) *string { return &t.Issuer },
 			"This server's issuer identifier, an https URL.", "the HTTP listener's URL, on a loopback address only"),
 		path("policy", func(t *target) *string { return &t.PolicyFile },

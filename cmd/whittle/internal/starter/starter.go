@@ -125,7 +125,7 @@ func (o Options) makeIssuer() error {
 // there are clients to make secrets for; otherwise the first start loads it, as it is edited by then.
 func (o Options) prepare(ctx context.Context) (Made, error) {
 	c := server.Config{
-		DataDir: filepath.Join(o.Dir, stateFolder), KEKFile: filepath.Join(o.Dir, keysFolder, "kek"),
+		DataDir: filepath.Join(o.Dir, stateFolder), KEK: filepath.Join(o.Dir, keysFolder, "kek"),
 		GRPCAddr: o.GRPC, HTTPAddr: o.HTTP, AdminAddr: o.Admin,
 	}
 	var clients []string

@@ -156,7 +156,7 @@ func TestThePolicyWaitsForItsEditor(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, err := server.New(t.Context(), server.Config{
-			DataDir: filepath.Join(o.Dir, "state"), KEKFile: filepath.Join(o.Dir, "keys", "kek"), PolicyFile: file,
+			DataDir: filepath.Join(o.Dir, "state"), KEK: filepath.Join(o.Dir, "keys", "kek"), PolicyFile: file,
 			GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(log, nil)),
 		})
 		if err != nil {

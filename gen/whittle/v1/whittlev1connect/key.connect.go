@@ -32,6 +32,12 @@ const (
 	KeyServiceRetireKeyProcedure = "/whittle.v1.KeyService/RetireKey"
 	// KeyServiceRevokeKeyProcedure is the procedure name of the KeyService's RevokeKey RPC.
 	KeyServiceRevokeKeyProcedure = "/whittle.v1.KeyService/RevokeKey"
+	// KeyServiceGetKeyEncryptionKeyProcedure is the procedure name of the KeyService's
+	// GetKeyEncryptionKey RPC.
+	KeyServiceGetKeyEncryptionKeyProcedure = "/whittle.v1.KeyService/GetKeyEncryptionKey"
+	// KeyServiceRotateKeyEncryptionKeyProcedure is the procedure name of the KeyService's
+	// RotateKeyEncryptionKey RPC.
+	KeyServiceRotateKeyEncryptionKeyProcedure = "/whittle.v1.KeyService/RotateKeyEncryptionKey"
 )
 
 var (
@@ -64,6 +70,21 @@ var (
 			Procedure:  KeyServiceRevokeKeyProcedure,
 		}
 	})
+	keyServiceGetKeyEncryptionKeySpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType:       connect.StreamTypeUnary,
+			Schema:           v1.File_whittle_v1_key_proto.Services().ByName("KeyService").Methods().ByName("GetKeyEncryptionKey"),
+			Procedure:        KeyServiceGetKeyEncryptionKeyProcedure,
+			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+		}
+	})
+	keyServiceRotateKeyEncryptionKeySpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_whittle_v1_key_proto.Services().ByName("KeyService").Methods().ByName("RotateKeyEncryptionKey"),
+			Procedure:  KeyServiceRotateKeyEncryptionKeyProcedure,
+		}
+	})
 )
 
 // KeyServiceClient is a client for the whittle.v1.KeyService service.
@@ -76,6 +97,11 @@ type KeyServiceClient interface {
 	RetireKey(context.Context, *v1.RetireKeyRequest) (*v1.RetireKeyResponse, error)
 	// RevokeKey kills at once whatever the key signed, for good. If no other can sign, a new one takes over.
 	RevokeKey(context.Context, *v1.RevokeKeyRequest) (*v1.RevokeKeyResponse, error)
+	// GetKeyEncryptionKey says which key wraps the data keys that seal the state's secrets.
+	GetKeyEncryptionKey(context.Context, *v1.GetKeyEncryptionKeyRequest) (*v1.GetKeyEncryptionKeyResponse, error)
+	// RotateKeyEncryptionKey replaces it by the next one that the settings name, or, if it is a file, by a new one
+	// in its place. The state is sealed anew while it is served. Copies made before still need the old key.
+	RotateKeyEncryptionKey(context.Context, *v1.RotateKeyEncryptionKeyRequest) (*v1.RotateKeyEncryptionKeyResponse, error)
 }
 
 // NewKeyServiceClient constructs a client for the whittle.v1.KeyService service. Multiple service
@@ -94,6 +120,11 @@ type KeyServiceHandler interface {
 	RetireKey(context.Context, *v1.RetireKeyRequest) (*v1.RetireKeyResponse, error)
 	// RevokeKey kills at once whatever the key signed, for good. If no other can sign, a new one takes over.
 	RevokeKey(context.Context, *v1.RevokeKeyRequest) (*v1.RevokeKeyResponse, error)
+	// GetKeyEncryptionKey says which key wraps the data keys that seal the state's secrets.
+	GetKeyEncryptionKey(context.Context, *v1.GetKeyEncryptionKeyRequest) (*v1.GetKeyEncryptionKeyResponse, error)
+	// RotateKeyEncryptionKey replaces it by the next one that the settings name, or, if it is a file, by a new one
+	// in its place. The state is sealed anew while it is served. Copies made before still need the old key.
+	RotateKeyEncryptionKey(context.Context, *v1.RotateKeyEncryptionKeyRequest) (*v1.RotateKeyEncryptionKeyResponse, error)
 }
 
 // RegisterKeyServiceHandler registers svc as the whittle.v1.KeyService implementation on server.
@@ -104,6 +135,8 @@ func RegisterKeyServiceHandler(server *connect.Server, svc KeyServiceHandler) {
 		connect.Method{Spec: keyServiceRotateKeySpec(), Handler: adapter.rotateKey},
 		connect.Method{Spec: keyServiceRetireKeySpec(), Handler: adapter.retireKey},
 		connect.Method{Spec: keyServiceRevokeKeySpec(), Handler: adapter.revokeKey},
+		connect.Method{Spec: keyServiceGetKeyEncryptionKeySpec(), Handler: adapter.getKeyEncryptionKey},
+		connect.Method{Spec: keyServiceRotateKeyEncryptionKeySpec(), Handler: adapter.rotateKeyEncryptionKey},
 	)
 }
 
@@ -124,6 +157,14 @@ func (UnimplementedKeyServiceHandler) RetireKey(context.Context, *v1.RetireKeyRe
 
 func (UnimplementedKeyServiceHandler) RevokeKey(context.Context, *v1.RevokeKeyRequest) (*v1.RevokeKeyResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "whittle.v1.KeyService.RevokeKey is not implemented")
+}
+
+func (UnimplementedKeyServiceHandler) GetKeyEncryptionKey(context.Context, *v1.GetKeyEncryptionKeyRequest) (*v1.GetKeyEncryptionKeyResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "whittle.v1.KeyService.GetKeyEncryptionKey is not implemented")
+}
+
+func (UnimplementedKeyServiceHandler) RotateKeyEncryptionKey(context.Context, *v1.RotateKeyEncryptionKeyRequest) (*v1.RotateKeyEncryptionKeyResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "whittle.v1.KeyService.RotateKeyEncryptionKey is not implemented")
 }
 
 type keyServiceClient struct {
@@ -157,6 +198,22 @@ func (c *keyServiceClient) RetireKey(ctx context.Context, req *v1.RetireKeyReque
 func (c *keyServiceClient) RevokeKey(ctx context.Context, req *v1.RevokeKeyRequest) (*v1.RevokeKeyResponse, error) {
 	var res v1.RevokeKeyResponse
 	if err := c.client.CallUnary(ctx, keyServiceRevokeKeySpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *keyServiceClient) GetKeyEncryptionKey(ctx context.Context, req *v1.GetKeyEncryptionKeyRequest) (*v1.GetKeyEncryptionKeyResponse, error) {
+	var res v1.GetKeyEncryptionKeyResponse
+	if err := c.client.CallUnary(ctx, keyServiceGetKeyEncryptionKeySpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *keyServiceClient) RotateKeyEncryptionKey(ctx context.Context, req *v1.RotateKeyEncryptionKeyRequest) (*v1.RotateKeyEncryptionKeyResponse, error) {
+	var res v1.RotateKeyEncryptionKeyResponse
+	if err := c.client.CallUnary(ctx, keyServiceRotateKeyEncryptionKeySpec(), req, &res); err != nil {
 		return nil, err
 	}
 	return &res, nil
@@ -206,6 +263,30 @@ func (h keyServiceHandler) revokeKey(ctx context.Context, _ connect.Spec, stream
 		return err
 	}
 	res, err := h.svc.RevokeKey(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h keyServiceHandler) getKeyEncryptionKey(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.GetKeyEncryptionKeyRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.GetKeyEncryptionKey(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h keyServiceHandler) rotateKeyEncryptionKey(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.RotateKeyEncryptionKeyRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.RotateKeyEncryptionKey(ctx, &req)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,60 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/clientauth"
+	"github.com/whittle-sts/whittle/internal/policy"
+	"github.com/whittle-sts/whittle/store"
+)
+
+// Vault has the key-encryption key and knows where the next one is. Only ids of keys leave it.
+type Vault interface {
+	// KEK is the id of the key in force.
+	KEK() string
+	// Resealing says whether values are left that were sealed before it.
+	Resealing() bool
+	// Next is the id of the key to come, which it makes where it may. [ErrNoNextKEK]: there is none.
+	Next(ctx context.Context) (id string, err error)
+	// Rotate puts the next key to work, durably, and begins to seal the state anew.
+	Rotate(ctx context.Context) error
+}
+
+// ErrNoNextKEK is what a [Vault] without a next key says.
+var ErrNoNextKEK = Refuse(InvalidRequest, "kek_next",
+	"the settings name no next key-encryption key, and the one in force is no file: set kek_next and restart")
+
+// KeyEncryptionKey is the id of the key that wraps the data keys, and whether the state is being sealed anew. The
+// caller must hold key.manage.
+func (e *Engine) KeyEncryptionKey(_ context.Context, caller clientauth.Caller) (id string, resealing bool, err error) {
+	if err := e.require(caller, policy.KeyManage); err != nil {
+		return "", false, err
+	}
+	return e.Vault.KEK(), e.Vault.Resealing(), nil
+}
+
+// RotateKeyEncryptionKey puts the next key-encryption key to work. Its entry comes first: a rotation that is
+// on the record and wasn't made can be asked for again, one that was made without a trace can't be found.
+// The caller must hold key.manage.
+func (e *Engine) RotateKeyEncryptionKey(ctx context.Context, caller clientauth.Caller) (id, previous string, err error) {
+	if err := e.require(caller, policy.KeyManage); err != nil {
+		return "", "", err
+	}
+	previous = e.Vault.KEK()
+	if id, err = e.Vault.Next(ctx); err != nil {
+		return "", "", err
+	}
+	err = e.commit(ctx, func(store.Tx) (audit.Entry, error) {
+		return e.changed(caller, audit.KindKey, &audit.Change{
+			Action: "kek_rotated", ID: id, Note: "key-encryption key, in place of " + previous,
+		})
+	})
+	if err != nil {
+		return "", "", err
+	}
+	if err := e.Vault.Rotate(ctx); err != nil {
+		return "", "", unavailable("kek", err)
+	}
+	return id, previous, nil
+}

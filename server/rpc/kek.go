@@ -1,0 +1,26 @@
+package rpc
+
+import (
+	"context"
+
+	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
+	"github.com/whittle-sts/whittle/server/caller"
+)
+
+// GetKeyEncryptionKey implements the rpc.
+func (s *keys) GetKeyEncryptionKey(ctx context.Context, _ *whittlev1.GetKeyEncryptionKeyRequest) (*whittlev1.GetKeyEncryptionKeyResponse, error) {
+	id, resealing, err := s.engine.KeyEncryptionKey(ctx, caller.Of(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return &whittlev1.GetKeyEncryptionKeyResponse{Id: id, Resealing: resealing}, nil
+}
+
+// RotateKeyEncryptionKey implements the rpc.
+func (s *keys) RotateKeyEncryptionKey(ctx context.Context, _ *whittlev1.RotateKeyEncryptionKeyRequest) (*whittlev1.RotateKeyEncryptionKeyResponse, error) {
+	id, previous, err := s.engine.RotateKeyEncryptionKey(ctx, caller.Of(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return &whittlev1.RotateKeyEncryptionKeyResponse{Id: id, Previous: previous}, nil
+}
