@@ -145,6 +145,7 @@ var masks = []struct{ pattern, shown string }{
 	{`\b[0-9a-f]{64}\b`, "DIGEST"},
 	{`\b[0-9a-f]{32}\b`, "HEX"},
 	{`\b[0-9a-f]{16}\b`, "HEX"},
+	{`\b[0-9a-f]{12}\b`, "HEX"},
 	{`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`, "TIME"},
 	{`\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?`, "TIME"},
 	{`\b(\d+m)?\d+(\.\d+)?s\b`, "SPAN"},
