@@ -223,3 +223,23 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		}
 	}
 }
+
+func TestWhatIsFollowedIsFiltered(t *testing.T) {
+	b := platform(t, nil)
+	for _, feed := range b.Feeds() {
+		ctx, cancel := context.WithCancel(context.Background())
+		next := feed.Follow(ctx, b.Client("ops-console"), &whittlev1.FollowEntriesRequest{
+			From: proto.Uint64(0), Filter: &whittlev1.EntryFilter{Kind: "revocation", Task: strings.Repeat("B", 21) + "A"},
+		})
+		first, err := next()
+		if err != nil || first.GetEntry() != nil && feed.Name == "grpc" {
+			t.Fatalf("%s: %v, %v", feed.Name, first, err)
+		}
+		b.revoke(strings.Repeat("A", 22))
+		b.revoke(strings.Repeat("B", 21) + "A")
+		if got := entryOf(t, next); !strings.Contains(string(got.GetEntry().GetSealed()), "BBBA") {
+			t.Errorf("%s: %v", feed.Name, got)
+		}
+		cancel()
+	}
+}
