@@ -12,10 +12,10 @@ import (
 )
 
 func keyCommand() *cobra.Command {
-	return group("key", "Look after the keys that sign tokens",
-		`The keys rotate by themselves; these commands are for looking at them, and for doing it sooner. Needs
+	return group("key", "Look after the keys that sign tokens, and the one that seals the state",
+		`The signing keys rotate by themselves; these commands are for looking at them, and for doing it sooner. Needs
 key.manage.`,
-		keyList(), keyRotate(), keyRetire(), keyRevoke())
+		keyList(), keyRotate(), keyRetire(), keyRevoke(), keyKEK(), keyRotateKEK())
 }
 
 // keys lists signing keys.
