@@ -16,6 +16,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/whittle-sts/whittle/internal/folder"
 	"github.com/whittle-sts/whittle/internal/seal"
 	"github.com/whittle-sts/whittle/internal/token"
 )
@@ -117,13 +118,23 @@ func (c Config) complete() (Config, error) {
 	return c, nil
 }
 
-func (c *Config) fill() {
-	keys := filepath.Join(c.DataDir, "keys")
-	c.KEK = or(c.KEK, filepath.Join(keys, "kek"))
-	if source, err := seal.ParseSource(c.KEK); err == nil && source.File() != "" {
-		keys = filepath.Dir(source.File())
+// Place is where the state lives by these settings, for what looks after a folder that nobody serves.
+func (c Config) Place() (folder.Place, error) {
+	if c.DataDir == "" {
+		return folder.Place{}, errors.New("no data folder")
 	}
-	c.Anchor = or(c.Anchor, filepath.Join(keys, "anchor"))
+	keys := filepath.Join(c.DataDir, "keys")
+	kek, err := seal.ParseSource(or(c.KEK, filepath.Join(keys, "kek")))
+	if err != nil {
+		return folder.Place{}, err
+	}
+	if kek.File() != "" {
+		keys = filepath.Dir(kek.File())
+	}
+	return folder.Place{Data: c.DataDir, KEK: kek, Anchor: or(c.Anchor, filepath.Join(keys, "anchor"))}, nil
+}
+
+func (c *Config) fill() {
 	standard := Defaults()
 	c.GRPCAddr = or(c.GRPCAddr, standard.GRPCAddr)
 	c.HTTPAddr = or(c.HTTPAddr, standard.HTTPAddr)

@@ -33,12 +33,9 @@ var _ engine.Vault = (*vault)(nil)
 // openVault finds the key-encryption key that opens the database, and makes one for a database that was never
 // sealed. A rotation may have been interrupted between the database and the key's own place: then the next
 // key opens it, and is put in its place.
-func (s *Server) openVault(ctx context.Context, db store.Store) (*vault, error) {
-	v := &vault{random: s.config.Random, logger: s.config.Logger, kick: make(chan struct{}, 1)}
+func (s *Server) openVault(ctx context.Context, db store.Store, source seal.Source) (*vault, error) {
+	v := &vault{source: source, random: s.config.Random, logger: s.config.Logger, kick: make(chan struct{}, 1)}
 	var err error
-	if v.source, err = seal.ParseSource(s.config.KEK); err != nil {
-		return nil, err
-	}
 	if v.next, err = seal.ParseSource(s.config.KEKNext); err != nil {
 		return nil, err
 	}

@@ -21,21 +21,24 @@ import (
 
 // openStore opens the database with its secrets sealed and its age anchored.
 func (s *Server) openStore(ctx context.Context) error {
-	db, err := bolt.Open(bolt.Config{Path: filepath.Join(s.config.DataDir, "db", "whittle.db")})
+	place, err := s.config.Place()
+	if err != nil {
+		return err
+	}
+	db, err := bolt.Open(bolt.Config{Path: place.Database()})
 	if err != nil {
 		return err
 	}
 	closeStore := db.Close
 	s.onClose(func() error { return closeStore() })
-	if s.vault, err = s.openVault(ctx, db); err != nil {
+	if s.vault, err = s.openVault(ctx, db, place.KEK); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(s.config.Anchor), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(place.Anchor), 0o700); err != nil {
 		return err
 	}
 	kept, err := anchored.Open(ctx, anchored.Config{
-		Store: s.vault, Path: s.config.Anchor,
-		Random: s.config.Random,
+		Store: s.vault, Path: place.Anchor, Random: s.config.Random,
 	})
 	if err != nil {
 		return err

@@ -77,7 +77,8 @@ func limited(r io.Reader) (string, error) {
 // interactive is whether somebody types there, where a secret would show.
 func interactive(f *os.File) bool {
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	nothing, _ := os.Stat(os.DevNull) // a device too, at which nobody sits
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && !os.SameFile(info, nothing)
 }
 
 // unused is an error if there is a file of that name already, so that nothing is made which can't be kept.

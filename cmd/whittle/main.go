@@ -75,6 +75,8 @@ from arguments, which others can see.
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	cmd.AddCommand(
 		auditCommand(),
+		backupCommand(),
+		checkCommand(),
 		clientCommand(),
 		completionCommand(),
 		configCommand(),
@@ -87,6 +89,7 @@ from arguments, which others can see.
 		profileCommand(),
 		readyCommand(),
 		referenceCommand(),
+		restoreCommand(),
 		revocationCommand(),
 		serveCommand(),
 		tokenCommand(),

@@ -56,6 +56,7 @@ func (w *entryWriter) event(e *Event) {
 	w.positive("policy", e.Policy)
 	w.some("reason", e.Reason)
 	w.removed(e.Removed)
+	w.restored(e.Restored)
 	w.positive("rev", e.Rev)
 	w.revoked(e.Revoked)
 	w.some("rule", e.Rule)
@@ -164,6 +165,30 @@ func (w *entryWriter) revoked(r *Revoked) {
 	w.some("reason", r.Reason)
 	w.some("selector", r.Selector)
 	w.number("seq", r.Seq)
+	w.close()
+}
+
+func (w *entryWriter) restored(r *Restored) {
+	if r == nil {
+		return
+	}
+	w.open("restored")
+	w.past("from", &r.From)
+	w.past("known", r.Known)
+	w.close()
+}
+
+func (w *entryWriter) past(name string, p *Past) {
+	if p == nil {
+		return
+	}
+	w.open(name)
+	w.text("generation", p.Generation)
+	w.sometime("newest", p.Newest)
+	w.positive("policy", p.Policy)
+	w.positive("rev", p.Rev)
+	w.some("root", p.Root)
+	w.number("size", p.Size)
 	w.close()
 }
 

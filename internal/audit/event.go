@@ -21,6 +21,8 @@ const (
 	KindBootstrap         Kind = "bootstrap"          // a generation began
 	KindRefusals          Kind = "refusals"           // refusals that were only counted
 	KindClock             Kind = "clock"              // the clock jumped, or was accepted after a jump
+	KindBackup            Kind = "backup"             // a copy of the whole state was asked for
+	KindRestore           Kind = "restore"            // a generation began from a backup
 	KindAdministration    Kind = "administration"     // an administrative operation that was refused
 )
 
@@ -60,7 +62,8 @@ type Event struct {
 	Policy       uint64    `json:"policy,omitzero"`   // the version that decided
 	Reason       string    `json:"reason,omitzero"`   // a short stable word
 	Removed      []Removal `json:"removed,omitempty"` // why less was granted than asked for
-	Rev          uint64    `json:"rev,omitzero"`      // the revocation sequence that was read first
+	Restored     *Restored `json:"restored,omitzero"`
+	Rev          uint64    `json:"rev,omitzero"` // the revocation sequence that was read first
 	Revoked      *Revoked  `json:"revoked,omitzero"`
 	Rule         string    `json:"rule,omitzero"` // the rule that decided
 	SubjectToken *Token    `json:"subject_token,omitzero"`
@@ -88,6 +91,7 @@ func (e *Event) check() error {
 	case max(e.Policy, e.Rev) > maxNumber,
 		e.Counted != nil && e.Counted.Count > maxNumber,
 		e.Revoked != nil && e.Revoked.Seq > maxNumber,
+		e.Restored != nil && !e.Restored.exact(),
 		e.Change != nil && e.Change.Version > maxNumber:
 		return errors.New("a number is too large")
 	case e.Revoked != nil && e.Revoked.Kind == string(RoleSubject) && e.Revoked.Selector != "":

@@ -90,6 +90,31 @@ type Change struct {
 	Wall    time.Time `json:"wall,omitzero"`    // what the wall clock said
 }
 
+// Restored is what a generation began from. Hashes and generations are hexadecimal.
+type Restored struct {
+	From  Past  `json:"from"`           // the state in the backup, whose log this one continues
+	Known *Past `json:"known,omitzero"` // how far the state was known to have come, if further: what lies between is lost
+}
+
+// Past is how far an earlier generation had come.
+type Past struct {
+	Generation string    `json:"generation"`
+	Newest     time.Time `json:"newest,omitzero"`
+	Policy     uint64    `json:"policy,omitzero"`
+	Rev        uint64    `json:"rev,omitzero"`
+	Root       string    `json:"root,omitzero"` // of the tree of its entries (RFC 6962 section 2.1)
+	Size       uint64    `json:"size"`
+}
+
+func (r *Restored) exact() bool {
+	for _, p := range []*Past{&r.From, r.Known} {
+		if p != nil && max(p.Size, p.Rev, p.Policy) > maxNumber {
+			return false
+		}
+	}
+	return true
+}
+
 // Counted is refusals of one client for one reason in one minute that have no entry of their own.
 type Counted struct {
 	Count uint64    `json:"count"`

@@ -47,6 +47,13 @@ func goldenEvents() map[string]Event {
 			Kind: KindKey, Outcome: OutcomeDone, Time: noon,
 			Change: &Change{Action: "added", ID: "k8", Alg: "ES256", Active: noon.Add(time.Hour)},
 		},
+		"restore": {
+			Kind: KindRestore, Outcome: OutcomeDone, Time: noon,
+			Restored: &Restored{
+				From:  Past{Generation: "0f", Newest: noon.Add(-time.Hour), Policy: 7, Rev: 13, Root: "2f", Size: 40},
+				Known: &Past{Generation: "0f", Root: "3f", Rev: 15, Size: 44},
+			},
+		},
 		"refusals": {
 			Kind: KindRefusals, Outcome: OutcomeRefused, Time: noon, Client: "research-agent", Reason: "invalid_scope",
 			Detail: "<nobody>\"is named\" \u2028 \x01", Counted: &Counted{Count: 99_995, Since: noon.Add(-time.Minute)},

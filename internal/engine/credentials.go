@@ -15,9 +15,10 @@ import (
 // BootstrapLife is how long the bootstrap credential is good after the first start.
 const BootstrapLife = 24 * time.Hour
 
-// Bootstrap makes the bootstrap credential and the first signing key, if this is the first start. At a
-// later one it makes a bootstrap credential only if told to make it anew, for an operator who has lost
-// every other way in; the credential is zero otherwise.
+// Bootstrap makes the bootstrap credential and the first signing key, if this is the first start, and only
+// a key at the first start of a generation that was restored with its policy. At any other it makes a
+// bootstrap credential only if told to make it anew, for an operator who has lost every other way in; the
+// credential is zero otherwise.
 func (e *Engine) Bootstrap(ctx context.Context, anew bool) (Credential, error) {
 	self := clientauth.Caller{ID: policy.Bootstrap}
 	if e.Image.View().Keys.Len() > 0 {
@@ -25,6 +26,11 @@ func (e *Engine) Bootstrap(ctx context.Context, anew bool) (Credential, error) {
 			return Credential{}, nil
 		}
 		return e.createSecret(ctx, self, policy.Bootstrap, e.Clock.Now().Add(BootstrapLife))
+	}
+	if e.Image.View().Policy.Version() > 0 && !anew {
+		// A restored generation: its policy says who gets in.
+		_, err := e.addKey(ctx, self, e.Clock.Now())
+		return Credential{}, err
 	}
 	made, err := e.createSecret(ctx, self, policy.Bootstrap, e.Clock.Now().Add(BootstrapLife))
 	if err != nil {

@@ -41,6 +41,7 @@ type Engine struct {
 	policies sync.Mutex  // held while a policy is put to work, so that an older one never comes last
 	access   sync.Mutex  // held while who may administer is judged and changed
 	doubtful atomic.Bool // the image may be older than the store
+	copying  atomic.Bool // a backup is being made
 }
 
 // New makes an Engine.

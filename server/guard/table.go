@@ -86,6 +86,8 @@ func rules() map[string]rule {
 		"/whittle.v1.AuditService/Explain":     readLog,
 
 		"/whittle.v1.AuditFeedService/FollowEntries": readLog,
+
+		"/whittle.v1.BackupService/Backup": {permissions{policy.StateBackup}, manage, audit.KindAdministration},
 	}
 }
 

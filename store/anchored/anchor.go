@@ -2,7 +2,6 @@ package anchored
 
 import (
 	"encoding/hex"
-	"fmt"
 
 	"github.com/whittle-sts/whittle/store"
 )
@@ -25,6 +24,16 @@ func anchorOf(m store.Meta) anchor {
 	}
 }
 
-func (a anchor) String() string {
-	return fmt.Sprintf("generation %s with %d entries and revocation %d", a.Generation, a.Size, a.Rev)
+// State is what an anchor says. Hash and generation are hexadecimal.
+type State struct {
+	Generation string
+	Size       uint64
+	Root       string
+	Rev        uint64
+}
+
+// Read is what the anchor at path says; found is false where there is none.
+func Read(path string) (s State, found bool, err error) {
+	a, found, _, err := load(path)
+	return State{Generation: a.Generation, Size: a.Size, Root: a.Root, Rev: a.Rev}, found, err
 }

@@ -21,7 +21,7 @@ func grown(t testing.TB, folder string) *Store {
 	s := filled(t, folder)
 	for i := range 40 {
 		if err := update(s, func(tx store.Tx) error {
-			_, err := tx.AppendEntry(fmt.Appendf(nil, "entry %d %0*d", i, 40*i, i), [32]byte{byte(i)}, epoch)
+			_, err := tx.AppendEntry(fmt.Appendf(nil, "entry %d %0*d", i, 40*i, i), epoch)
 			id := [16]byte{byte(i), 1}
 			return errors.Join(err,
 				tx.PutUses(store.Uses{Token: id, Left: 3, Expires: epoch.Add(time.Duration(i) * time.Second)}),

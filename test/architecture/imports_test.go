@@ -35,6 +35,7 @@ var rooms = map[string][]string{
 	"internal/audit":             {"store", "internal/seal", "internal/tree", "internal/checkpoint"},
 	"internal/witness":           {"internal/checkpoint", "internal/tree", "store"},
 	"internal/verify":            {"internal/audit", "internal/checkpoint", "internal/tree", "store"}, // alone: none of the log's secrets
+	"internal/folder":            {"internal/audit", "internal/seal", "store", "store/anchored", "store/bolt", "store/sealed"},
 	"internal/live":              {"internal/policy", "internal/token", "internal/scope", "internal/principal", "store"},
 	"internal/clientauth":        {"internal/principal", "internal/policy", "internal/token", "internal/issuer", "internal/live"},
 	"internal/engine": {
@@ -61,7 +62,7 @@ var rooms = map[string][]string{
 	"server/servertest": {"*"}, // a whole server for tests
 	"server":            {"*"}, // joins it all
 	"cmd/whittle": {
-		"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/policy", "internal/token", "internal/audit", "store",
+		"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/policy", "internal/token", "internal/audit", "internal/folder", "internal/seal", "store",
 		"internal/checkpoint", "internal/verify", "store/bolt", // what verifies a copy
 		"cmd/whittle/internal/demo", "cmd/whittle/internal/devissuer", "cmd/whittle/internal/exit", "cmd/whittle/internal/profile",
 		"cmd/whittle/internal/remote", "cmd/whittle/internal/settings", "cmd/whittle/internal/show",
@@ -85,6 +86,7 @@ var rooms = map[string][]string{
 	"examples/agent":    {}, // an outsider
 	"examples/gateway":  {"gen/whittle/v1"},
 	"test/architecture": {},
+	"test/process":      {}, // only its tests
 	"test/readme":       {}, // only its tests
 	"test/threats":      {}, // only its tests
 	"test/serving":      {}, // only its tests

@@ -143,3 +143,8 @@ func (s *Server) Proofs() whittlev1connect.ProofServiceClient {
 func (s *Server) AuditFeed() whittlev1connect.AuditFeedServiceClient {
 	return whittlev1connect.NewAuditFeedServiceClient(s.client)
 }
+
+// Backups is BackupService.
+func (s *Server) Backups() whittlev1connect.BackupServiceClient {
+	return whittlev1connect.NewBackupServiceClient(s.client)
+}
