@@ -16,7 +16,7 @@ type ledger struct {
 	uses    map[string][]uint32 // by token id: what was left after each answered use
 	counted map[string]int      // texts of counted tokens: the fewest uses left that anybody was told
 	policy  uint64              // the newest version that was answered
-	secrets map[string]uint64   // of the guest: the policy version that was answered before it was made
+	secrets map[string]bool     // of the guest
 	gone    []string            // secrets of the guest that a policy without it took away
 
 	answered map[string]int // by kind of entry: answers that the record counts, since it was last read
@@ -30,7 +30,7 @@ type tally struct{ kills, granted, used, revoked, policies, secrets, doubtful, s
 func newLedger() *ledger {
 	return &ledger{
 		granted: map[string]string{}, revoked: map[string]bool{}, dead: map[string]bool{}, alive: map[string]bool{},
-		uses: map[string][]uint32{}, counted: map[string]int{}, secrets: map[string]uint64{}, doubt: map[string]int{}, answered: map[string]int{},
+		uses: map[string][]uint32{}, counted: map[string]int{}, secrets: map[string]bool{}, doubt: map[string]int{}, answered: map[string]int{},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+	"time"
 )
 
 // traffic is clients that ask until the server is gone.
@@ -190,6 +191,12 @@ func (x *traffic) change(ops *client) bool {
 	if now%2 == 1 { // odd versions have the guest
 		next = withoutGuest()
 	}
+	before := map[string]bool{} // secrets that were answered before it was sent
+	x.ledger.note(func() {
+		for secret := range x.ledger.secrets {
+			before[secret] = true
+		}
+	})
 	made, err := apply(ops, next, now)
 	if !x.answered("policy", err, http.StatusTooManyRequests) {
 		return err != nil && is(err, http.StatusTooManyRequests)
@@ -201,11 +208,9 @@ func (x *traffic) change(ops *client) bool {
 		if made%2 == 1 {
 			return
 		}
-		for secret, known := range x.ledger.secrets {
-			if known < made { // it was made under an earlier version, and this one took it away
-				x.ledger.gone = append(x.ledger.gone, secret)
-				delete(x.ledger.secrets, secret)
-			}
+		for secret := range before {
+			x.ledger.gone = append(x.ledger.gone, secret)
+			delete(x.ledger.secrets, secret)
 		}
 	})
 	return true
@@ -214,14 +219,15 @@ func (x *traffic) change(ops *client) bool {
 // guest makes secrets for the client that comes and goes.
 func (x *traffic) guest(ops *client) bool {
 	secret, err := makeSecret(ops, "guest")
-	if err != nil && (is(err, http.StatusNotFound) || is(err, http.StatusTooManyRequests)) {
+	if err != nil && (is(err, http.StatusNotFound) || is(err, http.StatusBadRequest) || is(err, http.StatusConflict) || is(err, http.StatusTooManyRequests)) {
+		time.Sleep(time.Millisecond) // it isn't there, has enough of them, or its policy just changed
 		return true
 	}
 	if !x.answered("credential", err) {
 		return false
 	}
 	x.ledger.note(func() {
-		x.ledger.secrets[secret] = x.ledger.policy
+		x.ledger.secrets[secret] = true
 		x.ledger.total.secrets++
 		x.ledger.answered["credential"]++
 	})
