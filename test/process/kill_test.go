@@ -60,7 +60,7 @@ type world struct {
 func newWorld(t *testing.T, random *rand.Rand) *world {
 	t.Helper()
 	data := t.TempDir()
-	w := &world{t: t, random: random, place: folder.Place{Data: data, KEK: filepath.Join(data, "keys", "kek")}, ledger: newLedger()}
+	w := &world{t: t, random: random, place: placeOf(t, data), ledger: newLedger()}
 	w.p, w.staff = found(t, data)
 	w.ledger.policy = 1
 	w.ledger.answered["policy"], w.ledger.answered["credential"] = 1, len(w.staff)

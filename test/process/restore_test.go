@@ -13,6 +13,7 @@ import (
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/folder"
+	"github.com/whittle-sts/whittle/server"
 	"github.com/whittle-sts/whittle/store"
 	"github.com/whittle-sts/whittle/store/bolt"
 )
@@ -106,7 +107,7 @@ func TestRestoreBeginsANewGeneration(t *testing.T) {
 // checkCitation holds the first entry of the new log against the archive of the old one.
 func checkCitation(t *testing.T, data, out string) {
 	t.Helper()
-	place := folder.Place{Data: data, KEK: filepath.Join(data, "keys", "kek")}
+	place := placeOf(t, data)
 	if _, findings, err := folder.Check(context.Background(), place); err != nil || len(findings) > 0 {
 		t.Fatal(err, findings)
 	}
@@ -254,4 +255,14 @@ func TestRestoreRefusesWhatItCantVouchFor(t *testing.T) {
 	if readAll(t, data) != before {
 		t.Error("it changed something")
 	}
+}
+
+// placeOf is where serve keeps a state if nothing but the data folder is said.
+func placeOf(t *testing.T, data string) folder.Place {
+	t.Helper()
+	place, err := server.Config{DataDir: data}.Place()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return place
 }
