@@ -17,7 +17,7 @@ func backupCommand() *cobra.Command {
 stays sealed under the key-encryption key, which is not in it: keep a copy of that elsewhere, or the
 backup is worthless. Needs state.backup. That a backup was asked for is on the record.`,
 		Example: `  whittle backup monday.whittle
-  whittle check --data ./state --backup monday.whittle`,
+  whittle check --backup monday.whittle`,
 		Args: cobra.ExactArgs(1),
 	}, func(c *call) error {
 		file := c.args[0]

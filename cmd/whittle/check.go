@@ -21,8 +21,8 @@ func checkCommand() *cobra.Command {
 audit log. It changes nothing. Each thing that is wrong is one line, with the page, or the table and key,
 or the index of the entry; then it exits with 1. With --backup it verifies a backup instead, which needs
 the same key-encryption key and has no anchor.`,
-		Example: `  whittle check --data ./state
-  whittle check --data ./state --backup monday.whittle`,
+		Example: `  whittle check
+  whittle check --backup monday.whittle`,
 		Args: cobra.NoArgs,
 	}, func(cmd *cobra.Command, _ []string, place folder.Place) error {
 		look := folder.Check

@@ -24,7 +24,7 @@ the folder. Policies, clients' secrets, people's keys, revocations and blocks st
 backup. Every token issued so far is dead: token keys are made anew, opaque tokens and use counts are gone.
 A new audit log begins, whose first entry cites the old one's size and root hash; the old one stays in
 db/archive. The key-encryption key, which no backup holds, must be in its place.`,
-		Example: `  whittle restore monday.whittle --data ./state`,
+		Example: `  whittle restore monday.whittle`,
 		Args:    cobra.ExactArgs(1),
 	}, func(cmd *cobra.Command, args []string, place folder.Place) error {
 		r, err := folder.Prepare(cmd.Context(), place, args[0], folder.Tools{Now: time.Now, Random: rand.Reader})
