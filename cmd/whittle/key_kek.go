@@ -14,8 +14,8 @@ func keyKEK() *cobra.Command {
 	return asking(&cobra.Command{
 		Use:   "kek",
 		Short: "Say which key-encryption key seals the state",
-		Long: `Prints the id of the key-encryption key, which is the same wherever the key is kept, and whether the state is still being
-sealed anew after a rotation. The key itself never leaves its place.`,
+		Long: `Prints the id of the key-encryption key, which is the same wherever the key is kept, and whether the state is
+still being sealed anew after a rotation. The key itself never leaves its place.`,
 		Example: "  whittle key kek",
 		Args:    cobra.NoArgs,
 	}, func(c *call) error {
