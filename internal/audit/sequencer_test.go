@@ -23,8 +23,8 @@ func (s *sharing) Update(ctx context.Context, fns ...func(store.Tx) error) ([]er
 	return s.Store.Update(ctx, fns...)
 }
 
-// crowded is a log and how many shared each of its commits: first many at once, while a commit holds
-// them up.
+// crowded is a log and how many shared each of its commits: first many at once, which a commit before
+// theirs held up.
 func crowded(t *testing.T, many int) (*Log, *sharing) {
 	s := &sharing{Store: newMemory(), takes: time.Millisecond}
 	l := open(t, s)
@@ -32,6 +32,7 @@ func crowded(t *testing.T, many int) (*Log, *sharing) {
 	for range 1 + many {
 		op := good(t, l)
 		group.Go(func() { l.Do(t.Context(), op) })
+		synctest.Wait() // the first is in its commit, the others wait for its end
 	}
 	group.Wait()
 	s.sizes = nil

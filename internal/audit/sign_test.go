@@ -348,8 +348,13 @@ func TestLogKeepsItsNameForAGeneration(t *testing.T) {
 // With traffic there is a checkpoint at least every second; without, none.
 func TestCheckpointsComeWithinASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMemory()
-		f := &faulty{Store: m}
+		var broken atomic.Bool
+		f := &faulty{Store: newMemory(), fault: func() (error, bool) {
+			if broken.Load() {
+				return errDisk, false
+			}
+			return nil, false
+		}}
 		l, err := Open(Config{Store: f, Now: time.Now, Random: rand.Reader, Issuer: "https://whittle.example.com"})
 		if err != nil {
 			t.Fatal(err)
@@ -376,19 +381,19 @@ func TestCheckpointsComeWithinASecond(t *testing.T) {
 		if c, _ := l.Signed(); c.Size != 50 {
 			t.Errorf("in the end %d entries are covered", c.Size)
 		}
-		f.fault = func() (error, bool) { return errDisk, false }
+		broken.Store(true)
 		time.Sleep(time.Hour)
 		if failures.Load() != 0 {
 			t.Error("it writes though nothing happens")
 		}
-		f.fault = nil
+		broken.Store(false)
 		record(t, l, Event{Kind: KindKey, Outcome: OutcomeDone})
-		f.fault = func() (error, bool) { return errDisk, false }
+		broken.Store(true)
 		time.Sleep(3 * time.Second)
 		if n := failures.Load(); n < 2 {
 			t.Errorf("%d failures are told", n)
 		}
-		f.fault = nil
+		broken.Store(false)
 		time.Sleep(time.Second)
 		if c, _ := l.Signed(); c.Size != 51 {
 			t.Errorf("after the disk came back %d entries are covered", c.Size)
