@@ -47,6 +47,9 @@ func (e *Engine) createSecret(ctx context.Context, caller clientauth.Caller, cli
 		return Credential{}, err
 	}
 	err = e.commit(ctx, func(tx store.Tx) (audit.Entry, error) {
+		if err := e.mayGrow(tx, client); err != nil {
+			return audit.Entry{}, err
+		}
 		known, err := credentialsOf(tx, client)
 		if err != nil {
 			return audit.Entry{}, err

@@ -64,6 +64,9 @@ func (e *Engine) RotateSecret(ctx context.Context, caller clientauth.Caller, cli
 
 // putRotated writes the new secret and the end of the earlier ones.
 func (e *Engine) putRotated(tx store.Tx, caller clientauth.Caller, record store.Credential, overlap time.Duration) (audit.Entry, error) {
+	if err := e.mayGrow(tx, record.Client); err != nil {
+		return audit.Entry{}, err
+	}
 	earlier, err := credentialsOf(tx, record.Client)
 	if err != nil {
 		return audit.Entry{}, err
@@ -111,6 +114,23 @@ func roomForSecret(known []store.Credential, then time.Time) error {
 	}
 	if n >= MaxSecrets {
 		return Refuse(InvalidRequest, "many_secrets", fmt.Sprintf("the client has %d secrets; delete one first", n))
+	}
+	return nil
+}
+
+// mayGrow is [Engine.mayManage] once more where the secret is written: a policy that drops the client drops its
+// secrets in its own commit, and one that is made after that would wait for the client's return.
+func (e *Engine) mayGrow(tx store.Tx, client string) error {
+	meta, err := tx.Meta()
+	if err != nil || client == policy.Bootstrap {
+		return err
+	}
+	current := e.Image.View().Policy
+	if current.Version() != meta.Policy {
+		return Refuse(Conflict, "policy", "the policy is being replaced at this moment; try again")
+	}
+	if _, known := current.Client(client); !known {
+		return Refuse(NotFound, "no_client", "the policy has no such client")
 	}
 	return nil
 }

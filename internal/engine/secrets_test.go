@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -431,5 +432,25 @@ func TestADroppedClientsSecretsDontComeBack(t *testing.T) {
 	}))
 	if stored != 0 {
 		t.Errorf("%d are kept", stored)
+	}
+}
+
+// A secret that is made while a policy without the client is committed would wait for the client's return.
+func TestNoSecretIsMadeWhileThePolicyIsReplaced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	version := w.Image.View().Policy.Version()
+	outcomes, err := w.faults.Update(ctx, func(tx store.Tx) error { // durable, and not in the image yet
+		return tx.PutPolicy(store.Policy{Version: version + 1, YAML: []byte("format: 1")})
+	})
+	w.check(errors.Join(append(outcomes, err)...))
+	admin := w.as(w.boot.Client)
+	_, err = w.CreateSecret(ctx, admin, "agent", 0)
+	if Fault(err).Code != Conflict {
+		t.Errorf("making one: %v", err)
+	}
+	if _, _, err := w.RotateSecret(ctx, admin, "agent", 0); Fault(err).Code != Conflict {
+		t.Errorf("rotating: %v", err)
 	}
 }
