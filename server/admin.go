@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -42,7 +43,7 @@ func (s *Server) ready() error {
 	if err := s.engine.Clock.Trust(); err != nil {
 		return err
 	}
-	return s.store.writable()
+	return cmp.Or(s.space.room(), s.store.writable())
 }
 
 // instrument makes the registry, which is the server's own, so that two servers fit into one process.
@@ -71,6 +72,7 @@ func (s *Server) instrument(context.Context) error {
 		s.registry.Register(gauge("whittle_policy_version", "The policy version in force.", func() float64 {
 			return float64(s.engine.Image.View().Policy.Version())
 		})),
+		s.registry.Register(gauge("whittle_disk_low", "1 while nothing is issued for want of disk space.", s.space.metric)),
 		s.registry.Register(gauge("whittle_revocations", "Selectors that are revoked.", func() float64 {
 			return float64(s.engine.Image.Revocations.Len())
 		})),

@@ -63,6 +63,12 @@ type Config struct {
 	AcceptClock   bool           // trust the wall clock although it jumped
 	NewBootstrap  bool           // make a bootstrap credential also at a later start than the first
 
+	// DiskFloor is the free space, in bytes, on the disks of database and anchor below which nothing is issued;
+	// revoking goes on. Default: 64 MiB.
+	DiskFloor int
+	Reserve   int64                             // bytes that the database keeps for revoking on a full disk. Default: 8 MiB
+	FreeSpace func(path string) (uint64, error) // default: the system's
+
 	Limits     Limits        // what is 0 is at its default
 	DrainDelay time.Duration // from the moment that /readyz says no until listeners close: a balancer's time to notice
 	DrainTime  time.Duration // how long requests in flight have then. Default: 15 s
@@ -136,6 +142,11 @@ func (c Config) Place() (folder.Place, error) {
 
 func (c *Config) fill() {
 	standard := Defaults()
+	c.DiskFloor = or(c.DiskFloor, standard.DiskFloor)
+	c.Reserve = or(c.Reserve, standard.Reserve)
+	if c.FreeSpace == nil {
+		c.FreeSpace = freeSpace
+	}
 	c.GRPCAddr = or(c.GRPCAddr, standard.GRPCAddr)
 	c.HTTPAddr = or(c.HTTPAddr, standard.HTTPAddr)
 	c.AdminAddr = or(c.AdminAddr, standard.AdminAddr)

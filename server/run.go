@@ -28,6 +28,7 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return s.serve(s.http, s.httpListener) })
 	group.Go(func() error { return s.serve(s.admin, s.adminListener) })
+	group.Go(func() error { s.space.follow(running); return nil })
 	group.Go(func() error {
 		s.engine.Keep(running, func(err error) {
 			s.config.Logger.Error("housekeeping failed", slog.String("error", err.Error()))

@@ -29,6 +29,7 @@ type Server struct {
 
 	// The state, as the steps of New open it.
 	vault     *vault
+	space     *space
 	store     *watched
 	log       *audit.Log
 	witnesses *witness.Keeper // nil: nobody co-signs
@@ -88,6 +89,7 @@ func (s *Server) stateSteps() []step {
 		{"engine", s.startEngine},
 		{"policy", s.loadPolicy},
 		{"first start", s.firstStart},
+		{"disk", s.lookAtDisk},
 	}
 }
 

@@ -25,10 +25,11 @@ func (s *Server) openStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	db, err := bolt.Open(bolt.Config{Path: place.Database()})
+	db, err := bolt.Open(bolt.Config{Path: place.Database(), Reserve: s.config.Reserve})
 	if err != nil {
 		return err
 	}
+	s.space = newSpace(s.config, place, db)
 	closeStore := db.Close
 	s.onClose(func() error { return closeStore() })
 	if s.vault, err = s.openVault(ctx, db, place.KEK); err != nil {
@@ -102,7 +103,7 @@ func (s *Server) startEngine(context.Context) (err error) {
 	s.engine, err = engine.New(engine.Config{
 		Issuer: s.config.Issuer, Alg: s.config.SigningAlg, Store: s.store, Log: s.log, Image: s.image,
 		Clock: s.clock, Outside: s.outside, Vault: s.vault, Random: s.config.Random,
-		RevocationShare: s.config.Limits.Revocations,
+		RevocationShare: s.config.Limits.Revocations, Room: s.space.room,
 	})
 	return err
 }

@@ -13,7 +13,7 @@ import (
 // placing gives a command that looks after a folder which nobody serves the settings that say where it is, as
 // serve reads them.
 func placing(cmd *cobra.Command, run func(cmd *cobra.Command, args []string, p folder.Place) error) *cobra.Command {
-	flags := settings.Register(cmd.Flags())
+	flags := settings.Register(cmd.Flags(), "data", "kek", "anchor")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		s, err := flags.Load()
 		if err != nil {

@@ -27,6 +27,10 @@ type Config struct {
 	Vault   Vault       // seals the Store
 	Random  io.Reader   // cryptographic
 
+	// Room says why nothing may be issued for want of space on the disk; nil: there always is room. What takes
+	// power away doesn't ask: it has a reserve.
+	Room func() error
+
 	// RevocationShare is how many live revocations of its own tokens a client may have; 0: any number.
 	RevocationShare int
 }
@@ -80,6 +84,19 @@ func (e *Engine) commitAt(ctx context.Context, op func(store.Tx) (audit.Entry, e
 		}
 	}
 	return index, err
+}
+
+// room says whether there is enough space to give power: below a floor, what is left is for taking it away.
+func (e *Engine) room() error {
+	if e.Room == nil {
+		return nil
+	}
+	if err := e.Room(); err != nil {
+		full := unavailable("disk_full", err)
+		full.Description = "the server is short of disk space, so nothing is issued; revoking goes on"
+		return full
+	}
+	return nil
 }
 
 // settle reads the state anew after a change that may have been made though it wasn't answered: what

@@ -88,7 +88,7 @@ func (x *exchange) checkAlive(context.Context) error {
 	if err := x.engine.Clock.Trust(); err != nil {
 		return unavailable("clock", err)
 	}
-	return nil
+	return x.engine.room()
 }
 
 // mintAndRecord makes the token and waits until its entry is durable. Only then is there an answer.

@@ -101,7 +101,7 @@ func (e *Engine) mayManage(caller clientauth.Caller, client string) error {
 	if _, known := e.Image.View().Policy.Client(client); !known {
 		return Refuse(NotFound, "no_client", "the policy has no such client")
 	}
-	return nil
+	return e.room()
 }
 
 // roomForSecret refuses one secret too many. Those that ended by then don't count.

@@ -24,6 +24,9 @@ var errCounted = errors.New("this use was counted before")
 // resource server may retry. Counters are only touched in the log's one writer, so two
 // callers never get the same last use.
 func (l *look) use(ctx context.Context, in Introspection, c *token.Claims, useID string) (Introspection, error) {
+	if err := l.engine.room(); err != nil {
+		return Introspection{}, err // what can't be counted can't be used
+	}
 	event, err := l.used(c, useID)
 	if err != nil {
 		return Introspection{}, err

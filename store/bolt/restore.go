@@ -37,7 +37,7 @@ func Restore(from, path string, generation [16]byte) (old store.Meta, err error)
 			if !t.kept {
 				continue
 			}
-			if err := takeOver(r.(*reader), target, t); err != nil { //nolint:forcetypeassert // it is this engine's
+			if err := takeOver(r.(*reader), target, t); err != nil { //nolint:forcetypeassert // this engine's own //nolint:forcetypeassert // it is this engine's
 				return fmt.Errorf("restore: %w", err)
 			}
 		}
@@ -84,6 +84,8 @@ func takeOver(from *reader, to *Store, t table) error {
 
 // raw is Update below the domain's verbs.
 func (s *Store) raw(fn func(*writer) error) error {
-	outcomes, err := s.Update(context.Background(), func(tx store.Tx) error { return fn(tx.(*writer)) }) //nolint:forcetypeassert // as above
+	outcomes, err := s.Update(context.Background(), func(tx store.Tx) error {
+		return fn(tx.(*writer)) //nolint:forcetypeassert // this engine's own
+	}) //nolint:forcetypeassert // as above
 	return errors.Join(append(outcomes, err)...)
 }

@@ -18,6 +18,8 @@ type Config struct {
 	Path string // of the file; a folder that isn't there is made
 	// ReadOnly opens a file that is there, doesn't change a byte of it, and lets others read it too.
 	ReadOnly bool
+	// Reserve is how many bytes [Store.Reserve] keeps for when the disk is full; zero: none.
+	Reserve int64
 	// LockTimeout is how long to wait for another process to let go of the file; zero: one second.
 	LockTimeout time.Duration
 }
@@ -34,6 +36,9 @@ type Store struct {
 	mu     sync.RWMutex
 	file   *file // nil if it could not be opened again after a failed commit
 	closed bool
+
+	// allocated is up to where the file's blocks are its own, once Reserve has run.
+	allocated atomic.Int64
 
 	// suspect is set by a commit that failed, until the file was opened anew.
 	suspect atomic.Bool

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"os"
+	"slices"
 
 	"github.com/spf13/pflag"
 )
@@ -12,12 +13,16 @@ type Flags struct {
 	values map[string]string // of those that were given
 }
 
-// Register puts --config and a flag for each setting on the set. No flag has a default of its own:
+// Register puts --config and a flag for each setting on the set, or only for those whose flags are named: the
+// others are still read from the file and the environment. No flag has a default of its own:
 // what isn't given leaves the word to the environment and the file.
-func Register(set *pflag.FlagSet) *Flags {
+func Register(set *pflag.FlagSet, only ...string) *Flags {
 	f := &Flags{values: make(map[string]string)}
 	set.StringVar(&f.File, "config", "", "the settings' file (WHITTLE_CONFIG; default: "+StandardFile+", if it is there)")
 	for _, s := range Table() {
+		if len(only) > 0 && !slices.Contains(only, s.Flag) {
+			continue
+		}
 		flag := set.VarPF(&value{s, f.values}, s.Flag, "", s.Doc+" ("+s.Env+"; default: "+s.Default+")")
 		if s.IsBool {
 			flag.NoOptDefVal = "true"

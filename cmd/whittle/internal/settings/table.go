@@ -48,6 +48,8 @@ func Table() []Setting {
 		path("anchor", func(t *target) *string { return &t.Anchor },
 			"The file that says how far the state had come, so that an older copy isn't served. Keep it where the key is.",
 			"beside kek if that is a file, else keys/anchor in the data folder"),
+		size("disk_floor", func(t *target) *int { return &t.DiskFloor }, 1<<20, 1<<30,
+			"The free space, for the database and for the anchor, below which nothing is issued. Revoking goes on, from a reserve."),
 		text("issuer", func(t *target) *string { return &t.Issuer },
 			"This server's issuer identifier, an https URL.", "the HTTP listener's URL, on a loopback address only"),
 		path("policy", func(t *target) *string { return &t.PolicyFile },

@@ -1,0 +1,75 @@
+package server_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
+	"github.com/whittle-sts/whittle/server"
+	"github.com/whittle-sts/whittle/server/servertest"
+)
+
+// said is what a path of the admin listener answers.
+func saidAt(t *testing.T, url string) (int, string) {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(text)
+}
+
+// Below the floor nothing is issued, and what takes power away goes on; both end by themselves.
+func TestBelowTheFloorOnlyRevokingGoesOn(t *testing.T) {
+	var free atomic.Uint64
+	free.Store(1 << 30)
+	w := servertest.Start(t, servertest.Options{
+		Policy: servertest.ReadFile(t, "../test/scenarios/policies/platform.yaml"),
+		Edit:   func(c *server.Config) { c.FreeSpace = func(string) (uint64, error) { return free.Load(), nil } },
+	})
+	ctx, export := context.Background(), w.Client("nightly-export")
+	tokens := whittlev1.NewTokenServiceClient(w.Conn)
+	ask := &whittlev1.ClientCredentialsRequest{Resource: []string{"https://data.example.com"}, Scope: []string{"ai.usage.log.read"}}
+	held, err := tokens.ClientCredentials(w.As(ctx, export), ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready := func() bool { status, _ := saidAt(t, w.AdminURL()+"/readyz"); return status == http.StatusOK }
+	eventually(t, "ready", ready)
+
+	free.Store(1 << 20)
+	eventually(t, "not ready", func() bool { return !ready() })
+	if _, why := saidAt(t, w.AdminURL()+"/readyz"); !strings.Contains(why, "nothing is issued") || !strings.Contains(why, "only 1 MiB") {
+		t.Errorf("/readyz says %q", why)
+	}
+	if _, metrics := saidAt(t, w.AdminURL()+"/metrics"); !strings.Contains(metrics, "\nwhittle_disk_low 1\n") {
+		t.Error("no metric says so")
+	}
+	_, err = tokens.ClientCredentials(w.As(ctx, export), ask)
+	if err == nil || !strings.Contains(err.Error(), "disk space") {
+		t.Errorf("a token: %v", err)
+	}
+	clients := whittlev1.NewClientServiceClient(w.Conn)
+	if _, err := clients.CreateSecret(w.As(ctx, w.Client("bootstrap")), &whittlev1.CreateSecretRequest{Client: "nightly-export"}); err == nil {
+		t.Error("a secret was made")
+	}
+	_, err = whittlev1.NewRevocationServiceClient(w.Conn).RevokeToken(w.As(ctx, export), &whittlev1.RevokeTokenRequest{Token: held.GetToken().GetAccessToken()})
+	if err != nil {
+		t.Errorf("a revocation: %v", err)
+	}
+
+	free.Store(1 << 30)
+	eventually(t, "ready again", ready)
+	if _, err := tokens.ClientCredentials(w.As(ctx, export), ask); err != nil {
+		t.Error(err)
+	}
+}
