@@ -27,7 +27,7 @@ type space struct {
 
 func newSpace(c Config, p folder.Place, store reserver) *space {
 	return &space{
-		floor: uint64(c.DiskFloor), free: c.FreeSpace, store: store, //nolint:gosec // it isn't negative
+		floor: uint64(c.DiskFloor), free: c.FreeSpace, store: store,
 		folders: []string{filepath.Dir(p.Database()), filepath.Dir(p.Anchor)},
 	}
 }

@@ -68,11 +68,10 @@ func rules() map[string]rule {
 		"/whittle.v1.ClientService/EnableSecret":  manageClients,
 		"/whittle.v1.ClientService/DeleteSecret":  manageClients,
 
-		"/whittle.v1.KeyService/ListKeys":  manageKeys,
-		"/whittle.v1.KeyService/RotateKey": manageKeys,
-		"/whittle.v1.KeyService/RetireKey": manageKeys,
-		"/whittle.v1.KeyService/RevokeKey": manageKeys,
-
+		"/whittle.v1.KeyService/ListKeys":               manageKeys,
+		"/whittle.v1.KeyService/RotateKey":              manageKeys,
+		"/whittle.v1.KeyService/RetireKey":              manageKeys,
+		"/whittle.v1.KeyService/RevokeKey":              manageKeys,
 		"/whittle.v1.KeyService/GetKeyEncryptionKey":    manageKeys,
 		"/whittle.v1.KeyService/RotateKeyEncryptionKey": manageKeys,
 

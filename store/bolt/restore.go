@@ -86,6 +86,6 @@ func takeOver(from *reader, to *Store, t table) error {
 func (s *Store) raw(fn func(*writer) error) error {
 	outcomes, err := s.Update(context.Background(), func(tx store.Tx) error {
 		return fn(tx.(*writer)) //nolint:forcetypeassert // this engine's own
-	}) //nolint:forcetypeassert // as above
+	})
 	return errors.Join(append(outcomes, err)...)
 }

@@ -51,7 +51,7 @@ func TestRestoreBeginsANewGeneration(t *testing.T) {
 	data := t.TempDir()
 	file := filepath.Join(t.TempDir(), "monday.whittle")
 	p, s := found(t, data)
-	worker, gate := s.as(p, "worker"), s.as(p, "gate")
+	worker := s.as(p, "worker")
 	revoked, err := worker.grant(readToken)
 	must(t, err)
 	must(t, worker.revoke(revoked.Text))
@@ -83,7 +83,8 @@ func TestRestoreBeginsANewGeneration(t *testing.T) {
 	}
 
 	p = start(t, data, false)
-	worker, gate = s.as(p, "worker"), s.as(p, "gate")
+	worker = s.as(p, "worker")
+	gate := s.as(p, "gate")
 	for what, text := range map[string]string{"revoked": revoked.Text, "JWT": jwt.Text, "counted": counted.Text} {
 		if active(t, gate, text) {
 			t.Errorf("the %s token of the earlier generation is active", what)
@@ -182,7 +183,7 @@ func readAll(t *testing.T, folder string) string {
 func TestAnOldCopyIsNotServed(t *testing.T) {
 	data := t.TempDir()
 	p, s := found(t, data)
-	worker, gate := s.as(p, "worker"), s.as(p, "gate")
+	worker := s.as(p, "worker")
 	read, err := worker.grant(readToken)
 	must(t, err)
 	p.kill()
@@ -209,7 +210,7 @@ func TestAnOldCopyIsNotServed(t *testing.T) {
 	}
 	must(t, os.WriteFile(database, newest, 0o600))
 	p = start(t, data, false)
-	gate = s.as(p, "gate")
+	gate := s.as(p, "gate")
 	if active(t, gate, read.Text) {
 		t.Error("the revoked token is active")
 	}
