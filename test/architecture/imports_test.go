@@ -86,6 +86,7 @@ var rooms = map[string][]string{
 	"examples/agent":    {}, // an outsider
 	"examples/gateway":  {"gen/whittle/v1"},
 	"test/architecture": {},
+	"test/fault":        {}, // only its tests
 	"test/process":      {}, // only its tests
 	"test/readme":       {}, // only its tests
 	"test/threats":      {}, // only its tests
