@@ -19,6 +19,7 @@ func (w *world) checkServer() {
 	w.checkTokens(gate)
 	w.checkCounted(gate)
 	w.checkGone()
+	w.checkDoors()
 }
 
 func (w *world) checkTokens(gate *client) {

@@ -62,7 +62,7 @@ func (c *client) do(path, kind string, body []byte, out any) error {
 		return fmt.Errorf("%w: %w", errNoAnswer, refused{res.StatusCode, string(text)})
 	case res.StatusCode != http.StatusOK:
 		return refused{res.StatusCode, string(text)}
-	case len(text) == 0:
+	case out == nil || len(text) == 0:
 		return nil
 	}
 	return json.Unmarshal(text, out)

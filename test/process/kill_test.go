@@ -40,7 +40,7 @@ func TestKilled(t *testing.T) {
 		all.add(w.ledger.total)
 	}
 	t.Log(all)
-	if all.granted < all.kills || all.used == 0 || all.revoked == 0 || all.policies == 0 || all.secrets == 0 || all.doubtful == 0 {
+	if all.granted < all.kills || all.used == 0 || all.revoked == 0 || all.policies == 0 || all.secrets == 0 || all.switched == 0 || all.doubtful == 0 {
 		t.Errorf("that tried too little: %s", all)
 	}
 }
@@ -62,7 +62,8 @@ func newWorld(t *testing.T, random *rand.Rand) *world {
 	w := &world{t: t, random: random, place: placeOf(t, data), ledger: newLedger()}
 	w.p, w.staff = found(t, data)
 	w.ledger.policy = 1
-	w.ledger.answered["policy"], w.ledger.answered["credential"] = 1, len(w.staff)
+	w.ledger.doors = newDoors(t, w.staff.as(w.p, "ops"))
+	w.ledger.answered["policy"], w.ledger.answered["credential"] = 1, len(w.staff)+len(w.ledger.doors)
 	return w
 }
 
@@ -110,6 +111,7 @@ func (w *world) checkRecord() {
 	}
 	clear(l.doubt)
 	seen.checkAnswered(w.t, l)
+	seen.checkDoors(w.t, l)
 	l.granted, l.revoked, l.uses = map[string]string{}, map[string]bool{}, map[string][]uint32{}
 }
 
@@ -119,6 +121,7 @@ type entries struct {
 	kinds   map[string]string // decision: kind, of what was granted
 	used    map[string]map[uint32]bool
 	revoked map[string]bool
+	shut    map[string]bool // by id: whether a door's secret was disabled last
 	policy  uint64
 	counts  map[string]int // by kind, what has no answer of its own in the ledger
 }
@@ -130,7 +133,7 @@ func (w *world) newEntries() *entries {
 		w.t.Fatal(err)
 	}
 	defer s.Close()
-	e := &entries{granted: map[string]string{}, kinds: map[string]string{}, used: map[string]map[uint32]bool{}, revoked: map[string]bool{}, counts: map[string]int{}}
+	e := &entries{granted: map[string]string{}, kinds: map[string]string{}, used: map[string]map[uint32]bool{}, revoked: map[string]bool{}, shut: map[string]bool{}, counts: map[string]int{}}
 	err = s.View(context.Background(), func(r store.Reader) error {
 		return r.Entries(w.read, func(index uint64, text []byte) bool {
 			event, err := audit.Decode(text)
@@ -172,6 +175,7 @@ func (e *entries) add(t *testing.T, event *audit.Event) {
 		e.counts["policy"]++
 	case event.Kind == audit.KindCredential && event.Outcome == audit.OutcomeDone:
 		e.counts["credential"]++
+		e.swung(event.Change)
 	}
 }
 

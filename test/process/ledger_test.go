@@ -17,7 +17,8 @@ type ledger struct {
 	counted map[string]int      // texts of counted tokens: the fewest uses left that anybody was told
 	policy  uint64              // the newest version that was answered
 	secrets map[string]bool     // of the guest
-	gone    []string            // secrets of the guest that a policy without it took away
+	doors   []*door
+	gone    []string // secrets of the guest that a policy without it took away
 
 	answered map[string]int // by kind of entry: answers that the record counts, since it was last read
 	doubt    map[string]int // by kind of entry: requests without an answer since the last start
@@ -25,7 +26,7 @@ type ledger struct {
 }
 
 // tally counts for the report.
-type tally struct{ kills, granted, used, revoked, policies, secrets, doubtful, surplus int }
+type tally struct{ kills, granted, used, revoked, policies, secrets, switched, doubtful, surplus int }
 
 func newLedger() *ledger {
 	return &ledger{
@@ -47,8 +48,8 @@ func (l *ledger) doubtful(kind string) {
 }
 
 func (t tally) String() string {
-	return fmt.Sprintf("%d kills: %d tokens granted, %d uses, %d revocations, %d policies and %d secrets were answered; %d requests had no answer, %d of them took effect",
-		t.kills, t.granted, t.used, t.revoked, t.policies, t.secrets, t.doubtful, t.surplus)
+	return fmt.Sprintf("%d kills: %d tokens granted, %d uses, %d revocations, %d policies, %d secrets and %d switches of one were answered; %d requests had no answer, %d of them took effect",
+		t.kills, t.granted, t.used, t.revoked, t.policies, t.secrets, t.switched, t.doubtful, t.surplus)
 }
 
 func (t *tally) add(o tally) {
@@ -58,6 +59,7 @@ func (t *tally) add(o tally) {
 	t.revoked += o.revoked
 	t.policies += o.policies
 	t.secrets += o.secrets
+	t.switched += o.switched
 	t.doubtful += o.doubtful
 	t.surplus += o.surplus
 }

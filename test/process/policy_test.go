@@ -20,6 +20,7 @@ bindings:
 clients:
   worker: { auth: client_secret, ceiling: [job.read, job.run] }
   gate:   { auth: client_secret }
+  door:   { auth: client_secret }
   guest:  { auth: client_secret }
   ops:    { auth: client_secret, may: [policy.apply, revoke.any, audit.read, client.manage, state.backup] }
 resources:

@@ -47,6 +47,9 @@ func (x *traffic) begin() {
 	ops := x.staff.as(x.p, "ops")
 	x.run(1, func() bool { return x.change(ops) })
 	x.run(1, func() bool { return x.guest(ops) })
+	for _, d := range x.ledger.doors {
+		x.run(1, func() bool { return x.swing(ops, d) })
+	}
 }
 
 // answered says whether there was a definite answer; a refusal that nothing explains fails the test.
