@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -16,18 +15,21 @@ import (
 // else's business.
 func (s *Server) serveAdmin(context.Context) error {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { said(w, nil) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { said(w, s.ready()) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { said(w, nil, nil) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { said(w, s.ready(), s.space.room()) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
 	s.admin = s.newHTTPServer(mux)
 	return nil
 }
 
-// said answers ok, or 503 with why not.
-func said(w http.ResponseWriter, problem error) {
+// said answers ok, if need be with a concern, or 503 with why not.
+func said(w http.ResponseWriter, problem, concern error) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	text := "ok\n"
+	if concern != nil {
+		text = "ok, but " + concern.Error() + "\n"
+	}
 	if problem != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		text = problem.Error() + "\n"
@@ -35,7 +37,8 @@ func said(w http.ResponseWriter, problem error) {
 	_, _ = w.Write([]byte(text)) // whoever can't be written to is gone
 }
 
-// ready says why the server can't do its work right now.
+// ready says why the server can't do its work right now. A full disk isn't a reason: whoever is sent elsewhere
+// for that could neither revoke nor introspect.
 func (s *Server) ready() error {
 	if s.draining.Load() {
 		return errors.New("the server is stopping")
@@ -43,7 +46,7 @@ func (s *Server) ready() error {
 	if err := s.engine.Clock.Trust(); err != nil {
 		return err
 	}
-	return cmp.Or(s.space.room(), s.store.writable())
+	return s.store.writable()
 }
 
 // instrument makes the registry, which is the server's own, so that two servers fit into one process.

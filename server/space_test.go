@@ -43,13 +43,13 @@ func TestBelowTheFloorOnlyRevokingGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ready := func() bool { status, _ := saidAt(t, w.AdminURL()+"/readyz"); return status == http.StatusOK }
-	eventually(t, "ready", ready)
+	issues := func() bool { _, text := saidAt(t, w.AdminURL()+"/readyz"); return text == "ok\n" }
+	eventually(t, "ready", issues)
 
 	free.Store(1 << 20)
-	eventually(t, "not ready", func() bool { return !ready() })
-	if _, why := saidAt(t, w.AdminURL()+"/readyz"); !strings.Contains(why, "nothing is issued") || !strings.Contains(why, "only 1 MiB") {
-		t.Errorf("/readyz says %q", why)
+	eventually(t, "short of space", func() bool { return !issues() })
+	if status, why := saidAt(t, w.AdminURL()+"/readyz"); status != http.StatusOK || !strings.Contains(why, "nothing is issued") || !strings.Contains(why, "only 1 MiB") {
+		t.Errorf("/readyz says %d %q", status, why)
 	}
 	if _, metrics := saidAt(t, w.AdminURL()+"/metrics"); !strings.Contains(metrics, "\nwhittle_disk_low 1\n") {
 		t.Error("no metric says so")
@@ -66,10 +66,30 @@ func TestBelowTheFloorOnlyRevokingGoesOn(t *testing.T) {
 	if err != nil {
 		t.Errorf("a revocation: %v", err)
 	}
+	size := logSize(t, w)
+	for range 20 { // a refusal costs nothing, so none of them may take from the reserve
+		if _, err := tokens.ClientCredentials(w.As(ctx, export), ask); err == nil {
+			t.Error("a token")
+		}
+	}
 
 	free.Store(1 << 30)
-	eventually(t, "ready again", ready)
+	eventually(t, "space again", issues)
 	if _, err := tokens.ClientCredentials(w.As(ctx, export), ask); err != nil {
 		t.Error(err)
 	}
+	if now := logSize(t, w); now != size+1 {
+		t.Errorf("with refusals and one grant the log grew from %d to %d entries", size, now)
+	}
+}
+
+// logSize is how many entries the log has.
+func logSize(t *testing.T, w *servertest.World) uint64 {
+	t.Helper()
+	ctx := w.As(context.Background(), w.Client("bootstrap"))
+	res, err := whittlev1.NewAuditServiceClient(w.Conn).ListEntries(ctx, &whittlev1.ListEntriesRequest{PageSize: 1, NewestFirst: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.GetEntries()[0].GetIndex() + 1
 }

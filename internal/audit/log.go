@@ -23,6 +23,8 @@ type Config struct {
 	// Issuer is whose log it is: with the store's generation, it makes the log's name when a generation begins.
 	// Empty: the one of the generation before, for who restores.
 	Issuer string
+	// Room says why no more is written of refusals than must be, for want of disk space; nil: there always is room.
+	Room func() error
 }
 
 // Log is the audit log and the one writer of state. It is safe for concurrent use.
@@ -30,6 +32,7 @@ type Log struct {
 	store  store.Store
 	now    func() time.Time
 	random io.Reader
+	room   func() error
 
 	people   *people
 	refusals *refusals
@@ -68,8 +71,11 @@ func Open(c Config) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
+	if c.Room == nil {
+		c.Room = func() error { return nil }
+	}
 	l := &Log{
-		store: c.Store, now: c.Now, random: c.Random,
+		store: c.Store, now: c.Now, random: c.Random, room: c.Room,
 		people: newPeople(pepper, c.Random), refusals: newRefusals(), signer: signer,
 		queue: make(chan *call, maxBatch), stopped: make(chan struct{}),
 	}

@@ -49,7 +49,7 @@ func newRefusals() *refusals {
 }
 
 // Refuse records a refusal after client authentication, soon: it doesn't wait, since a refusal gives
-// nobody power. Its event may end up only counted.
+// nobody power. Its event may end up only counted, as all do while there is no room.
 func (l *Log) Refuse(e Event) {
 	r, now := l.refusals, l.now()
 	r.mu.Lock()
@@ -60,7 +60,7 @@ func (l *Log) Refuse(e Event) {
 	}
 	r.roll(now)
 	t := r.of(clientReason{e.Client, e.Reason})
-	if t.full < fullRefusals {
+	if t.full < fullRefusals && l.room() == nil {
 		select {
 		case r.waiting <- e:
 			t.full++
@@ -147,7 +147,9 @@ func (l *Log) recordRefusals() {
 		case e := <-r.waiting:
 			l.recordAll(append([]Event{e}, r.rest()...))
 		case <-tick.C:
-			l.recordAll(r.counted(l.now()))
+			if l.room() == nil { // else the counts wait
+				l.recordAll(r.counted(l.now()))
+			}
 		case <-r.quit:
 			l.recordAll(r.rest())
 			// The minute isn't over, but nothing will be counted in it any more.

@@ -3,6 +3,7 @@ package audit
 import (
 	"crypto/rand"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -138,4 +139,39 @@ func TestRefusalsThatCantBeWrittenAreCountedAsLost(t *testing.T) {
 	if n := l.LostRefusals(); n != 101 || len(m.state.entries) != 0 {
 		t.Errorf("%d lost, want 101", n)
 	}
+}
+
+// While there is no room refusals are only counted, and the counts wait for it.
+func TestRefusalsWriteNothingWhileThereIsNoRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		var full atomic.Bool
+		l, err := Open(Config{Store: m, Now: time.Now, Random: rand.Reader, Issuer: "https://whittle.example.com", Room: func() error {
+			if full.Load() {
+				return errDisk
+			}
+			return nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(l.Close)
+		full.Store(true)
+		for range 3 {
+			for range fullRefusals + 3 {
+				l.Refuse(refusal("agent", "disk_full"))
+			}
+			time.Sleep(refusalsMinute)
+			synctest.Wait()
+		}
+		if n := len(m.entries()); n != 0 {
+			t.Fatalf("without room %d entries were written", n)
+		}
+		full.Store(false)
+		time.Sleep(2 * flushEvery)
+		synctest.Wait()
+		if full, counted := tallies(t, m); full != 0 || counted["agent"] != 3*(fullRefusals+3) {
+			t.Errorf("with room again: %d in full, %v counted", full, counted)
+		}
+	})
 }

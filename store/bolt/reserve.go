@@ -38,17 +38,22 @@ func (s *Store) reserve(f *file) error {
 	if own-used >= s.config.Reserve {
 		return nil
 	}
-	var failed error
-	for _, end := range []int64{used + 2*s.config.Reserve, used + s.config.Reserve} {
-		if failed = allocate(f.os, own, end-own); failed == nil {
-			failed = f.os.Sync()
-		}
-		if failed == nil {
-			s.allocated.Store(end)
-			return nil
+	end := used + 2*s.config.Reserve
+	err = allocate(f.os, own, end-own)
+	if err != nil {
+		end = used + s.config.Reserve
+		err = allocate(f.os, own, end-own)
+	}
+	if err == nil {
+		if err = f.os.Sync(); err != nil {
+			s.suspect.Store(true) // what the system says of the file from now on is not to be believed
 		}
 	}
-	return fmt.Errorf("the reserve: %w", failed)
+	if err != nil {
+		return fmt.Errorf("the reserve: %w", err)
+	}
+	s.allocated.Store(end)
+	return nil
 }
 
 // zeros is how much of a file is written at once where the system can't allocate.

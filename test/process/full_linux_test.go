@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -16,15 +17,43 @@ import (
 func small(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
-	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size=48m"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("CI tries a full disk as root:", err)
-		}
-		t.Skip("a disk that is really full was NOT tried, only a played one (package server): ", err)
-	}
+	must(t, syscall.Mount("tmpfs", folder, "tmpfs", 0, "size=48m"))
 	t.Cleanup(func() { _ = syscall.Unmount(folder, syscall.MNT_DETACH) })
 	return folder
 }
+
+// mounting runs a test that mounts. Whoever isn't root may do so in namespaces of their own, where the test is run
+// once more; where the system forbids those too, it can't be tried.
+func mounting(t *testing.T, test func(*testing.T)) {
+	t.Helper()
+	folder := t.TempDir()
+	if syscall.Mount("tmpfs", folder, "tmpfs", 0, "") == nil {
+		must(t, syscall.Unmount(folder, syscall.MNT_DETACH))
+		test(t)
+		return
+	}
+	inside := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+	inside.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+	}
+	inside.Env = append(os.Environ(), insideNamespace+"=yes")
+	out, err := inside.CombinedOutput()
+	switch {
+	case err == nil:
+		t.Logf("in namespaces of its own:\n%s", out)
+	case errors.As(err, new(*exec.ExitError)) && os.Getenv(insideNamespace) == "":
+		t.Fatalf("in namespaces of its own:\n%s", out)
+	case os.Getenv("CI") != "":
+		t.Fatal("CI tries a full disk, for which it has to be allowed to mount one:", err)
+	default:
+		t.Skip("a disk that is really full was NOT tried, only a played one (package server): this system lets nobody but root mount one: ", err)
+	}
+}
+
+// insideNamespace is set where a test was run once more, so that it isn't a third time.
+const insideNamespace = "WHITTLE_TEST_NAMESPACE"
 
 // fillUp takes what is left of a disk.
 func fillUp(t *testing.T, file string) {
@@ -65,7 +94,9 @@ func eventually(t *testing.T, what string, holds func() bool) {
 
 // On a disk without one free byte revoking goes on from the reserve, nothing is issued, and all recovers by
 // itself when there is room.
-func TestOnAFullDiskOnlyRevokingGoesOn(t *testing.T) {
+func TestOnAFullDiskOnlyRevokingGoesOn(t *testing.T) { mounting(t, onAFullDisk) }
+
+func onAFullDisk(t *testing.T) {
 	disk := small(t)
 	data := filepath.Join(disk, "state")
 	args := []string{"--disk-floor", "4MiB"}
@@ -79,12 +110,18 @@ func TestOnAFullDiskOnlyRevokingGoesOn(t *testing.T) {
 	}
 	counted, err := worker.grant(runToken)
 	must(t, err)
-	ready := func() bool { status, _ := said(t, p.admin+"/readyz"); return status == http.StatusOK }
-	eventually(t, "ready", ready)
+	issues := func() bool {
+		status, text := said(t, p.admin+"/readyz")
+		if status != http.StatusOK {
+			t.Errorf("who is asked for revocations isn't ready: %d %s", status, text)
+		}
+		return text == "ok\n"
+	}
+	eventually(t, "ready", issues)
 
 	stuffed := filepath.Join(disk, "stuffed")
 	fillUp(t, stuffed)
-	eventually(t, "not ready", func() bool { return !ready() })
+	eventually(t, "short of space", func() bool { return !issues() })
 	if _, err := os.Create(filepath.Join(disk, "one more")); err == nil {
 		if err := os.WriteFile(filepath.Join(disk, "one more"), []byte{1}, 0o600); !errors.Is(err, syscall.ENOSPC) {
 			t.Fatal("the disk isn't full:", err)
@@ -112,12 +149,12 @@ func TestOnAFullDiskOnlyRevokingGoesOn(t *testing.T) {
 			t.Fatal("active after a restart")
 		}
 	}
-	if ready() {
-		t.Error("ready on a full disk")
+	if issues() {
+		t.Error("enough space on a full disk")
 	}
 
 	must(t, os.Remove(stuffed))
-	eventually(t, "ready again", ready)
+	eventually(t, "space again", issues)
 	if _, err := worker.grant(readToken); err != nil {
 		t.Error(err)
 	}
@@ -125,7 +162,7 @@ func TestOnAFullDiskOnlyRevokingGoesOn(t *testing.T) {
 		t.Error("the counted token can't be used")
 	}
 	fillUp(t, stuffed) // the reserve is there again
-	eventually(t, "not ready", func() bool { return !ready() })
+	eventually(t, "short of space", func() bool { return !issues() })
 	if err := worker.revoke(counted.Text); err != nil {
 		t.Error(err)
 	}
