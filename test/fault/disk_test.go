@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"sync"
@@ -31,6 +32,12 @@ const (
 	anchor   = "anchor"
 )
 
+// bbolt's two syncs in a commit, as fail is asked about them. In ops they are both "sync".
+const (
+	syncOfPages = "sync of pages"
+	syncOfMeta  = "sync of meta"
+)
+
 // disk sees all that database and anchor ask of the disk, and can make the next of it fail.
 type disk struct {
 	t    *testing.T
@@ -38,7 +45,7 @@ type disk struct {
 	size int64
 	ops  []op
 
-	// fail is asked before each op but grow, also before bbolt's two syncs, and says whether it fails, and whether it is done all the same.
+	// fail is asked before each write and sync whether it fails, and whether it is done all the same.
 	fail func(o op) (fails, done bool)
 
 	mu    sync.Mutex // the anchor also catches up by itself
@@ -75,7 +82,7 @@ func (d *disk) watch(s *bolt.Store) {
 	*hidden[func(*bbolt.Tx) error](s, "commit") = func(tx *bbolt.Tx) error {
 		d.begun = false
 		err := tx.Commit()
-		*hidden[*os.File](d.db, "file") = d.real // whatever breakSync put there
+		*hidden[*os.File](d.db, "file") = d.real // whatever breakSync or stunt put there
 		return err
 	}
 }
@@ -123,9 +130,9 @@ func (d *disk) failing(o op) (fails, done bool) {
 // breakSync makes the sync fail that comes next, if that is asked for: bbolt syncs the file that it finds in
 // its own field, and a pipe can't be.
 func (d *disk) breakSync(meta bool) {
-	which := "sync of pages"
+	which := syncOfPages
 	if meta {
-		which = "sync of meta"
+		which = syncOfMeta
 	}
 	if fails, _ := d.failing(op{file: database, kind: which}); !fails {
 		return
@@ -136,6 +143,33 @@ func (d *disk) breakSync(meta bool) {
 	}
 	d.t.Cleanup(func() { pipe.Close(); other.Close() })
 	*hidden[*os.File](d.db, "file") = pipe
+}
+
+// stunt makes the next commit fail that needs a longer file, which is each that needs a new page, since the file is
+// cut down to its pages first. bbolt lengthens and syncs what it finds in its own field: there it finds as long a file
+// that is only open to be read. Persisted, the real one is lengthened all the same, which is also what is seen
+// after the sync failed.
+func (d *disk) stunt(persisted bool) {
+	d.t.Helper()
+	var size int64
+	if err := d.db.View(func(tx *bbolt.Tx) error { size = tx.Size(); return nil }); err != nil {
+		d.t.Fatal(err)
+	}
+	path := filepath.Join(d.t.TempDir(), "as long")
+	if err := errors.Join(d.real.Truncate(size), os.WriteFile(path, nil, 0o600), os.Truncate(path, size)); err != nil {
+		d.t.Fatal(err)
+	}
+	other, err := os.Open(path)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { other.Close() })
+	*hidden[*os.File](d.db, "file") = other
+	if persisted {
+		if err := d.real.Truncate(size + 1<<24); err != nil {
+			d.t.Fatal(err)
+		}
+	}
 }
 
 // anchorFile is the anchor's file under the disk.

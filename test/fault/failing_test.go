@@ -4,9 +4,11 @@ package fault
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/folder"
 )
 
 // Each write and each sync of a change fails, in truth or only by its answer. The caller is told; what the state
@@ -33,8 +35,43 @@ func TestEachWriteAndSyncMayFail(t *testing.T) {
 	}
 }
 
-// once makes the nth op of a step fail. It says whether there was one.
-func once(t *testing.T, step, nth int, persisted bool) (hit bool) {
+// A commit that needs a longer file doesn't get it: it isn't lengthened, or it is and the answer says no.
+func TestTheFileMayNotGrow(t *testing.T) {
+	points := 0
+	for step := range 16 {
+		for _, kind := range []string{"failed", "failed though persisted"} {
+			c := begin(t, step)
+			c.disk.stunt(kind == "failed though persisted")
+			err := c.step(step)
+			c.judge(t, step, err != nil, err)
+			if t.Failed() {
+				t.Fatalf("step %d, %s", step, kind)
+			}
+			if err == nil {
+				continue // it found room among the pages that there are
+			}
+			points++
+			if !strings.Contains(err.Error(), "file resize error") {
+				t.Errorf("something else failed: %v", err)
+			}
+		}
+	}
+	t.Logf("%d faults", points)
+	if points < 12 {
+		t.Error("that tried too little")
+	}
+}
+
+// trial is a state after some steps, on a disk of which the next one meets a fault.
+type trial struct {
+	*state
+
+	place  folder.Place
+	disk   *disk
+	before string // its picture
+}
+
+func begin(t *testing.T, step int) *trial {
 	t.Helper()
 	p := place(t, scratch(t))
 	d := &disk{t: t, path: p.Database()}
@@ -47,14 +84,38 @@ func once(t *testing.T, step, nth int, persisted bool) (hit bool) {
 			t.Fatal(err)
 		}
 	}
-	before, _ := s.picture()
+	before, err := s.picture()
+	if err != nil {
+		t.Fatal(err)
+	}
 	d.watch(s.db)
+	return &trial{state: s, place: p, disk: d, before: before}
+}
+
+// judge says whether what became of the step is what may: failed is whether it met a fault.
+func (c *trial) judge(t *testing.T, step int, failed bool, err error) {
+	t.Helper()
+	if failed != (err != nil) {
+		t.Errorf("a fault: %v, and the caller is told: %v", failed, err)
+	}
+	after, viewed := c.picture()
+	if viewed != nil {
+		t.Error("it can't be read:", viewed)
+	}
+	if failed && after != c.before && !errors.Is(err, audit.ErrUncertain) && step%8 != 7 {
+		t.Errorf("it is done, and the caller isn't told that it may be: %v", err)
+	}
+	verify(t, c.place, c.state)
+}
+
+// once makes the nth op of a step fail. It says whether there was one.
+func once(t *testing.T, step, nth int, persisted bool) (hit bool) {
+	t.Helper()
+	c := begin(t, step)
 	seen := 0
-	d.fail = func(o op) (fails, done bool) {
-		if o.kind == "sync of pages" || o.kind == "sync of meta" {
-			if persisted {
-				return false, true // a sync that is done and says that it failed is the same to bbolt
-			}
+	c.disk.fail = func(o op) (fails, done bool) {
+		if persisted && (o.kind == syncOfPages || o.kind == syncOfMeta) {
+			return false, true // a sync that is done and says that it failed is the same to bbolt
 		}
 		if hit || seen != nth {
 			seen++
@@ -63,25 +124,8 @@ func once(t *testing.T, step, nth int, persisted bool) (hit bool) {
 		hit = true
 		return true, persisted
 	}
-	err = s.step(step)
-	d.fail = nil
-	if !hit {
-		if err != nil {
-			t.Error("nothing failed, and still:", err)
-		}
-		verify(t, p, s)
-		return false
-	}
-	after, viewed := s.picture()
-	if viewed != nil {
-		t.Error("it can't be read:", viewed)
-	}
-	if err == nil {
-		t.Error("the failure is told to nobody")
-	}
-	if after != before && !errors.Is(err, audit.ErrUncertain) && step%8 != 7 {
-		t.Errorf("it is done, and the caller isn't told that it may be: %v", err)
-	}
-	verify(t, p, s)
-	return true
+	err := c.step(step)
+	c.disk.fail = nil
+	c.judge(t, step, hit, err)
+	return hit
 }
