@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/whittle-sts/whittle/internal/durable"
 	"github.com/whittle-sts/whittle/internal/engine"
 	"github.com/whittle-sts/whittle/internal/seal"
 	"github.com/whittle-sts/whittle/store"
@@ -159,7 +160,7 @@ func (v *vault) adopt() error {
 	if err := os.Rename(path+".next", path); err != nil {
 		return fmt.Errorf("put the new key-encryption key in its place: %w", err)
 	}
-	return seal.SyncFolder(filepath.Dir(path))
+	return durable.SyncFolder(filepath.Dir(path))
 }
 
 // KEK implements [engine.Vault].

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
-	"github.com/whittle-sts/whittle/internal/seal"
+	"github.com/whittle-sts/whittle/internal/durable"
 )
 
 // keepBackup writes a backup as it comes into a file that isn't there yet. Whatever goes wrong, no file of
@@ -27,9 +27,9 @@ func keepBackup(file string, receive func() (*whittlev1.BackupResponse, error)) 
 	// A link, unlike a renaming, doesn't replace what somebody else put there meanwhile.
 	if err := os.Link(part, file); err == nil {
 		err = os.Remove(part)
-		return summary, errors.Join(err, seal.SyncFolder(filepath.Dir(file)))
+		return summary, errors.Join(err, durable.SyncFolder(filepath.Dir(file)))
 	}
-	return summary, errors.Join(os.Rename(part, file), seal.SyncFolder(filepath.Dir(file)))
+	return summary, errors.Join(os.Rename(part, file), durable.SyncFolder(filepath.Dir(file)))
 }
 
 // copyBackup writes the pieces and holds them against the summary, which comes last.

@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/whittle-sts/whittle/internal/seal"
+	"github.com/whittle-sts/whittle/internal/durable"
 )
 
 // archive keeps the old log, so that what it proves can still be shown: the backup under the state that it
@@ -38,7 +38,7 @@ func (r *Restore) archive() ([]string, error) {
 			}
 		}
 	}
-	return kept, errors.Join(seal.SyncFolder(folder), seal.SyncFolder(filepath.Dir(folder)))
+	return kept, errors.Join(durable.SyncFolder(folder), durable.SyncFolder(filepath.Dir(folder)))
 }
 
 // link gives a file a second name, or makes a copy where it can't have one.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/audit"
-	"github.com/whittle-sts/whittle/internal/seal"
+	"github.com/whittle-sts/whittle/internal/durable"
 	"github.com/whittle-sts/whittle/store"
 	"github.com/whittle-sts/whittle/store/anchored"
 	"github.com/whittle-sts/whittle/store/bolt"
@@ -122,7 +122,7 @@ func (r *Restore) Run(ctx context.Context) (Done, error) {
 	if err := os.Rename(next, r.place.Database()); err != nil {
 		return Done{}, err
 	}
-	if err := seal.SyncFolder(filepath.Dir(r.place.Database())); err != nil {
+	if err := durable.SyncFolder(filepath.Dir(r.place.Database())); err != nil {
 		return Done{}, err
 	}
 	for _, file := range done.Archived { // only now: one of them was the database

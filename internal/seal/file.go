@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"github.com/whittle-sts/whittle/internal/durable"
 )
 
 const maxFile = 1 << 10 // bytes; more can't be a key
@@ -59,20 +61,8 @@ func CreateFile(path string, random io.Reader) (*LocalKEK, error) {
 		return nil, fmt.Errorf("key-encryption key: %w", err)
 	}
 	_, err = io.WriteString(f, hex.EncodeToString(secret)+"\n")
-	if err := errors.Join(err, f.Sync(), f.Close(), SyncFolder(filepath.Dir(path))); err != nil {
+	if err := errors.Join(err, f.Sync(), f.Close(), durable.SyncFolder(filepath.Dir(path))); err != nil {
 		return nil, fmt.Errorf("key-encryption key: %w", errors.Join(err, os.Remove(path)))
 	}
 	return NewLocalKEK(secret)
-}
-
-// SyncFolder makes the names of a folder's files as durable as its content: a store must not outlive its key.
-func SyncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil // it has no such call
-	}
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }

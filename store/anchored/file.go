@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/whittle-sts/whittle/internal/durable"
 	"github.com/whittle-sts/whittle/store"
 )
 
@@ -132,7 +133,7 @@ func create(path string, a anchor) error {
 	if err := os.Rename(next, path); err != nil {
 		return fmt.Errorf("anchor: %w", err)
 	}
-	if err := syncFolder(filepath.Dir(path)); err != nil {
+	if err := durable.SyncFolder(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("anchor: %w", err)
 	}
 	return nil

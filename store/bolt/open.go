@@ -8,11 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 
+	"github.com/whittle-sts/whittle/internal/durable"
 	"github.com/whittle-sts/whittle/store"
 )
 
@@ -169,25 +169,25 @@ func (s *Store) prepare(f *file) error {
 		laidOut, err = s.readSchema(tx)
 		return err
 	})
-	switch durable := s.durable.Load(); {
+	switch known := s.durable.Load(); {
 	case err != nil:
 		return err
 	case s.config.ReadOnly && !laidOut:
 		return fmt.Errorf("%w: %s holds nothing yet", store.ErrCorrupt, s.config.Path)
 	case s.config.ReadOnly:
 		return nil
-	case id < durable:
+	case id < known:
 		return fmt.Errorf("%w: %s has lost commits that were durable", store.ErrCorrupt, s.config.Path)
-	case laidOut && id > durable:
+	case laidOut && id > known:
 		// The file's name too: whoever made the file may have been stopped before that.
-		return errors.Join(f.settle(), syncFolder(filepath.Dir(s.config.Path)))
+		return errors.Join(f.settle(), durable.SyncFolder(filepath.Dir(s.config.Path)))
 	case laidOut:
 		return nil
 	}
 	if err := f.db.Update(layOut); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(s.config.Path))
+	return durable.SyncFolder(filepath.Dir(s.config.Path))
 }
 
 func layOut(tx *bbolt.Tx) error {
@@ -243,17 +243,5 @@ func makeFolder(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncFolder(above)
-}
-
-// syncFolder makes the file's name durable. Windows does that by itself and knows no such call.
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return durable.SyncFolder(above)
 }

@@ -16,7 +16,8 @@ const module = "github.com/whittle-sts/whittle/"
 // new one has to be thought about.
 var rooms = map[string][]string{
 	"internal/scope":             {},
-	"internal/seal":              {},
+	"internal/durable":           {}, // what every engine and every keeper of a file needs
+	"internal/seal":              {"internal/durable"},
 	"internal/principal":         {"internal/scope"},
 	"internal/narrow":            {"internal/scope"},
 	"internal/token":             {"internal/scope", "internal/principal", "internal/narrow", "internal/seal"},
@@ -27,15 +28,15 @@ var rooms = map[string][]string{
 	"internal/policy":            {"internal/document", "internal/scope", "internal/principal", "internal/narrow"},
 	"store":                      {},
 	"store/storetest":            {"store"},
-	"store/bolt":                 {"store"},
+	"store/bolt":                 {"store", "internal/durable"},
 	"store/sealed":               {"store", "internal/seal"},
-	"store/anchored":             {"store", "internal/tree"}, // it holds the log's root
+	"store/anchored":             {"store", "internal/tree", "internal/durable"}, // it holds the log's root
 	"internal/tree":              {},
 	"internal/checkpoint":        {},
 	"internal/audit":             {"store", "internal/seal", "internal/tree", "internal/checkpoint"},
 	"internal/witness":           {"internal/checkpoint", "internal/tree", "store"},
 	"internal/verify":            {"internal/audit", "internal/checkpoint", "internal/tree", "store"}, // alone: none of the log's secrets
-	"internal/folder":            {"internal/audit", "internal/seal", "store", "store/anchored", "store/bolt", "store/sealed"},
+	"internal/folder":            {"internal/audit", "internal/durable", "internal/seal", "store", "store/anchored", "store/bolt", "store/sealed"},
 	"internal/live":              {"internal/policy", "internal/token", "internal/scope", "internal/principal", "store"},
 	"internal/clientauth":        {"internal/principal", "internal/policy", "internal/token", "internal/issuer", "internal/live"},
 	"internal/engine": {
@@ -62,7 +63,7 @@ var rooms = map[string][]string{
 	"server/servertest": {"*"}, // a whole server for tests
 	"server":            {"*"}, // joins it all
 	"cmd/whittle": {
-		"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/policy", "internal/token", "internal/audit", "internal/folder", "internal/seal", "store",
+		"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/policy", "internal/token", "internal/audit", "internal/durable", "internal/folder", "internal/seal", "store",
 		"internal/checkpoint", "internal/verify", "store/bolt", // what verifies a copy
 		"cmd/whittle/internal/demo", "cmd/whittle/internal/devissuer", "cmd/whittle/internal/exit", "cmd/whittle/internal/profile",
 		"cmd/whittle/internal/remote", "cmd/whittle/internal/settings", "cmd/whittle/internal/show",
