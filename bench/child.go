@@ -19,7 +19,7 @@ import (
 
 // Setup says what a child is to serve.
 type Setup struct {
-	Kind    string // whittle or floors
+	Kind    string // whittle, floors, zitadel or zitadel-jwt
 	Folder  string // Whittle's state
 	Answers Answers
 }
@@ -48,10 +48,15 @@ type Control struct {
 func (c *Control) Start(s Setup, r *Ready) (err error) {
 	began := time.Now()
 	defer func() { r.Took = time.Since(began) }()
-	if s.Kind == "whittle" {
+	switch s.Kind {
+	case "whittle":
 		*r, err = serveWhittle(c.ctx, s.Folder)
-	} else {
+	case "floors":
 		*r, err = serveFloors(s.Answers)
+	case "zitadel", "zitadel-jwt":
+		*r, err = serveZitadel(s.Kind == "zitadel-jwt")
+	default:
+		err = errors.New("no such server: " + s.Kind)
 	}
 	return err
 }

@@ -19,7 +19,7 @@ import (
 // Whittle once gave. No interceptors, no authentication, no limits, no logging.
 
 // Answers are Whittle's own: three encoded messages, and a JSON text.
-type Answers struct{ Introspect, Batch, Exchange, OAuth []byte }
+type Answers struct{ Introspect, Batch, Exchange, OAuth, Token []byte }
 
 type echoIntrospections struct {
 	whittlev1.UnimplementedIntrospectionServiceServer
@@ -62,11 +62,22 @@ type introspectionJSON struct {
 	PolicyVersion uint64          `json:"policy_version"`
 }
 
-// echoForm takes a form and answers with JSON.
-func echoForm(answer introspectionJSON) http.HandlerFunc {
+// tokenJSON has the members that an answer of the token endpoint has.
+type tokenJSON struct {
+	AccessToken     string `json:"access_token"`
+	IssuedTokenType string `json:"issued_token_type"`
+	TokenType       string `json:"token_type"`
+	ExpiresIn       int64  `json:"expires_in"`
+	Scope           string `json:"scope"`
+	Decision        string `json:"decision,omitempty"`
+	Task            string `json:"txn,omitempty"`
+}
+
+// echoForm takes a form that has the member and answers with JSON.
+func echoForm[T any](member string, answer T) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := r.ParseForm(); err != nil || r.PostForm.Get("token") == "" {
-			http.Error(w, "no token", http.StatusBadRequest)
+		if err := r.ParseForm(); err != nil || r.PostForm.Get(member) == "" {
+			http.Error(w, "no "+member, http.StatusBadRequest)
 			return
 		}
 		text, err := json.Marshal(answer)
@@ -81,7 +92,7 @@ func echoForm(answer introspectionJSON) http.HandlerFunc {
 }
 
 func serveFloors(a Answers) (Ready, error) {
-	looks, tokens, form := new(echoIntrospections), new(echoTokens), introspectionJSON{}
+	looks, tokens, form, token := new(echoIntrospections), new(echoTokens), introspectionJSON{}, tokenJSON{}
 	for _, m := range []struct {
 		text []byte
 		into proto.Message
@@ -91,6 +102,9 @@ func serveFloors(a Answers) (Ready, error) {
 		}
 	}
 	if err := json.Unmarshal(a.OAuth, &form); err != nil {
+		return Ready{}, err
+	}
+	if err := json.Unmarshal(a.Token, &token); err != nil {
 		return Ready{}, err
 	}
 	onGRPC, err := net.Listen("tcp", "127.0.0.1:0")
@@ -107,7 +121,8 @@ func serveFloors(a Answers) (Ready, error) {
 	go native.Serve(onGRPC)
 
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+introspectPath, echoForm(form))
+	mux.HandleFunc("POST "+introspectPath, echoForm("token", form))
+	mux.HandleFunc("POST "+tokenPath, echoForm("subject_token", token))
 	overConnect := connect.NewServer()
 	whittlev1connect.RegisterIntrospectionServiceHandler(overConnect, looks)
 	connecthttp.Mount(mux, overConnect)

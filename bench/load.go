@@ -22,6 +22,7 @@ type load struct {
 	requests [][]byte
 	once     bool // each request is sent once, and the load ends when all were
 	bearers  int  // how often an answer says Bearer: it is the good one
+	alive    bool // each answer must say that a token is active, or be one
 	inFlight int
 	warm     time.Duration
 	window   time.Duration // counted, after warm
@@ -56,7 +57,15 @@ type worker struct {
 	last     error
 }
 
-var bearer = []byte("Bearer")
+var bearer, active, accessToken = []byte("Bearer"), []byte(`"active":true`), []byte(`"access_token":"`)
+
+// good says whether the answer is what was asked for, without decoding it.
+func (l *load) good(answer []byte) bool {
+	if l.alive {
+		return bytes.Contains(answer, active) || bytes.Contains(answer, accessToken)
+	}
+	return l.bearers == anyBearers || bytes.Count(answer, bearer) == l.bearers
+}
 
 func (w *worker) run(l *load, s sender, next *atomic.Int64, ended <-chan struct{}, exhausted func()) {
 	for {
@@ -73,7 +82,7 @@ func (w *worker) run(l *load, s sender, next *atomic.Int64, ended <-chan struct{
 		began := time.Now()
 		answer, err := s.send(l.requests[n%int64(len(l.requests))])
 		at := time.Now()
-		if err == nil && l.bearers != anyBearers && bytes.Count(answer, bearer) != l.bearers {
+		if err == nil && !l.good(answer) {
 			err = errors.New("the answer is not the good one")
 		}
 		if err != nil {
@@ -89,7 +98,7 @@ func (w *worker) run(l *load, s sender, next *atomic.Int64, ended <-chan struct{
 
 // run loads the server and measures what it spends. The window is between two readings of the
 // server's counters, by the server's own time of reading.
-func (l *load) run(server *child, profile string) (Measured, error) {
+func (l *load) run(server metered, profile string) (Measured, error) {
 	workers := make([]worker, l.inFlight)
 	ended, exhausted := make(chan struct{}), make(chan struct{})
 	var exhaust sync.Once
@@ -120,7 +129,7 @@ type reading struct {
 	busy         time.Duration
 }
 
-func read(server *child) (r reading, err error) {
+func read(server metered) (r reading, err error) {
 	if r.server, err = server.usage(); err != nil {
 		return r, err
 	}
@@ -130,7 +139,7 @@ func read(server *child) (r reading, err error) {
 }
 
 // watch waits through the warm-up and the window, which ends early when the requests do.
-func (l *load) watch(server *child, profile string, exhausted <-chan struct{}) (from, to reading, err error) {
+func (l *load) watch(server metered, profile string, exhausted <-chan struct{}) (from, to reading, err error) {
 	time.Sleep(l.warm)
 	if profile != "" {
 		if err := server.profile(profile); err != nil {

@@ -28,6 +28,7 @@ func main() {
 	profiles := flag.String("profile", "", "write a CPU profile of the server for each row into this folder")
 	growth := flag.Int("growth", 0, "up to how many live revocations to start servers with, also with -only; 0: 100,000 if quick, else 1,000,000")
 	compare := flag.String("compare", "", "hold the rows to those of this file, such as results.json; writes no results")
+	withPeers := flag.String("peers", "", "measure only the peers whose name matches this expression, also with -only; none: no peer")
 	flag.Parse()
 	b := bench{quick: *quick, against: *compare, mostRevocations: *growth, warm: time.Second, window: 5 * time.Second, profiles: *profiles, partly: *only != "" || *compare != "", rounds: *rounds}
 	if *quick {
@@ -36,6 +37,9 @@ func main() {
 	pattern, err := regexp.Compile(*only)
 	exitOn(err)
 	b.only = pattern
+	b.peers, err = regexp.Compile(*withPeers)
+	exitOn(err)
+	b.anyPeers = *withPeers != "none" && (*withPeers != "" || !b.partly)
 	exitOn(b.run(context.Background()))
 }
 
@@ -50,6 +54,8 @@ func exitOn(err error) {
 type bench struct {
 	warm, window time.Duration
 	only         *regexp.Regexp
+	peers        *regexp.Regexp
+	anyPeers     bool
 	partly       bool
 	rounds       int
 	quick        bool
@@ -105,6 +111,11 @@ func (b *bench) run(ctx context.Context) (err error) {
 			if err := b.measureAll(rows, inFlight); err != nil {
 				return err
 			}
+		}
+	}
+	if b.anyPeers {
+		if err := b.measurePeers(ctx); err != nil {
+			return err
 		}
 	}
 	if err := b.furthermore(ctx, rows); err != nil {
@@ -167,6 +178,8 @@ func (b *bench) answers(rows []row) (a Answers, err error) {
 			into = &a.Batch
 		case introspectOAuth:
 			into = &a.OAuth
+		case exchangeOAuth:
+			into = &a.Token
 		case exchangeSeen:
 			into = &a.Exchange
 		default:
@@ -260,7 +273,7 @@ func (b *bench) load(server *child, r *row, inFlight int) (*load, error) {
 		l.wire, err = dialGRPC(server.GRPC, r.method, authorization)
 		return l, err
 	}
-	contentType := "application/x-www-form-urlencoded"
+	contentType := formType
 	if r.wire == overConnect {
 		contentType = "application/json"
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -15,6 +16,7 @@ import (
 // What is asked for, on each wire.
 const (
 	introspectPath   = "/oauth2/introspect"
+	tokenPath        = "/oauth2/token"
 	introspectMethod = whittlev1connect.IntrospectionServiceIntrospectProcedure
 	batchMethod      = whittlev1connect.IntrospectionServiceBatchIntrospectProcedure
 	exchangeMethod   = whittlev1connect.TokenServiceExchangeProcedure
@@ -23,6 +25,8 @@ const (
 	overGRPC    = "gRPC"
 	overConnect = "Connect JSON"
 	overForm    = "OAuth form"
+
+	formType = "application/x-www-form-urlencoded"
 )
 
 // warmTokens is how many different tokens the requests name that are said to be of tokens seen before.
@@ -103,6 +107,10 @@ func plan(ctx context.Context, w *world) ([]row, error) {
 		{name: introspectConnect, floor: "echo of introspection, Connect JSON", wire: overConnect, method: introspectMethod, client: gateway, messages: inJSON(jwts), bearers: 1},
 		{name: "echo of introspection, OAuth form", wire: overForm, method: introspectPath, client: gateway, messages: inForms(jwts), bearers: 1},
 		{name: introspectOAuth, floor: "echo of introspection, OAuth form", wire: overForm, method: introspectPath, client: gateway, messages: inForms(jwts), bearers: 1},
+		{name: opaqueOAuth, floor: "echo of introspection, OAuth form", wire: overForm, method: introspectPath, client: gateway, messages: inForms(opaques), bearers: 1},
+		{name: exchangeFormFloor, wire: overForm, method: tokenPath, client: agent, messages: exchangeForms(tasks), bearers: 1},
+		{name: exchangeOAuth, floor: exchangeFormFloor, wire: overForm, method: tokenPath, client: agent, messages: exchangeForms(tasks), bearers: 1},
+		{name: clientOAuth, floor: exchangeFormFloor, wire: overForm, method: tokenPath, client: exporter, messages: [][]byte{[]byte(ownForm.Encode())}, bearers: 1, long: true},
 		{name: "echo of a batch of 100, gRPC", wire: overGRPC, method: batchMethod, client: gateway, messages: batches(jwts, batchSize), bearers: batchSize},
 		{name: introspectBatch, floor: "echo of a batch of 100, gRPC", wire: overGRPC, method: batchMethod, client: gateway, messages: batches(jwts, batchSize), bearers: batchSize},
 		{name: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, messages: own(tasks), bearers: 1},
@@ -138,10 +146,14 @@ const (
 	introspectOpaque  = "introspection of an opaque token, gRPC"
 	introspectConnect = "introspection of a JWT, Connect JSON"
 	introspectOAuth   = "introspection of a JWT, OAuth form"
+	opaqueOAuth       = "introspection of an opaque token, OAuth form"
+	exchangeOAuth     = "exchange of a token seen before, OAuth form"
+	clientOAuth       = "client credentials, OAuth form"
 	introspectCold    = "introspection of a JWT never seen, gRPC"
 	introspectRevoked = "introspection of a revoked JWT, gRPC"
 	introspectMixed   = "introspection of a JWT, 80 % seen, 15 % never seen, 5 % revoked, gRPC"
 	introspectBatch   = "introspection of 100 JWTs, gRPC"
+	exchangeFormFloor = "echo of exchange, OAuth form"
 	exchangeFloor     = "echo of exchange, gRPC"
 	exchangeSeen      = "exchange of a token seen before, gRPC"
 	exchangeNew       = "exchange of a token never seen, gRPC"
@@ -180,6 +192,21 @@ func inJSON(tokens []string) (out [][]byte) {
 func inForms(tokens []string) (out [][]byte) {
 	for _, t := range tokens {
 		out = append(out, []byte(url.Values{"token": {t}, "token_type_hint": {"access_token"}}.Encode()))
+	}
+	return out
+}
+
+var ownForm = url.Values{"grant_type": {"client_credentials"}, "resource": {dataAPI}}
+
+func exchangeForms(subjects []string) (out [][]byte) {
+	for _, s := range subjects {
+		out = append(out, []byte(url.Values{
+			"grant_type":         {"urn:ietf:params:oauth:grant-type:token-exchange"},
+			"subject_token":      {s},
+			"subject_token_type": {"urn:ietf:params:oauth:token-type:access_token"},
+			"resource":           {dataAPI},
+			"scope":              {strings.Join(scopes(), " ")},
+		}.Encode()))
 	}
 	return out
 }

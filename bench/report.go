@@ -21,6 +21,8 @@ type Results struct {
 	Visible visibility
 	Paced   []Paced
 	Grown   []Grown
+	Peers   []PeerResult
+	NoPeers []string // why a peer wasn't measured
 	Targets []Target
 
 	progress io.Writer // hears of each row
@@ -39,11 +41,19 @@ type Result struct {
 type Target struct {
 	Name            string
 	Measured, Limit float64
+	AtLeast         bool // the limit is the least, and not the most
+}
+
+func (t Target) missed() bool {
+	if t.AtLeast {
+		return t.Measured < t.Limit
+	}
+	return t.Measured > t.Limit
 }
 
 func (t Target) String() string {
 	verdict := "ok"
-	if t.Measured > t.Limit {
+	if t.missed() {
 		verdict = "MISS"
 	}
 	return fmt.Sprintf("target %s measured %.2f limit %.2f %s", t.Name, t.Measured, t.Limit, verdict)
@@ -79,6 +89,7 @@ func (r *Results) judge() {
 		}
 	}
 	r.judgeOthers()
+	r.judgePeers()
 	sign, verify := r.Crypto.Sign, r.Crypto.Verify
 	for _, inFlight := range []int{32, 256} {
 		for _, t := range []struct {
@@ -103,7 +114,7 @@ func (r *Results) judge() {
 				by = floor.CPU + t.more
 			}
 			measured := ours.CPU / by
-			r.Targets = append(r.Targets, Target{fmt.Sprintf("%s-%d", t.name, inFlight), measured, t.limit})
+			r.Targets = append(r.Targets, Target{Name: fmt.Sprintf("%s-%d", t.name, inFlight), Measured: measured, Limit: t.limit})
 		}
 	}
 }
@@ -111,7 +122,7 @@ func (r *Results) judge() {
 // judgeOthers works out the targets that aren't of one row and its floor.
 func (r *Results) judgeOthers() {
 	if r.Visible.Revoked > 0 {
-		r.Targets = append(r.Targets, Target{"revoked-and-still-active", float64(r.Visible.Late), 0})
+		r.Targets = append(r.Targets, Target{Name: "revoked-and-still-active", Measured: float64(r.Visible.Late)})
 	}
 	if len(r.Grown) < 2 {
 		return
@@ -119,9 +130,9 @@ func (r *Results) judgeOthers() {
 	none, most := r.Grown[0], r.Grown[len(r.Grown)-1]
 	n := most.Revocations
 	r.Targets = append(r.Targets,
-		Target{fmt.Sprintf("bytes-a-live-revocation-of-%d", n), float64(most.Heap-none.Heap) / float64(n), 150},
-		Target{fmt.Sprintf("introspection-with-%d-revocations", n), (most.Introspect / most.Echo) / (none.Introspect / none.Echo), 1.1},
-		Target{fmt.Sprintf("exchange-with-%d-revocations", n), (most.Exchange / most.Echo) / (none.Exchange / none.Echo), 1.1},
+		Target{Name: fmt.Sprintf("bytes-a-live-revocation-of-%d", n), Measured: float64(most.Heap-none.Heap) / float64(n), Limit: 150},
+		Target{Name: fmt.Sprintf("introspection-with-%d-revocations", n), Measured: (most.Introspect / most.Echo) / (none.Introspect / none.Echo), Limit: 1.1},
+		Target{Name: fmt.Sprintf("exchange-with-%d-revocations", n), Measured: (most.Exchange / most.Echo) / (none.Exchange / none.Echo), Limit: 1.1},
 	)
 }
 
@@ -194,6 +205,7 @@ func (r *Results) text() string {
 			percent(x.ServerUse), percent(x.LoadUse), percent(x.OtherUse))
 	}
 	b.WriteString("\nThe last three columns are shares of one core.\n\n")
+	r.peersText(&b)
 	r.others(&b)
 	b.WriteString("```\n")
 	for _, t := range r.Targets {
