@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"runtime"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
@@ -47,40 +44,4 @@ func (s *Server) ready() error {
 		return err
 	}
 	return s.store.writable()
-}
-
-// instrument makes the registry, which is the server's own, so that two servers fit into one process.
-func (s *Server) instrument(context.Context) error {
-	s.registry = prometheus.NewRegistry()
-	gauge := func(name, help string, value func() float64) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
-	}
-	if s.certificate != nil {
-		expires := gauge("whittle_certificate_expiry_timestamp_seconds", "When the TLS certificate in force ends.", func() float64 {
-			return float64(s.certificate.expires().Unix())
-		})
-		if err := s.registry.Register(expires); err != nil {
-			return err
-		}
-	}
-	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "whittle_build_info", Help: "1, with this build's version and that of Go.",
-	}, []string{"version", "go"})
-	build.WithLabelValues(s.config.Version, runtime.Version()).Set(1)
-	return errors.Join(
-		s.registry.Register(build),
-		s.registry.Register(s.store.seconds),
-		s.registry.Register(collectors.NewGoCollector()),
-		s.registry.Register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})),
-		s.registry.Register(gauge("whittle_policy_version", "The policy version in force.", func() float64 {
-			return float64(s.engine.Image.View().Policy.Version())
-		})),
-		s.registry.Register(gauge("whittle_disk_low", "1 while nothing is issued for want of disk space.", s.space.metric)),
-		s.registry.Register(gauge("whittle_revocations", "Selectors that are revoked.", func() float64 {
-			return float64(s.engine.Image.Revocations.Len())
-		})),
-		s.registry.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "whittle_refusals_lost_total", Help: "Refusals that are on no record, since the store could not keep them.",
-		}, func() float64 { return float64(s.log.LostRefusals()) })),
-	)
 }

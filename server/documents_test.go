@@ -193,7 +193,9 @@ func TestTheAdminListener(t *testing.T) {
 		}
 	}
 	metrics := get(b.AdminURL(), "/metrics").body
-	for _, want := range []string{`whittle_requests_total{code="ok",method="/whittle.v1.PolicyService/ApplyPolicy",wire="grpc"} 1`, "whittle_policy_version 1", "whittle_refusals_lost_total 0", "go_goroutines"} {
+	for _, want := range []string{`whittle_requests_total{code="ok",method="/whittle.v1.PolicyService/ApplyPolicy",wire="grpc"} 1`, "whittle_policy_version 1", "whittle_refusals_lost_total 0", "go_goroutines",
+		"\nwhittle_clock_doubted 0\n", "\nwhittle_revocation_lag_seconds 0\n", "\nwhittle_commit_failures_total 0\n", `whittle_checkpoint_entries{signed_by="log"}`,
+		`whittle_disk_free_bytes{holds="anchor"}`, "\nwhittle_disk_floor_bytes 6.7108864e+07\n"} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("no %s", want)
 		}

@@ -40,11 +40,9 @@ func (s *space) room() error {
 	return nil
 }
 
-func (s *space) metric() float64 {
-	if s.room() != nil {
-		return 1
-	}
-	return 0
+// disks are those of the database and of the anchor, by what they hold.
+func (s *space) disks() map[string]string {
+	return map[string]string{"database": s.folders[0], "anchor": s.folders[1]}
 }
 
 // lookAtDisk is the first look, before anything is served.

@@ -18,6 +18,7 @@ type watched struct {
 	store.Store
 	elapsed func() time.Duration
 	seconds prometheus.Histogram
+	lost    prometheus.Counter
 	failed  atomic.Pointer[error]
 }
 
@@ -25,6 +26,8 @@ func watch(kept store.Store, elapsed func() time.Duration) *watched {
 	return &watched{Store: kept, elapsed: elapsed, seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "whittle_commit_seconds", Help: "Time of a commit of the store, whatever number of requests it serves, until it is durable or failed.",
 		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5},
+	}), lost: prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "whittle_commit_failures_total", Help: "Commits of the store that failed. What waited for them was answered with an error.",
 	})}
 }
 
@@ -38,6 +41,7 @@ func (w *watched) Update(ctx context.Context, fns ...func(store.Tx) error) ([]er
 		w.failed.Store(nil)
 	case !errors.Is(err, store.ErrDirty): // that is one caller's fault, not the store's
 		w.failed.Store(&err)
+		w.lost.Inc()
 	}
 	return outcomes, err
 }

@@ -18,8 +18,9 @@ const pending = math.MaxUint64
 // Revocations is every live revocation, by the digest of its selector. It is safe for concurrent
 // use. A look-up takes one read lock for each probe, or none while nothing is revoked at all.
 type Revocations struct {
-	live   atomic.Int64  // how many there are: the 'none at all' test
-	newest atomic.Uint64 // the revocation sequence: all up to it are in the maps
+	live    atomic.Int64  // how many there are: the 'none at all' test
+	newest  atomic.Uint64 // the revocation sequence: all up to it are in the maps
+	awaited awaited
 
 	sharing sync.Mutex // guards shares
 	shares  map[string]*share
@@ -60,7 +61,7 @@ func (r *Revocations) Announce(s Selector, block bool, at time.Time) {
 	if block {
 		m.block = pending
 	}
-	r.put(s, m)
+	r.put(s, m, at)
 }
 
 // Apply puts a durable revocation in place of its announcement.
@@ -75,7 +76,7 @@ func (r *Revocations) Apply(rev store.Revocation) {
 	if Kind(rev.Kind) == Token {
 		m.owner = r.shareOf(rev.By)
 	}
-	r.put(Selector{Kind(rev.Kind), rev.Selector}, m)
+	r.put(Selector{Kind(rev.Kind), rev.Selector}, m, rev.At)
 	r.reach(rev.Seq)
 }
 
@@ -103,7 +104,7 @@ func (r *Revocations) Lift(rev store.Revocation) {
 	r.Apply(rev)
 }
 
-func (r *Revocations) put(s Selector, m mark) {
+func (r *Revocations) put(s Selector, m mark, at time.Time) {
 	d := s.digest()
 	shard := &r.shard[d[0]%shards]
 	shard.Lock()
@@ -114,6 +115,9 @@ func (r *Revocations) put(s Selector, m mark) {
 		m = old.merge(m)
 	} else {
 		r.live.Add(1)
+	}
+	if old.seq == pending || m.seq == pending {
+		r.awaited.note(d, m.seq == pending, at)
 	}
 	shard.byDigest[d] = m
 }

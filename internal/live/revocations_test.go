@@ -277,3 +277,32 @@ func TestAShareIsExact(t *testing.T) {
 		t.Errorf("%d counted of what is only announced", n)
 	}
 }
+
+// What acts and isn't durable is known, since when it first does, until it is.
+func TestWhatIsAwaitedIsKnown(t *testing.T) {
+	t.Parallel()
+	r := newRevocations()
+	expect := func(when string, count int, since time.Time) {
+		t.Helper()
+		if n, at := r.Awaited(); n != count || !at.Equal(since) {
+			t.Errorf("%s: %d since %v", when, n, at)
+		}
+	}
+	expect("nothing", 0, time.Time{})
+	r.Announce(OfClient("agent"), false, noon.Add(time.Second))
+	r.Announce(OfTask(id(9)), true, noon)
+	r.Announce(OfTask(id(9)), true, noon.Add(time.Hour)) // asked again
+	if _, ok := r.AnnounceOwn(OfToken(id(3)), "agent", 1, noon.Add(time.Minute)); !ok {
+		t.Fatal("no share")
+	}
+	expect("three", 3, noon)
+	r.Apply(durable(OfTask(id(9)), 1, true))
+	expect("one is durable", 2, noon.Add(time.Second))
+	r.Apply(durable(OfClient("other"), 2, false)) // never announced here
+	r.Apply(durable(OfClient("agent"), 3, false))
+	r.Apply(durable(OfToken(id(3)), 4, false))
+	expect("all are", 0, time.Time{})
+	r.Announce(OfClient("agent"), true, noon) // a block on top
+	r.Lift(durable(OfClient("agent"), 5, false))
+	expect("a block that was lifted", 0, time.Time{})
+}

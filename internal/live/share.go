@@ -35,7 +35,7 @@ func (r *Revocations) AnnounceOwn(s Selector, client string, most int, at time.T
 		own.live.Add(-1)
 		return time.Unix(own.next.Load(), 0), false
 	}
-	r.put(s, mark{seq: pending, at: at.Unix(), owner: own})
+	r.put(s, mark{seq: pending, at: at.Unix(), owner: own}, at)
 	own.live.Add(-1) // put counted it
 	return time.Time{}, true
 }

@@ -84,6 +84,15 @@ func (r *Keyring) NewestActive() time.Time {
 	return time.Time{}
 }
 
+// SigningSince is when the key that signs now began to, or should have; zero if none does.
+func (r *Keyring) SigningSince(now time.Time) time.Time {
+	k, err := r.signer(now)
+	if err != nil {
+		return time.Time{}
+	}
+	return k.record.Active
+}
+
 // signer is the key that signs now: the newest that is active and neither retired nor revoked.
 func (r *Keyring) signer(now time.Time) (*SigningKey, error) {
 	for _, k := range r.keys {

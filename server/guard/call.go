@@ -83,7 +83,7 @@ func (c *call) end(ctx context.Context, began time.Time, err error) error {
 		return nil
 	}
 	seen := c.recorded(err)
-	c.guard.metrics.failed(c, fault.Of(seen).Code, took)
+	c.guard.metrics.failed(c, fault.Of(seen), took)
 	c.guard.log.failed(ctx, c, fault.Of(seen), took)
 	c.endSpan(fault.Of(seen).Code)
 	return seen

@@ -249,6 +249,8 @@ func TestRequestsAreCounted(t *testing.T) {
 	p := &porch{}
 	g := p.guard(t)
 	_ = g.Do(context.Background(), by("agent", exchange), fine)
+	_ = g.Do(context.Background(), by("agent", exchange), func(context.Context) error { return engine.Refuse(engine.InvalidScope, "partly_refused", "") })
+	_ = g.Do(context.Background(), by("agent", exchange), func(context.Context) error { return errors.New("a fault") })
 	_ = g.Do(context.Background(), by("nobody", exchange), fine)
 	_ = g.Do(context.Background(), by("agent", "/nowhere/"+strings.Repeat("x", 100)), fine)
 	families, err := p.registry.Gather()
@@ -267,10 +269,16 @@ func TestRequestsAreCounted(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"ok " + exchange + " grpc", "invalid_client " + exchange + " grpc", "access_denied unknown grpc"} {
+	for _, want := range []string{
+		"ok " + exchange + " grpc", "invalid_client " + exchange + " grpc", "access_denied unknown grpc",
+		exchange + " client_auth", "unknown no_rule", exchange + " partly_refused",
+	} {
 		if got[want] != 1 {
 			t.Errorf("%q: %v", want, got)
 		}
+	}
+	if got[exchange+" fault"] != 0 {
+		t.Error("a fault counts as a refusal")
 	}
 }
 

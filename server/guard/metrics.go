@@ -35,6 +35,7 @@ func (w Wire) index() int {
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	refusals *prometheus.CounterVec
 	inFlight [len(wires)]prometheus.Gauge
 	slowed   [len(limited)]prometheus.Counter
 }
@@ -54,6 +55,10 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "whittle_request_seconds", Help: "Time from the request's headers to its answer; streams are not in it.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1, 5},
 		}, []string{"method", "wire"}),
+		// A reason is a word of the code, never of a caller.
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "whittle_refusals_total", Help: "Requests that were judged and refused, by method and the record's word for why.",
+		}, []string{"method", "reason"}),
 	}
 	inFlight := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "whittle_requests_in_flight", Help: "Requests and streams that are being answered.",
@@ -67,7 +72,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	for i, limit := range limited {
 		m.slowed[i] = slowed.WithLabelValues(limit)
 	}
-	return m, errors.Join(r.Register(m.requests), r.Register(m.seconds), r.Register(inFlight), r.Register(slowed))
+	return m, errors.Join(r.Register(m.requests), r.Register(m.seconds), r.Register(m.refusals), r.Register(inFlight), r.Register(slowed))
 }
 
 func (m *metrics) bind(method string) (out [len(wires)]bound) {
@@ -88,9 +93,12 @@ func (m *metrics) succeeded(c *call, took time.Duration) {
 	}
 }
 
-func (m *metrics) failed(c *call, code engine.Code, took time.Duration) {
+func (m *metrics) failed(c *call, e *engine.Error, took time.Duration) {
 	method, wire := c.methodName(), string(wires[c.request.Wire.index()])
-	m.requests.WithLabelValues(method, wire, string(code)).Inc()
+	m.requests.WithLabelValues(method, wire, string(e.Code)).Inc()
+	if isRefusal(e.Code) {
+		m.refusals.WithLabelValues(method, e.Reason()).Inc()
+	}
 	if c.method == nil || !c.method.streams {
 		m.seconds.WithLabelValues(method, wire).Observe(took.Seconds())
 	}
