@@ -63,6 +63,10 @@ type Config struct {
 	AcceptClock   bool           // trust the wall clock although it jumped
 	NewBootstrap  bool           // make a bootstrap credential also at a later start than the first
 
+	// ShowBootstrap shows the bootstrap credential that a start made to the operator, before the start goes on: what
+	// stops it later takes nothing away. Default: [Server.Bootstrap] has it, and who calls that shows it.
+	ShowBootstrap func(client string, secret token.Secret) error
+
 	// DiskFloor is the free space, in bytes, on the disks of database and anchor below which nothing is issued;
 	// revoking goes on. Default: 64 MiB.
 	DiskFloor int

@@ -64,7 +64,6 @@ func (s *Server) firstPolicy(ctx context.Context, yaml []byte) error {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	s.config.Logger.Info("policy loaded", slog.String("file", file), slog.Uint64("in_force", 1))
-	s.beginning = s.image.View().Keys.Len() == 0
 	return nil
 }
 
@@ -77,10 +76,14 @@ func readFile(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxPolicy))
 }
 
-// firstStart makes the first signing key and the bootstrap credential, if there are none. A state
-// with a policy and no key may also be a restored one, whose policy says who gets in; not if the policy came just now.
+// firstStart makes the first signing key and the bootstrap credential, if there are none.
 func (s *Server) firstStart(ctx context.Context) (err error) {
-	s.bootstrap, err = s.engine.Bootstrap(ctx, s.config.NewBootstrap || s.beginning)
+	s.bootstrap, err = s.engine.Bootstrap(ctx, s.config.NewBootstrap, func(made engine.Credential) error {
+		if s.config.ShowBootstrap == nil {
+			return nil
+		}
+		return s.config.ShowBootstrap(made.Client, made.Secret)
+	})
 	return err
 }
 

@@ -3,13 +3,18 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
+	"github.com/whittle-sts/whittle/internal/ledger"
+	"github.com/whittle-sts/whittle/internal/token"
 	"github.com/whittle-sts/whittle/server"
 	"github.com/whittle-sts/whittle/server/servertest"
 )
@@ -134,5 +139,77 @@ func TestAPreparedStateIsServedAsItWasMade(t *testing.T) {
 	}
 	if _, err := server.Prepare(context.Background(), settings(t), "agent"); err == nil {
 		t.Error("a secret was made for a client of no policy")
+	}
+}
+
+// ending is randomness that ends after so many bytes, and with it whatever draws it.
+type ending struct{ left atomic.Int64 }
+
+var errEnded = errors.New("no more randomness")
+
+func (e *ending) Read(b []byte) (int, error) {
+	if e.left.Add(-int64(len(b))) < 0 {
+		return 0, errEnded
+	}
+	return rand.Read(b)
+}
+
+// A first start that is stopped, wherever that is, is completed by the next one, which shows a bootstrap credential.
+func TestAFirstStartThatWasStoppedIsCompleted(t *testing.T) {
+	stops := 0
+	for ; ; stops++ {
+		c, _ := withPolicy(t, onePolicy)
+		random := new(ending)
+		random.left.Store(int64(16 * stops))
+		c.Random = random
+		s, err := server.New(context.Background(), c)
+		if err == nil {
+			s.Close()
+			break
+		}
+		if !errors.Is(err, errEnded) {
+			t.Fatal(err)
+		}
+		c.Random = nil
+		if p, boot := inForce(t, c, servertest.Client{}); p.GetVersion() != 1 || boot.ID == "" {
+			t.Errorf("after stop %d: version %d, %v", stops, p.GetVersion(), boot)
+		}
+	}
+	t.Logf("stopped %d times", stops)
+	if stops < 10 {
+		t.Error("that tried too little")
+	}
+}
+
+// Nobody knows whether a credential was seen that was being shown when the start was stopped: the next one shows
+// another, and that one alone is good.
+func TestABootstrapCredentialThatMayNotHaveBeenSeenIsReplaced(t *testing.T) {
+	c, _ := withPolicy(t, onePolicy)
+	var earlier []string
+	for range 30 { // more than a client may have
+		stopped := c
+		stopped.ShowBootstrap = func(_ string, secret token.Secret) error {
+			earlier = append(earlier, secret.Reveal())
+			return errEnded
+		}
+		if s, err := server.New(context.Background(), stopped); !errors.Is(err, errEnded) {
+			s.Close()
+			t.Fatal(err)
+		}
+	}
+	w := servertest.Start(t, servertest.Options{Edit: func(e *server.Config) { *e = c }})
+	policies := whittlev1.NewPolicyServiceClient(w.Conn)
+	ask := func(secret string) error {
+		_, err := policies.GetPolicy(w.As(context.Background(), servertest.Client{ID: "bootstrap", Secret: secret}), &whittlev1.GetPolicyRequest{})
+		return err
+	}
+	if err := ask(w.Client("bootstrap").Secret); err != nil {
+		t.Error(err)
+	}
+	for _, secret := range earlier {
+		ledger.Note(t, secret)
+	}
+	if err := ask(earlier[len(earlier)-1]); err == nil {
+		t.Error("an earlier one is good, too")
 	}
 }

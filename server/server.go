@@ -39,8 +39,6 @@ type Server struct {
 	engine    *engine.Engine
 	bootstrap engine.Credential
 
-	beginning bool // this start loaded the first policy, and nobody has a credential yet
-
 	// The wires.
 	tls                                       *tls.Config  // nil: plaintext
 	certificate                               *certificate // nil: plaintext

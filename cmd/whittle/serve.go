@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/whittle-sts/whittle/cmd/whittle/internal/settings"
+	"github.com/whittle-sts/whittle/internal/token"
 	"github.com/whittle-sts/whittle/server"
 	"github.com/whittle-sts/whittle/server/tracing"
 )
@@ -64,12 +65,15 @@ func serve(cmd *cobra.Command, c server.Config) (err error) {
 		}
 	}()
 	c.Tracer = tracer
+	c.ShowBootstrap = func(client string, secret token.Secret) error {
+		return announceBootstrap(cmd.OutOrStdout(), client, secret)
+	}
 	s, err := server.New(cmd.Context(), c)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	announce(cmd.OutOrStdout(), s)
+	fmt.Fprintf(cmd.OutOrStdout(), "gRPC %s · Connect and OAuth %s · health and metrics %s\n", s.GRPCAddr(), s.HTTPURL(), s.AdminURL())
 	notify(cmd.Context(), "READY=1") // the listeners are bound: whoever connects is served in a moment
 	if err := s.Run(cmd.Context()); err != nil {
 		return err
@@ -78,16 +82,12 @@ func serve(cmd *cobra.Command, c server.Config) (err error) {
 	return nil
 }
 
-// announce says where the server is, and who may use it if that is new.
-func announce(out io.Writer, s *server.Server) {
-	fmt.Fprintf(out, "gRPC %s · Connect and OAuth %s · health and metrics %s\n", s.GRPCAddr(), s.HTTPURL(), s.AdminURL())
-	made := s.Bootstrap()
-	if made.Client == "" {
-		return
-	}
-	fmt.Fprintf(out, `
-This credential is shown once and is good for a day:
+// announceBootstrap says who may use a new state.
+func announceBootstrap(out io.Writer, client string, secret token.Secret) error {
+	_, err := fmt.Fprintf(out, `This credential is shown once and is good for a day:
   client %s
   secret %s
-`, made.Client, made.Secret.Reveal())
+
+`, client, secret.Reveal())
+	return err
 }

@@ -199,7 +199,7 @@ func TestTheBootstrapCredential(t *testing.T) {
 	_, err := w.Introspect(ctx, boot, IntrospectRequest{Token: read, Look: true})
 	mustBe(t, err, AccessDenied)
 	w.restart()
-	if again, err := w.Bootstrap(ctx, false); err != nil || again.Client != "" {
+	if again, err := w.Bootstrap(ctx, false, unseen); err != nil || again.Client != "" {
 		t.Errorf("a second one was made: %v", err)
 	}
 	w.as("bootstrap")

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"time"
 
@@ -15,30 +16,60 @@ import (
 // BootstrapLife is how long the bootstrap credential is good after the first start.
 const BootstrapLife = 24 * time.Hour
 
-// Bootstrap makes the bootstrap credential and the first signing key, if this is the first start, and only
-// a key at the first start of a generation that was restored with its policy. At any other it makes a
-// bootstrap credential only if told to make it anew, for an operator who has lost every other way in; the
-// credential is zero otherwise.
-func (e *Engine) Bootstrap(ctx context.Context, anew bool) (Credential, error) {
-	self := clientauth.Caller{ID: policy.Bootstrap}
-	if e.Image.View().Keys.Len() > 0 {
-		if !anew {
-			return Credential{}, nil
+// Bootstrap makes the bootstrap credential and the first signing key, if the first start wasn't completed yet, and only
+// a key at the first start of a generation that was restored. At any other it makes a bootstrap credential only if
+// told to make it anew, for an operator who has lost every other way in; the credential is zero otherwise. An
+// earlier one ends with it. It is shown before the key is made, whose presence says that the first start was
+// completed: whatever stops that, the next one shows another.
+func (e *Engine) Bootstrap(ctx context.Context, anew bool, show func(Credential) error) (made Credential, err error) {
+	isFirst := e.Image.View().Keys.Len() == 0
+	restored := false
+	if isFirst {
+		if restored, err = e.restored(ctx); err != nil {
+			return Credential{}, err
 		}
-		return e.createSecret(ctx, self, policy.Bootstrap, e.Clock.Now().Add(BootstrapLife))
 	}
-	if e.Image.View().Policy.Version() > 0 && !anew {
-		// A restored generation: its policy says who gets in.
-		_, err := e.addKey(ctx, self, e.Clock.Now())
-		return Credential{}, err
+	if anew || isFirst && !restored {
+		if made, err = e.bootstrapSecret(ctx); err != nil {
+			return Credential{}, err
+		}
+		if err := show(made); err != nil {
+			return Credential{}, fmt.Errorf("show the bootstrap credential: %w", err)
+		}
 	}
-	made, err := e.createSecret(ctx, self, policy.Bootstrap, e.Clock.Now().Add(BootstrapLife))
+	if isFirst {
+		_, err = e.addKey(ctx, operator(), e.Clock.Now())
+	}
+	return made, err
+}
+
+// restored says whether the generation began from a backup with its policy, which says who gets in.
+func (e *Engine) restored(ctx context.Context) (bool, error) {
+	if e.Image.View().Policy.Version() == 0 || e.Log.Size() == 0 {
+		return false, nil
+	}
+	items, err := e.Log.List(ctx, 0, 1)
+	if err != nil {
+		return false, err
+	}
+	first, err := audit.Decode(items[0].Bytes)
+	return first.Kind == audit.KindRestore, err
+}
+
+// bootstrapSecret makes a secret for the bootstrap credential in the place of those that it has.
+func (e *Engine) bootstrapSecret(ctx context.Context) (Credential, error) {
+	if len(e.Image.View().Credentials[policy.Bootstrap]) == 0 {
+		return e.createSecret(ctx, operator(), policy.Bootstrap, e.Clock.Now().Add(BootstrapLife))
+	}
+	made, record, err := e.newSecret(policy.Bootstrap, e.Clock.Now().Add(BootstrapLife))
 	if err != nil {
 		return Credential{}, err
 	}
-	// The key comes last: its presence says that the first start was completed.
-	_, err = e.addKey(ctx, self, e.Clock.Now())
-	return made, err
+	err = e.commit(ctx, func(tx store.Tx) (audit.Entry, error) { return e.putRotated(tx, operator(), record, 0) })
+	if err != nil {
+		return Credential{}, err
+	}
+	return made, e.reload(ctx)
 }
 
 func (e *Engine) createSecret(ctx context.Context, caller clientauth.Caller, client string, expires time.Time) (Credential, error) {

@@ -36,7 +36,7 @@ func TestABlockedClientCantLiftItsBlock(t *testing.T) {
 	if err := w.knocks("bootstrap"); !errors.Is(err, clientauth.ErrInvalid) {
 		t.Errorf("the first day's credential is still good: %v", err)
 	}
-	boot, err := w.Bootstrap(ctx, true) // whoever has the machine can always come back in
+	boot, err := w.Bootstrap(ctx, true, unseen) // whoever has the machine can always come back in
 	w.check(err)
 	w.secrets["bootstrap"] = boot.Secret
 	_, err = w.Unblock(ctx, w.as("bootstrap"), live.OfClient("ops"))

@@ -56,13 +56,16 @@ func CreateFile(path string, random io.Reader) (*LocalKEK, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("key-encryption key: %w", err)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	err := durable.Make(path, func(path string) error {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(f, hex.EncodeToString(secret)+"\n")
+		return errors.Join(err, f.Sync(), f.Close())
+	})
 	if err != nil {
 		return nil, fmt.Errorf("key-encryption key: %w", err)
-	}
-	_, err = io.WriteString(f, hex.EncodeToString(secret)+"\n")
-	if err := errors.Join(err, f.Sync(), f.Close(), durable.SyncFolder(filepath.Dir(path))); err != nil {
-		return nil, fmt.Errorf("key-encryption key: %w", errors.Join(err, os.Remove(path)))
 	}
 	return NewLocalKEK(secret)
 }

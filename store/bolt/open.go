@@ -29,17 +29,16 @@ func (s *Store) open() error {
 	case isNew && s.durable.Load() > 0:
 		return fmt.Errorf("%w: %s is gone", store.ErrCorrupt, s.config.Path)
 	case isNew:
-		if err := makeFolder(filepath.Dir(s.config.Path)); err != nil {
+		if err := s.make(); err != nil {
 			return s.explain(err)
 		}
 	case err != nil:
 		return s.explain(err)
-	default:
-		if err := s.inspect(); err != nil {
-			return err
-		}
 	}
-	f, err := s.openWritable(isNew)
+	if err := s.inspect(); err != nil {
+		return err
+	}
+	f, err := openFile(s.config.Path, os.O_RDWR, s.config.LockTimeout)
 	if err != nil {
 		return s.explain(err)
 	}
@@ -68,19 +67,22 @@ func (s *Store) openToRead() error {
 	return nil
 }
 
-// openWritable opens the file for good, or makes it. One that was made in part is taken away again.
-func (s *Store) openWritable(isNew bool) (*file, error) {
-	if !isNew {
-		return openFile(s.config.Path, os.O_RDWR, s.config.LockTimeout)
+// make makes the file of a new store, which holds nothing yet. If another process was faster, it has the store.
+func (s *Store) make() error {
+	if err := makeFolder(filepath.Dir(s.config.Path)); err != nil {
+		return err
 	}
-	f, err := openFile(s.config.Path, os.O_RDWR|os.O_CREATE|os.O_EXCL, s.config.LockTimeout)
+	err := durable.Make(s.config.Path, func(path string) error {
+		f, err := openFile(path, os.O_RDWR, s.config.LockTimeout)
+		if err != nil {
+			return err
+		}
+		return f.close()
+	})
 	if errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("%w: another process is making %s at this moment", store.ErrLocked, s.config.Path)
+		return nil
 	}
-	if err != nil && f.os != nil {
-		_ = os.Remove(s.config.Path)
-	}
-	return f, err
+	return err
 }
 
 // inspect looks at a file without changing a byte of it: is it whole, and may this version open it?
