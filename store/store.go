@@ -52,6 +52,12 @@ type Store interface {
 	// before that. It returns only when w is no longer used.
 	Backup(ctx context.Context, w io.Writer) (Meta, error)
 
+	// Scrub makes sure that nothing that was deleted before is left in what the engine keeps its records in, so
+	// that no later copy of that holds it. It may take a while, in which all goes on, and waits for backups. After
+	// an error it is to be asked for again. What is beneath the engine (snapshots, the spare blocks of a disk)
+	// it can't reach.
+	Scrub(ctx context.Context) error
+
 	// Close waits for running calls and releases the store. Later calls fail.
 	Close() error
 }
@@ -136,12 +142,17 @@ type Tx interface {
 	DeleteRevocation(seq uint64) error
 
 	PutPerson(Person) error
-	// DeletePerson erases the person whose record it is: what was sealed under the key can't be read again.
+	// DeletePerson erases the person whose record it is: what was sealed under the key can't be read again. Traces
+	// of the key may be left until [Store.Scrub].
 	DeletePerson(lookup [32]byte) error
 
 	// AppendEntry writes the next audit entry and returns its index; indexes are consecutive from 0.
 	// A store's time never goes back: an earlier at is ignored.
 	AppendEntry(entry []byte, at time.Time) (index uint64, err error)
+	// DropEntry puts rest into the place of an audit entry, which is gone then; [ErrNotFound] if there is none at
+	// that index. Traces of it may be left until [Store.Scrub]. Its hash stays in its tile; what rest says, and which
+	// entry may go, the writer knows.
+	DropEntry(index uint64, rest []byte) error
 	// AppendTile writes the next full tile of the log's tree and returns its index; indexes are consecutive
 	// from 0. What a tile is, and in which order tiles fill, the writer knows.
 	AppendTile(tile []byte) (index uint64, err error)

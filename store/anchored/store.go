@@ -39,6 +39,9 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (store.Meta, error) {
 	return s.inner.Backup(ctx, w)
 }
 
+// Scrub implements [store.Store]. An anchor holds nothing that could be deleted.
+func (s *Store) Scrub(ctx context.Context) error { return s.inner.Scrub(ctx) }
+
 // Update implements [store.Store]. When it returns, the anchor holds every commit that takes power
 // away or makes what must not come back; for commits that only append entries it may be behind for a
 // second. If the anchor can't be written, the commit stands all the same and Update says so; nothing

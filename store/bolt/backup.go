@@ -26,6 +26,8 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (store.Meta, error) {
 	if err := ctx.Err(); err != nil {
 		return store.Meta{}, err
 	}
+	s.copying.Add(1)
+	defer s.copying.Add(-1)
 	tx, err := s.snapshot()
 	if err != nil {
 		return store.Meta{}, err

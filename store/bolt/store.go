@@ -31,6 +31,7 @@ type Store struct {
 
 	updating chan struct{} // holds one value while an Update runs
 	began    atomic.Int64  // when that one began, as Unix nanoseconds; 0 if none runs
+	copying  atomic.Int64  // how many backups run
 
 	// mu is held for reading by every call for as long as it uses file, and for writing to replace it.
 	mu     sync.RWMutex

@@ -198,6 +198,21 @@ func (w *writer) AppendEntry(entry []byte, at time.Time) (uint64, error) {
 	return index, nil
 }
 
+// DropEntry deletes before it writes, so that bbolt joins the pages that this leaves nearly empty.
+func (w *writer) DropEntry(index uint64, rest []byte) error {
+	there, err := w.has(tableEntry, number(index))
+	if err == nil && !there {
+		err = fmt.Errorf("entry %d: %w", index, store.ErrNotFound)
+	}
+	if err != nil {
+		return err
+	}
+	if err := w.remove(tableEntry, number(index)); err != nil {
+		return err
+	}
+	return w.put(tableEntry, number(index), rest)
+}
+
 func (w *writer) AppendTile(tile []byte) (uint64, error) {
 	m := &w.batch.meta
 	index := m.Tiles

@@ -61,6 +61,7 @@ var writes = map[string]func(store.Tx) error{
 	},
 	"delete revocation": func(tx store.Tx) error { return tx.DeleteRevocation(1) },
 	"put person":        func(tx store.Tx) error { return tx.PutPerson(store.Person{Lookup: hash1, ID: token2}) },
+	"drop entry":        func(tx store.Tx) error { return tx.DropEntry(0, []byte("rest")) },
 	"append entry": func(tx store.Tx) error {
 		_, err := tx.AppendEntry([]byte("next"), epoch.Add(time.Second))
 		return err

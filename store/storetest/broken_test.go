@@ -130,6 +130,23 @@ func (t greedy) DropExpired(before time.Time, _ int) (int, error) {
 	return t.memoryTx.DropExpired(before, 1000)
 }
 
+type truncating struct{ *memoryTx }
+
+func (t truncating) DropEntry(index uint64, rest []byte) error {
+	err := t.memoryTx.DropEntry(index, rest)
+	if err == nil {
+		t.entries, t.meta.Size = t.entries[:index+1], index+1
+	}
+	return err
+}
+
+type thorough struct{ *memory }
+
+func (t thorough) Scrub(ctx context.Context) error {
+	_, err := t.Update(ctx, func(tx store.Tx) error { return tx.DeletePerson(hash(1)) })
+	return err
+}
+
 type sharedIDs struct{ *memoryTx }
 
 func (t sharedIDs) PutPerson(p store.Person) error { return put(t.memoryTx, t.people, p.Lookup, p) }
@@ -158,6 +175,8 @@ var defects = []struct {
 	{"gives a number twice", "revocations", withTx(func(t *memoryTx) store.Tx { return reusing{t} })},
 	{"drops at the very end", "expiry", withTx(func(t *memoryTx) store.Tx { return early{t} })},
 	{"drops more than asked", "expiry", withTx(func(t *memoryTx) store.Tx { return greedy{t} })},
+	{"drops what comes after", "entries", withTx(func(t *memoryTx) store.Tx { return truncating{t} })},
+	{"scrubs what is still there", "scrubbing", func(m *memory) store.Store { return thorough{m} }},
 	{"copies while it changes", "backups", func(m *memory) store.Store { return moving{m} }},
 	{"gives two people one id", "model", withTx(func(t *memoryTx) store.Tx { return sharedIDs{t} })},
 }

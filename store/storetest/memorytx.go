@@ -177,6 +177,14 @@ func (t *memoryTx) AppendEntry(entry []byte, at time.Time) (uint64, error) {
 	return t.meta.Size - 1, nil
 }
 
+func (t *memoryTx) DropEntry(index uint64, rest []byte) error {
+	if index >= t.meta.Size {
+		return store.ErrNotFound
+	}
+	t.entries[index], t.wrote = bytes.Clone(rest), true
+	return nil
+}
+
 func (t *memoryTx) Tile(index uint64) ([]byte, error) {
 	if index >= t.meta.Tiles {
 		return nil, store.ErrNotFound

@@ -96,6 +96,7 @@ func drawStep(t *rapid.T) step {
 	text := rapid.String().Draw(t, "text")
 	name := keyIDs[small%len(keyIDs)]
 	useID := useIDs[n%uint32(len(useIDs))]
+	// Entries aren't dropped here: only those below a full tile may be, and there are too few.
 	switch kind := rapid.IntRange(0, 19).Draw(t, "kind"); kind {
 	case 0:
 		version := uint64(small)

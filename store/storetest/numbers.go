@@ -52,6 +52,7 @@ func entriesFrom(t *testing.T, s store.Store, from uint64, most int) (indexes []
 }
 
 func testEntries(t *testing.T, open Open) {
+	t.Run("one that is dropped leaves its rest and its place", func(t *testing.T) { testDropped(t, open) })
 	t.Run("they are numbered from 0 and read in order", func(t *testing.T) {
 		s := fresh(t, open)
 		update(t, s, appendEntries(3), appendEntries(4))

@@ -35,6 +35,7 @@ func Run(t *testing.T, open Open, restore Restore, skips ...Skip) {
 		{"policies", testPolicies},
 		{"revocations", testRevocations},
 		{"expiry", testExpiry},
+		{"scrubbing", testScrubbing},
 		{"backups", func(t *testing.T, open Open) { testBackups(t, open, restore) }},
 		{"model", testModel},
 	}

@@ -1,0 +1,176 @@
+package bolt
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/whittle-sts/whittle/store"
+)
+
+// bbolt never changes a page: it writes changed ones elsewhere and keeps the old ones, with all that was on
+// them, until it has use for their place. So what was deleted stands in free pages, in every later copy too.
+
+const (
+	scrubStep = 1 << 14 // pages looked at while commits wait
+	scrubWait = 50 * time.Millisecond
+)
+
+// Scrub implements [store.Store]. It overwrites the free pages, in steps between which commits go on. It waits
+// for a backup that is being made, which may still read them.
+func (s *Store) Scrub(ctx context.Context) error {
+	if s.config.ReadOnly {
+		return errReadOnly
+	}
+	// The older of the two meta pages may still lead to what was deleted last: after one more commit neither does.
+	err := s.touch(ctx)
+	for from, done := uint64(2), false; err == nil && !done; from += scrubStep {
+		done, err = s.scrubStep(ctx, from)
+	}
+	return s.explain(err)
+}
+
+// touch commits without a change.
+func (s *Store) touch(ctx context.Context) error {
+	outcomes, err := s.Update(ctx, func(tx store.Tx) error {
+		tx.(*writer).wrote = true //nolint:forcetypeassert // this engine's own
+		return nil
+	})
+	return errors.Join(append(outcomes, err)...)
+}
+
+// scrubStep overwrites the free ones of the pages from there on, and says whether they were the last.
+func (s *Store) scrubStep(ctx context.Context, from uint64) (done bool, err error) {
+	if err := s.alone(ctx); err != nil {
+		return false, err
+	}
+	defer func() { <-s.updating }()
+	defer s.began.Store(0)
+	f, err := s.acquire()
+	if err != nil {
+		return false, err
+	}
+	defer s.mu.RUnlock()
+	free, err := freePages(f)
+	if err != nil {
+		return false, err
+	}
+	wrote := false
+	for id := from; id < from+scrubStep; id++ {
+		if id >= free.end {
+			done = true
+			break
+		}
+		if !free.has(id) {
+			continue
+		}
+		cleared, err := clearPage(f, id)
+		if err != nil {
+			return false, err
+		}
+		wrote = wrote || cleared
+	}
+	if wrote {
+		err = f.os.Sync()
+	}
+	return done, err
+}
+
+// alone waits until no commit runs and nobody reads a state of before, and keeps commits out.
+func (s *Store) alone(ctx context.Context) error {
+	for {
+		select {
+		case s.updating <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if s.copying.Load() == 0 {
+			break
+		}
+		<-s.updating
+		select {
+		case <-time.After(scrubWait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	s.began.Store(time.Now().UnixNano()) // a backup that begins at this moment gives way
+	s.mu.Lock()
+	s.mu.Unlock() //nolint:staticcheck // the section is empty: it only waits for the readers that are there
+	return nil
+}
+
+// free is which pages no state leads to that can still be asked for.
+type free struct {
+	older, newer map[uint64]bool
+	high, end    uint64 // pages from high on were never part of a state; those from end on don't exist
+}
+
+func (p *free) has(id uint64) bool { return id >= p.high || p.older[id] && p.newer[id] }
+
+// freePages reads both lists of free pages: if the newer meta page is lost, the older one is what counts.
+func freePages(f *file) (*free, error) {
+	size := f.db.Info().PageSize
+	p := &pages{file: f.os, size: size}
+	info, err := f.os.Stat()
+	if err != nil {
+		return nil, err
+	}
+	out := &free{end: uint64(info.Size()) / uint64(size)}
+	for i, list := range []*map[uint64]bool{&out.older, &out.newer} {
+		m, ok := p.meta(uint64(i))
+		if !ok || m.freelist == noFreelist {
+			return nil, fmt.Errorf("%w: a meta page can't be read, so nobody knows which pages are free", store.ErrCorrupt)
+		}
+		out.high = max(out.high, m.high)
+		if *list, err = p.freeIn(m); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// freeIn is the list of free pages that a meta page leads to.
+func (p *pages) freeIn(m boltMeta) (map[uint64]bool, error) {
+	bad := fmt.Errorf("%w: page %d: %w", store.ErrCorrupt, m.freelist, errPage)
+	head := make([]byte, pageHeader+8)
+	if _, err := p.file.ReadAt(head, int64(m.freelist)*int64(p.size)); err != nil {
+		return nil, err
+	}
+	count, from := uint64(binary.LittleEndian.Uint16(head[10:])), uint64(pageHeader)
+	if count == 0xFFFF {
+		count, from = binary.LittleEndian.Uint64(head[pageHeader:]), pageHeader+8
+	}
+	room := (uint64(binary.LittleEndian.Uint32(head[12:])) + 1) * uint64(p.size)
+	if binary.LittleEndian.Uint64(head) != m.freelist || binary.LittleEndian.Uint16(head[8:]) != flagFreelist || count > (room-from)/8 {
+		return nil, bad
+	}
+	ids := make([]byte, 8*count)
+	if _, err := p.file.ReadAt(ids, int64(m.freelist)*int64(p.size)+int64(from)); err != nil {
+		return nil, err
+	}
+	out := make(map[uint64]bool, count)
+	for ; len(ids) > 0; ids = ids[8:] {
+		id := binary.LittleEndian.Uint64(ids)
+		if id < 2 || id >= m.high {
+			return nil, bad
+		}
+		out[id] = true
+	}
+	return out, nil
+}
+
+// clearPage overwrites a page with zeros, unless it begins with them: then it was cleared before, since a page
+// begins with its number and what runs over into more pages are texts and hashes.
+func clearPage(f *file, id uint64) (cleared bool, err error) {
+	size := f.db.Info().PageSize
+	at := int64(id) * int64(size)
+	head := make([]byte, pageHeader)
+	if _, err := f.os.ReadAt(head, at); err != nil || zero(head) {
+		return false, err
+	}
+	_, err = f.os.WriteAt(make([]byte, size), at)
+	return true, err
+}
