@@ -177,7 +177,11 @@ func (v *vault) reseal(ctx context.Context) {
 		v.mu.Lock()
 		kek := v.kek
 		v.mu.Unlock()
-		switch err := v.Reseal(ctx, kek); {
+		err := v.Reseal(ctx, kek)
+		if err == nil {
+			err = v.Scrub(ctx) // what the old key opens still stands in free space
+		}
+		switch {
 		case err == nil:
 			v.logger.Info("the state is sealed anew", slog.String("kek", kek.ID()))
 		case ctx.Err() == nil:

@@ -86,6 +86,7 @@ from arguments, which others can see.
 		initCommand(),
 		keyCommand(),
 		policyCommand(),
+		privacyCommand(),
 		profileCommand(),
 		readyCommand(),
 		referenceCommand(),

@@ -23,6 +23,7 @@ const (
 	KindClock             Kind = "clock"              // the clock jumped, or was accepted after a jump
 	KindBackup            Kind = "backup"             // a copy of the whole state was asked for
 	KindRestore           Kind = "restore"            // a generation began from a backup
+	KindPrivacy           Kind = "privacy"            // what is held about a person was handed out, or the person erased
 	KindAdministration    Kind = "administration"     // an administrative operation that was refused
 )
 

@@ -84,7 +84,7 @@ type Change struct {
 	Client  string    `json:"client,omitzero"` // whose credential
 	Digest  string    `json:"digest,omitzero"` // of the policy document: SHA-256, hexadecimal
 	Expires time.Time `json:"expires,omitzero"`
-	ID      string    `json:"id,omitzero"` // the kid, the credential's id, the generation
+	ID      string    `json:"id,omitzero"` // the kid, the credential's id, the generation, the pseudonym of a person
 	Note    string    `json:"note,omitzero"`
 	Version uint64    `json:"version,omitzero"` // of the policy
 	Wall    time.Time `json:"wall,omitzero"`    // what the wall clock said

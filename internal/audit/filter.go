@@ -17,6 +17,7 @@ import (
 type Filter struct {
 	After, Before time.Time // from the first on, before the second
 	Person        Name      // in any role
+	Key           Pseudonym // the same, by what its key is called; what is set counts, not Person
 	Client        string    // that asked
 	Task          string
 	Token         string // presented, granted, used, revoked, or an ancestor of such a one
@@ -44,8 +45,8 @@ type matcher struct {
 // named, isn't found; entries under an earlier key aren't either.
 func (l *Log) matcher(r store.Reader, f Filter) (*matcher, error) {
 	m := &matcher{Filter: f}
-	if f.Person != (Name{}) {
-		record, err := r.Person(l.people.lookup(who{f.Person.Issuer, f.Person.Subject}))
+	if m.key = string(f.Key); m.key == "" && f.Person != (Name{}) {
+		held, err := l.Held(r, f.Person)
 		if errors.Is(err, store.ErrNotFound) {
 			m.nobody = true
 			return m, nil
@@ -53,7 +54,7 @@ func (l *Log) matcher(r store.Reader, f Filter) (*matcher, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.key = toText(record.ID[:])
+		m.key = string(held.Key)
 	}
 	for _, text := range []string{f.Client, f.Task, f.Token, f.Scope, f.Resource, string(f.Kind), string(f.Outcome), f.Reason, f.Rule, m.key} {
 		if text == "" {
@@ -94,11 +95,17 @@ func (m *matcher) matches(e *Event) bool {
 		return false
 	case !is(m.Reason, e.Reason), !is(m.Rule, e.Rule), m.Policy != 0 && m.Policy != e.Policy:
 		return false
-	case m.key != "" && !slices.ContainsFunc(e.People, func(p Person) bool { return p.Key == m.key }):
+	case m.key != "" && !e.names(m.key):
 		return false
 	}
 	in := func(want string, list []string) bool { return want == "" || slices.Contains(list, want) }
 	return in(m.Task, e.tasks()) && in(m.Token, e.tokens()) && in(m.Scope, e.scopes()) && in(m.Resource, e.resources())
+}
+
+// names says whether the event is about the person whose key is called so.
+func (e *Event) names(key string) bool {
+	return e.Kind == KindPrivacy && e.Change != nil && e.Change.ID == key ||
+		slices.ContainsFunc(e.People, func(p Person) bool { return p.Key == key })
 }
 
 // tasks is the tasks that the event is about.

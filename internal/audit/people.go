@@ -99,6 +99,16 @@ func (p *people) get(w who) (store.Person, bool) {
 	return e.Value.(*known).record, true
 }
 
+// forget drops what is known of the person.
+func (p *people) forget(w who) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e, ok := p.byWho[w]; ok {
+		p.order.Remove(e)
+		delete(p.byWho, w)
+	}
+}
+
 // learn keeps a record that is durable.
 func (p *people) learn(w who, record store.Person) {
 	p.mu.Lock()

@@ -158,3 +158,21 @@ func TestSealedPartOpensOnlyWhereItStands(t *testing.T) {
 		t.Error("it doesn't open where it stands")
 	}
 }
+
+func TestForgetLeavesNoKeyInMemory(t *testing.T) {
+	m := newMemory()
+	l := open(t, m)
+	record(t, l, sample("00u1ana"))
+	record(t, l, sample("00u1bob"))
+	entry := prepare(t, l, Event{Kind: KindPrivacy, Outcome: OutcomeDone, Change: &Change{Action: "erased"}})
+	_, err := l.Do(t.Context(), func(tx store.Tx) (Entry, error) { return entry, l.Erase(tx, Name{"corp", "00u1ana"}) })
+	if err = errors.Join(err, l.Forget(t.Context(), Name{"corp", "00u1ana"})); err != nil {
+		t.Fatal(err)
+	}
+	if _, known := l.people.get(who{"corp", "00u1ana"}); known || l.people.order.Len() != 1 || len(m.state.people) != 1 {
+		t.Error("the key is still known")
+	}
+	if _, known := l.people.get(who{"corp", "00u1bob"}); !known {
+		t.Error("another's key was forgotten")
+	}
+}

@@ -55,3 +55,13 @@ func readAny(dec *jsontext.Decoder, v *any) error {
 	}
 	return err
 }
+
+// AttributesText is the attributes as a JSON object, in which a whole number and another stay apart; empty if
+// there are none.
+func (p *Personal) AttributesText() (string, error) {
+	if len(p.Attributes) == 0 {
+		return "", nil
+	}
+	text, err := json.Marshal(p.Attributes, personalEncoding)
+	return string(text), err
+}

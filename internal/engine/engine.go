@@ -46,6 +46,7 @@ type Engine struct {
 	access   sync.Mutex  // held while who may administer is judged and changed
 	doubtful atomic.Bool // the image may be older than the store
 	copying  atomic.Bool // a backup is being made
+	traces   atomic.Bool // what was erased may have left traces in the store's free space
 }
 
 // New makes an Engine.
@@ -54,6 +55,7 @@ func New(c Config) (*Engine, error) {
 		return nil, errors.New("engine: a part is missing from the configuration")
 	}
 	e := &Engine{Config: c, minter: token.NewMinter(c.Issuer, c.Random), verifier: token.NewVerifier(c.Issuer)}
+	e.traces.Store(true) // an erasure may have been the last thing that was done
 	if err := e.checkNames(c.Image.View().Policy); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}

@@ -18,7 +18,7 @@ const (
 
 // Keep looks after the state until ctx is done: what has ended is forgotten in small steps, and the
 // signing key is rotated when it has signed for [KeyLife], and dropped when its last token has
-// ended, as are secrets some time after their end. When secrets were last used is written down, at the end too. Failures of single rounds go to report, and the next round tries again.
+// ended, as are secrets some time after their end. When secrets were last used is written down, at the end too, and the free space of the store is cleared of what was erased. Failures of single rounds go to report, and the next round tries again.
 func (e *Engine) Keep(ctx context.Context, report func(error)) {
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
@@ -43,7 +43,7 @@ func (e *Engine) KeepOnce(ctx context.Context) error {
 	if err := e.Clock.Trust(); err != nil {
 		return err
 	}
-	return errors.Join(e.rotateIfDue(ctx, now), e.dropKeys(ctx, now), e.dropSecrets(ctx, now), e.forget(ctx, now), e.noteUses(ctx))
+	return errors.Join(e.rotateIfDue(ctx, now), e.dropKeys(ctx, now), e.dropSecrets(ctx, now), e.forget(ctx, now), e.noteUses(ctx), e.scrub(ctx))
 }
 
 func (e *Engine) rotateIfDue(ctx context.Context, now time.Time) error {

@@ -16,21 +16,23 @@ type Permission string
 
 // All permissions.
 const (
-	PolicyRead   Permission = "policy.read"
-	PolicyApply  Permission = "policy.apply"
-	RevokeAny    Permission = "revoke.any"
-	AuditRead    Permission = "audit.read"
-	ClientManage Permission = "client.manage"
-	KeyManage    Permission = "key.manage"
-	StateBackup  Permission = "state.backup" // copy the whole state, its secrets sealed
-	TokenLook    Permission = "token.look"   // introspect without using one of a token's uses
+	PolicyRead    Permission = "policy.read"
+	PolicyApply   Permission = "policy.apply"
+	RevokeAny     Permission = "revoke.any"
+	AuditRead     Permission = "audit.read"
+	ClientManage  Permission = "client.manage"
+	KeyManage     Permission = "key.manage"
+	StateBackup   Permission = "state.backup"   // copy the whole state, its secrets sealed
+	PrivacyManage Permission = "privacy.manage" // see all that is held about a person, and erase them
+	TokenLook     Permission = "token.look"     // introspect without using one of a token's uses
 )
 
 // Bootstrap is the id of whoever holds the bootstrap credential; no client may have it.
 const Bootstrap = "bootstrap"
 
 // Administrative lists the permissions of the bootstrap credential: enough to apply a first policy,
-// make secrets for its clients, see and undo what was done, and keep it safe.
+// make secrets for its clients, see and undo what was done, and keep it safe. Not to erase people, which nothing
+// undoes: that takes a policy.
 func Administrative() []Permission {
 	return []Permission{PolicyRead, PolicyApply, RevokeAny, AuditRead, ClientManage, KeyManage, StateBackup}
 }
@@ -87,7 +89,7 @@ func (c *compiler) clients(n *yaml.Node) {
 		client := &Client{ID: e.name, Ceiling: c.expand(f.get("ceiling"), "ceiling"), serves: map[string]bool{}}
 		for _, m := range c.list(f.get("may"), "may", maxEntries) {
 			p := Permission(c.choice(m, "a permission", string(PolicyRead), string(PolicyApply), string(RevokeAny),
-				string(AuditRead), string(ClientManage), string(KeyManage), string(StateBackup), string(TokenLook)))
+				string(AuditRead), string(ClientManage), string(KeyManage), string(StateBackup), string(PrivacyManage), string(TokenLook)))
 			client.May = append(client.May, p)
 		}
 		c.policy.clients[e.name] = client

@@ -37,6 +37,7 @@ func rules() map[string]rule {
 	manageClients := rule{permissions{policy.ClientManage}, manage, audit.KindAdministration}
 	manageKeys := rule{permissions{policy.KeyManage}, manage, audit.KindAdministration}
 	readLog := rule{permissions{policy.AuditRead}, manage, audit.KindAdministration}
+	managePeople := rule{permissions{policy.PrivacyManage}, manage, audit.KindAdministration}
 	prove := rule{class: manage, kind: audit.KindAdministration}
 	return map[string]rule{
 		TokenPath:      exchange,
@@ -85,6 +86,9 @@ func rules() map[string]rule {
 		"/whittle.v1.AuditService/Explain":     readLog,
 
 		"/whittle.v1.AuditFeedService/FollowEntries": readLog,
+
+		"/whittle.v1.PrivacyService/ErasePerson":       managePeople,
+		"/whittle.v1.PersonExportService/ExportPerson": managePeople,
 
 		"/whittle.v1.BackupService/Backup": {permissions{policy.StateBackup}, manage, audit.KindAdministration},
 	}

@@ -30,6 +30,7 @@ func Descriptors() []protoreflect.ServiceDescriptor {
 		whittlev1.File_whittle_v1_audit_proto,
 		whittlev1.File_whittle_v1_proof_proto,
 		whittlev1.File_whittle_v1_backup_proto,
+		whittlev1.File_whittle_v1_privacy_proto,
 	} {
 		for i := range file.Services().Len() {
 			out = append(out, file.Services().Get(i))
@@ -54,6 +55,8 @@ func (s *Services) RegisterGRPC(r grpc.ServiceRegistrar, g *guard.Guard) error {
 		{&whittlev1.ProofService_ServiceDesc, &proofs{engine: s.engine}},
 		{&whittlev1.AuditFeedService_ServiceDesc, &feed{engine: s.engine}},
 		{&whittlev1.BackupService_ServiceDesc, &backups{engine: s.engine}},
+		{&whittlev1.PrivacyService_ServiceDesc, &privacy{engine: s.engine}},
+		{&whittlev1.PersonExportService_ServiceDesc, &personExport{engine: s.engine}},
 	} {
 		guarded, err := g.Service(service.desc)
 		if err != nil {
@@ -76,6 +79,8 @@ func (s *Services) RegisterConnect(server *connect.Server) {
 	whittlev1connect.RegisterProofServiceHandler(server, &proofs{engine: s.engine})
 	whittlev1connect.RegisterAuditFeedServiceHandler(server, &connectFeed{engine: s.engine})
 	whittlev1connect.RegisterBackupServiceHandler(server, &connectBackups{engine: s.engine})
+	whittlev1connect.RegisterPrivacyServiceHandler(server, &privacy{engine: s.engine})
+	whittlev1connect.RegisterPersonExportServiceHandler(server, &connectPersonExport{engine: s.engine})
 }
 
 // defaultPage is how many a list returns to whoever doesn't say.

@@ -144,6 +144,16 @@ func (s *Server) AuditFeed() whittlev1connect.AuditFeedServiceClient {
 	return whittlev1connect.NewAuditFeedServiceClient(s.client)
 }
 
+// Privacy is PrivacyService.
+func (s *Server) Privacy() whittlev1connect.PrivacyServiceClient {
+	return whittlev1connect.NewPrivacyServiceClient(s.client)
+}
+
+// PersonExport is PersonExportService.
+func (s *Server) PersonExport() whittlev1connect.PersonExportServiceClient {
+	return whittlev1connect.NewPersonExportServiceClient(s.client)
+}
+
 // Backups is BackupService.
 func (s *Server) Backups() whittlev1connect.BackupServiceClient {
 	return whittlev1connect.NewBackupServiceClient(s.client)
