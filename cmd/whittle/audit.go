@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/whittle-sts/whittle/cmd/whittle/internal/exit"
 	"github.com/whittle-sts/whittle/cmd/whittle/internal/show"
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
 )
@@ -99,58 +97,6 @@ given out.`,
 	cmd.Flags().Uint64Var(&from, "from", 0, "the index to begin at (default: the newest, or with --oldest-first the first)")
 	cmd.Flags().BoolVar(&oldest, "oldest-first", false, "in the order of the log")
 	return cmd
-}
-
-func auditFollow() *cobra.Command {
-	var filter whittlev1.EntryFilter
-	var from uint64
-	cmd := asking(&cobra.Command{
-		Use:   "follow",
-		Short: "Print entries as they come",
-		Long: `Prints the entries that match every filter that is given, from --from on if that is said, and then each as it comes,
-until it is interrupted. If the server ends the stream, the message says from where to go on.`,
-		Example: "  whittle audit follow --outcome refused\n  whittle audit follow --from 0 --json | tee entries.jsonl",
-		Args:    cobra.NoArgs,
-	}, func(c *call) error {
-		ask := &whittlev1.FollowEntriesRequest{Filter: wanted(&filter)}
-		if c.cmd.Flags().Changed("from") {
-			ask.From = &from
-		}
-		return c.follow(ask)
-	})
-	filterFlags(cmd, &filter)
-	cmd.Flags().Uint64Var(&from, "from", 0, "the index to begin at (default: what comes from now on)")
-	return cmd
-}
-
-// follow prints what the stream sends, until somebody ends it.
-func (c *call) follow(ask *whittlev1.FollowEntriesRequest) error {
-	stream, err := c.server.AuditFeed().FollowEntries(c.ctx, ask)
-	if err != nil {
-		return err
-	}
-	defer stream.Close()
-	var next *uint64 // nothing was sent yet
-	for {
-		res, err := stream.Receive()
-		switch {
-		case c.ctx.Err() != nil:
-			return nil // interrupted, which is how it is ended
-		case errors.Is(err, io.EOF):
-			return exit.With(exit.Unavailable, errors.New("the server ended the stream"))
-		case err != nil && next != nil:
-			return fmt.Errorf("%w\nto go on where it ended: --from %d", c.server.Explain(err), *next)
-		case err != nil:
-			return err
-		}
-		next = &res.Next
-		if res.GetEntry() == nil {
-			continue
-		}
-		if err := c.entry(res.GetEntry()); err != nil {
-			return err
-		}
-	}
 }
 
 // entry prints an entry as one line.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ func (s *Server) Explain(err error) error {
 	switch {
 	case !ok, exit.Of(err, none) != none: // not from a request, or explained already
 		return err
-	case !failed.IsRemote() && nothingCame(failed.Code()):
+	case !failed.IsRemote() && (nothingCame(failed.Code()) || errors.Is(err, io.ErrUnexpectedEOF)):
 		return s.noAnswer(err)
 	case !failed.IsRemote():
 		return exit.With(exit.Failed, fmt.Errorf("%s answers, but not as Whittle does: is that its HTTP listener? (%s)", s.at.URL, failed.Message()))
