@@ -120,8 +120,8 @@ func (c *compiler) scopes(n *yaml.Node) {
 	for _, e := range c.entries(n, "scopes", maxScopes) {
 		f, ok := c.fields(e.value, shape{
 			what:     "a scope",
-			optional: "description risk max_lifetime max_uses",
-			later:    "audit approval confirm details",
+			optional: "description risk max_lifetime max_uses audit",
+			later:    "approval confirm details",
 		})
 		if err := scope.CheckName(e.name); err != nil || strings.Contains(e.name, "*") {
 			c.fail(e.key, "a scope is 1 to %d visible ASCII characters without \", \\ and *", scope.MaxName)
@@ -139,6 +139,9 @@ func (c *compiler) scopes(n *yaml.Node) {
 		}
 		if l != (limits{}) {
 			c.policy.limited[e.name] = l
+		}
+		if c.choice(f.get("audit"), "audit", everyUse) != "" {
+			c.policy.eachUse[e.name] = true
 		}
 	}
 	var err error

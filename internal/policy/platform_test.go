@@ -196,3 +196,12 @@ func scopesFor(t testing.TB, p *Policy, names ...string) scope.Set {
 	}
 	return set
 }
+
+func TestEveryUseIsSaidByTheScope(t *testing.T) {
+	p := platform(t)
+	for scope, want := range map[string]bool{"ai.deploy.manage": true, "ai.training.read": false, "no.such": false, "": false} {
+		if p.EveryUse(scope) != want {
+			t.Errorf("EveryUse(%q) = %v", scope, !want)
+		}
+	}
+}

@@ -18,6 +18,7 @@ type Policy struct {
 	digest    [32]byte
 	catalogue *scope.Catalogue
 	limited   map[string]limits // only scopes that have limits
+	eachUse   map[string]bool   // the scopes of which every use is an entry of its own
 	roles     map[string]scope.Set
 	issuers   map[string]*Issuer
 	clients   map[string]*Client
@@ -36,6 +37,9 @@ type limits struct {
 	uses     uint32        // 0: none
 }
 
+// everyUse is what a scope's `audit` may say. Without it uses are counted, and the counts recorded.
+const everyUse = "every_use"
+
 // Problems is what is wrong with a document, line by line.
 type Problems = document.Problems
 
@@ -46,7 +50,7 @@ func Compile(source []byte, file string, version uint64) (*Policy, error) {
 	problems := document.New(file, source)
 	p := &Policy{
 		version: version, source: slices.Clone(source), digest: sha256.Sum256(source),
-		limited: map[string]limits{}, roles: map[string]scope.Set{}, issuers: map[string]*Issuer{},
+		limited: map[string]limits{}, eachUse: map[string]bool{}, roles: map[string]scope.Set{}, issuers: map[string]*Issuer{},
 		clients: map[string]*Client{}, resources: map[string]*Resource{}, audiences: map[string]*Resource{},
 		bindings: map[string]*binding{}, holders: map[selector][]*binding{},
 		rules: map[string]*rule{}, ruled: map[string][]*rule{}, grouped: map[selector]bool{},
@@ -80,6 +84,10 @@ func (p *Policy) Digest() [32]byte { return p.digest }
 
 // Catalogue is all scopes that can be asked for.
 func (p *Policy) Catalogue() *scope.Catalogue { return p.catalogue }
+
+// EveryUse says whether each use of the scope has an entry of its own, durable before the resource server is
+// answered.
+func (p *Policy) EveryUse(name string) bool { return p.eachUse[name] }
 
 // Client is the entry of the client with the id.
 func (p *Policy) Client(id string) (*Client, bool) {
