@@ -63,6 +63,7 @@ func (w *entryWriter) event(e *Event) {
 	w.token("subject_token", e.SubjectToken)
 	w.time("time", e.Time)
 	w.used(e.Used)
+	w.uses(e.Uses)
 	w.some("wire", e.Wire)
 	w.close()
 }
@@ -151,6 +152,24 @@ func (w *entryWriter) used(u *Used) {
 	w.some("task", u.Task)
 	w.text("token", u.Token)
 	w.some("use_id", u.UseID)
+	w.close()
+}
+
+func (w *entryWriter) uses(u *Uses) {
+	if u == nil {
+		return
+	}
+	w.open("uses")
+	w.sometime("minute", u.Minute)
+	each(w, "rows", u.Rows, func(r *Usage) {
+		w.some("action", r.Action)
+		w.some("client", r.Client)
+		w.number("count", r.Count)
+		w.some("scope", r.Scope)
+		w.some("task", r.Task)
+		w.some("token", r.Token)
+		w.yes("uncovered", r.Uncovered)
+	})
 	w.close()
 }
 

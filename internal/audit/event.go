@@ -13,6 +13,8 @@ const (
 	KindExchange          Kind = "exchange"           // a token exchange (RFC 8693)
 	KindClientCredentials Kind = "client_credentials" // a client asked for itself (RFC 6749 section 4.4)
 	KindUse               Kind = "introspection_use"  // a counted use of a use-limited token
+	KindEveryUse          Kind = "use"                // a use of a scope of which every use is recorded
+	KindUses              Kind = "uses"               // uses that were only counted
 	KindRevocation        Kind = "revocation"         // power was taken away
 	KindUnblock           Kind = "unblock"            // a block was lifted
 	KindPolicy            Kind = "policy"             // a version of the policy
@@ -70,6 +72,7 @@ type Event struct {
 	SubjectToken *Token    `json:"subject_token,omitzero"`
 	Time         time.Time `json:"time"` // milliseconds, UTC; Prepare takes the decision's if zero
 	Used         *Used     `json:"used,omitzero"`
+	Uses         *Uses     `json:"uses,omitzero"`
 	Wire         string    `json:"wire,omitzero"` // grpc, connect or oauth; empty: the server itself
 }
 
@@ -91,6 +94,7 @@ func (e *Event) check() error {
 		return errors.New("kind or outcome is missing")
 	case max(e.Policy, e.Rev) > maxNumber,
 		e.Counted != nil && e.Counted.Count > maxNumber,
+		e.Uses != nil && !e.Uses.exact(),
 		e.Revoked != nil && e.Revoked.Seq > maxNumber,
 		e.Restored != nil && !e.Restored.exact(),
 		e.Change != nil && e.Change.Version > maxNumber:

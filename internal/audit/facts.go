@@ -1,6 +1,9 @@
 package audit
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Asked is what the request asked for, before anything was judged.
 type Asked struct {
@@ -56,13 +59,36 @@ type Removal struct {
 	Scope    string `json:"scope"`
 }
 
-// Used is one counted use of a use-limited token. The client of the event is the resource server.
+// Used is one counted use of a use-limited token. The client of the event is the resource server, and what it
+// exercised stands in Uses.
 type Used struct {
 	Left    uint32   `json:"left"`              // uses of the token that are left after this one
 	Limited []string `json:"limited,omitempty"` // the ancestors that were counted with it
 	Task    string   `json:"task,omitzero"`
 	Token   string   `json:"token"`
 	UseID   string   `json:"use_id,omitzero"`
+}
+
+// Uses is what tokens were used for, as the resource server said that asks. It is the client of the event.
+type Uses struct {
+	Minute time.Time `json:"minute,omitzero"` // in which the uses were that were only counted
+	Rows   []Usage   `json:"rows,omitempty"`
+}
+
+// Usage is the uses of one token for one purpose. It names no person: a token and its task lead to one as long as
+// the entry of the grant does.
+type Usage struct {
+	Action    string `json:"action,omitzero"` // in the resource server's words; "(others)": several, see Tally
+	Client    string `json:"client,omitzero"` // whom the token was issued to
+	Count     uint64 `json:"count"`
+	Scope     string `json:"scope,omitzero"` // that was exercised; empty: the resource server didn't say
+	Task      string `json:"task,omitzero"`
+	Token     string `json:"token,omitzero"`     // empty: of several, beyond what is told apart
+	Uncovered bool   `json:"uncovered,omitzero"` // the token didn't hold the scope there, whatever the resource server did then
+}
+
+func (u *Uses) exact() bool {
+	return !slices.ContainsFunc(u.Rows, func(r Usage) bool { return r.Count > maxNumber })
 }
 
 // Revoked is a revocation, or the lifting of one. Whom a revocation by subject names, and its reason,

@@ -21,8 +21,8 @@ type Filter struct {
 	Client        string    // that asked
 	Task          string
 	Token         string // presented, granted, used, revoked, or an ancestor of such a one
-	Scope         string // asked for or granted
-	Resource      string // likewise
+	Scope         string // asked for, granted or exercised
+	Resource      string // asked for or granted
 	Kind          Kind
 	Outcome       Outcome
 	Reason        string
@@ -116,6 +116,9 @@ func (e *Event) tasks() (out []string) {
 	if e.Used != nil {
 		out = append(out, e.Used.Task)
 	}
+	for _, r := range e.rows() {
+		out = append(out, r.Task)
+	}
 	if e.Revoked != nil && e.Revoked.Kind == "task" {
 		out = append(out, e.Revoked.Selector)
 	}
@@ -135,13 +138,24 @@ func (e *Event) tokens() (out []string) {
 	if e.Used != nil {
 		out = append(append(out, e.Used.Token), e.Used.Limited...)
 	}
+	for _, r := range e.rows() {
+		out = append(out, r.Token)
+	}
 	if e.Revoked != nil && e.Revoked.Kind == "token" {
 		out = append(out, e.Revoked.Selector)
 	}
 	return out
 }
 
-// scopes is what was asked for or granted.
+// rows is what tokens were used for.
+func (e *Event) rows() []Usage {
+	if e.Uses == nil {
+		return nil
+	}
+	return e.Uses.Rows
+}
+
+// scopes is what was asked for, granted or exercised.
 func (e *Event) scopes() (out []string) {
 	if e.Asked != nil {
 		out = append(out, e.Asked.Scope...)
@@ -151,6 +165,9 @@ func (e *Event) scopes() (out []string) {
 		for _, r := range e.Granted.Reach {
 			out = append(out, r.Scope...)
 		}
+	}
+	for _, r := range e.rows() {
+		out = append(out, r.Scope)
 	}
 	return out
 }

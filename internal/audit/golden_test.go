@@ -54,6 +54,22 @@ func goldenEvents() map[string]Event {
 				Known: &Past{Generation: "0f", Root: "3f", Rev: 15, Size: 44},
 			},
 		},
+		"every-use": {
+			Kind: KindEveryUse, Outcome: OutcomeDone, Time: noon, Client: "data-gateway", Wire: "grpc", Policy: 7, Rev: 12,
+			Uses: &Uses{Rows: []Usage{{
+				Token: "AAAAAAAAAAAAAAAAAAAAAQ", Task: "AAAAAAAAAAAAAAAAAAAAAg", Client: "research-agent",
+				Scope: "ai.usage.log.read", Action: "GET /logs", Count: 1,
+			}}},
+			People: []Person{{Role: RoleSubject, Personal: Personal{Issuer: "corp", Subject: "00u1ana"}}},
+		},
+		"uses": {
+			Kind: KindUses, Outcome: OutcomeDone, Time: noon, Client: "data-gateway",
+			Uses: &Uses{Minute: noon.Add(-time.Minute), Rows: []Usage{
+				{Token: "AAAAAAAAAAAAAAAAAAAAAQ", Task: "AAAAAAAAAAAAAAAAAAAAAg", Client: "research-agent", Scope: "ai.training.read", Count: 99_995},
+				{Token: "AAAAAAAAAAAAAAAAAAAAAQ", Task: "AAAAAAAAAAAAAAAAAAAAAg", Client: "research-agent", Scope: "ai.deploy.manage", Count: 1, Uncovered: true},
+				{Count: 7},
+			}},
+		},
 		"refusals": {
 			Kind: KindRefusals, Outcome: OutcomeRefused, Time: noon, Client: "research-agent", Reason: "invalid_scope",
 			Detail: "<nobody>\"is named\" \u2028 \x01", Counted: &Counted{Count: 99_995, Since: noon.Add(-time.Minute)},

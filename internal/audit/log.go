@@ -23,8 +23,11 @@ type Config struct {
 	// Issuer is whose log it is: with the store's generation, it makes the log's name when a generation begins.
 	// Empty: the one of the generation before, for who restores.
 	Issuer string
-	// Room says why no more is written of refusals than must be, for want of disk space; nil: there always is room.
+	// Room says why no more is written of refusals and uses than must be, for want of disk space; nil: there always is room.
 	Room func() error
+	// Uses is how long uses of tokens may be counted in memory only, at most a minute: what a crash may lose.
+	// Default: a minute.
+	Uses time.Duration
 }
 
 // Log is the audit log and the one writer of state. It is safe for concurrent use.
@@ -36,6 +39,7 @@ type Log struct {
 
 	people   *people
 	refusals *refusals
+	uses     *uses
 	growth   growth
 
 	tree      atomic.Pointer[tree.Tree] // of what is durable
@@ -59,6 +63,9 @@ func Open(c Config) (*Log, error) {
 	if c.Store == nil || c.Now == nil || c.Random == nil {
 		return nil, errors.New("audit: a part is missing from the configuration")
 	}
+	if c.Uses <= 0 || c.Uses > time.Minute {
+		c.Uses = time.Minute
+	}
 	pepper, size, err := begin(c)
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
@@ -76,13 +83,14 @@ func Open(c Config) (*Log, error) {
 	}
 	l := &Log{
 		store: c.Store, now: c.Now, random: c.Random, room: c.Room,
-		people: newPeople(pepper, c.Random), refusals: newRefusals(), signer: signer,
+		people: newPeople(pepper, c.Random), refusals: newRefusals(), uses: newUses(c.Uses), signer: signer,
 		queue: make(chan *call, maxBatch), stopped: make(chan struct{}),
 	}
 	l.growth.to(size)
 	l.tree.Store(edge)
 	go l.sequence()
 	go l.recordRefusals()
+	go l.recordUses()
 	return l, nil
 }
 
@@ -115,10 +123,11 @@ func begin(c Config) (pepper []byte, size uint64, err error) {
 	return pepper, size, nil
 }
 
-// Close records the refusals counted so far, waits for all calls of Do and ends the log. The store
+// Close records the refusals and uses counted so far, waits for all calls of Do and ends the log. The store
 // stays open.
 func (l *Log) Close() {
 	l.refusals.stop()
+	l.uses.stop()
 	l.mu.Lock()
 	first := !l.closed
 	l.closed = true

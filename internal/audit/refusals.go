@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -145,15 +146,15 @@ func (l *Log) recordRefusals() {
 	for {
 		select {
 		case e := <-r.waiting:
-			l.recordAll(append([]Event{e}, r.rest()...))
+			l.recordCounted(append([]Event{e}, r.rest()...))
 		case <-tick.C:
 			if l.room() == nil { // else the counts wait
-				l.recordAll(r.counted(l.now()))
+				l.recordCounted(r.counted(l.now()))
 			}
 		case <-r.quit:
-			l.recordAll(r.rest())
+			l.recordCounted(r.rest())
 			// The minute isn't over, but nothing will be counted in it any more.
-			l.recordAll(r.counted(l.now().Add(refusalsMinute)))
+			l.recordCounted(r.counted(l.now().Add(refusalsMinute)))
 			return
 		}
 	}
@@ -171,24 +172,10 @@ func (r *refusals) rest() (events []Event) {
 	}
 }
 
-// recordAll writes the events in shared commits. What fails is lost, and counted as such.
-func (l *Log) recordAll(events []Event) {
-	for len(events) > 0 {
-		n := min(len(events), maxBatch)
-		l.recordBatch(events[:n])
-		events = events[n:]
-	}
-}
-
-func (l *Log) recordBatch(events []Event) {
-	calls := make([]*call, len(events))
-	for i, e := range events {
-		entry, err := l.Prepare(e)
-		calls[i] = newCall(func(store.Tx) (Entry, error) { return entry, err })
-		l.queue <- calls[i]
-	}
-	for i, c := range calls {
-		if <-c.done; c.err == nil {
+// recordCounted writes refusals. What fails is lost, and counted as such.
+func (l *Log) recordCounted(events []Event) {
+	for i, err := range l.recordAll(events) {
+		if err == nil {
 			continue
 		}
 		n := uint64(1)
@@ -197,4 +184,28 @@ func (l *Log) recordBatch(events []Event) {
 		}
 		l.refusals.lost.Add(n)
 	}
+}
+
+// recordAll writes the events in shared commits, and says of each what became of it.
+func (l *Log) recordAll(events []Event) []error {
+	errs := make([]error, 0, len(events))
+	for batch := range slices.Chunk(events, maxBatch) {
+		errs = append(errs, l.recordBatch(batch)...)
+	}
+	return errs
+}
+
+func (l *Log) recordBatch(events []Event) []error {
+	calls := make([]*call, len(events))
+	for i, e := range events {
+		entry, err := l.Prepare(e)
+		calls[i] = newCall(func(store.Tx) (Entry, error) { return entry, err })
+		l.queue <- calls[i]
+	}
+	errs := make([]error, len(events))
+	for i, c := range calls {
+		<-c.done
+		errs[i] = c.err
+	}
+	return errs
 }
