@@ -56,6 +56,10 @@ type Config struct {
 	Witnesses     []string
 	WitnessQuorum int // how many of them make a checkpoint a witnessed one. Default: all
 
+	// RecordUses is how long uses of tokens may be counted in memory only: what a crash may lose. At most, and by
+	// default, a minute.
+	RecordUses time.Duration
+
 	CORSOrigins   []string       // whose scripts may call Connect and read keys and metadata; none: nobody's
 	Reflection    bool           // gRPC server reflection
 	AllowNetworks []netip.Prefix // networks beyond the public Internet, this host included, in which outside issuers may live
@@ -158,6 +162,7 @@ func (c *Config) fill() {
 	c.MinTLS = or(c.MinTLS, standard.MinTLS)
 	c.Plaintext = or(c.Plaintext, standard.Plaintext)
 	c.DrainTime = or(c.DrainTime, standard.DrainTime)
+	c.RecordUses = or(c.RecordUses, standard.RecordUses)
 	c.Limits.fill(standard.Limits)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

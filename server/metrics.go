@@ -92,6 +92,11 @@ func (s *Server) measureRevocations() {
 func (s *Server) measureLog() {
 	s.counter("whittle_audit_entries_total", "Entries of the audit log.", s.log.Size)
 	s.counter("whittle_refusals_lost_total", "Refusals that are on no record, since the store could not keep them.", s.log.LostRefusals)
+	s.gauge("whittle_uses_waiting", "Uses of tokens that are counted in memory and not on the record yet.", nil, func() float64 {
+		return float64(s.log.WaitingUses())
+	})
+	s.counter("whittle_uses_lost_total", "Uses of tokens that are on no record.", s.log.LostUses)
+	s.counter("whittle_uses_uncovered_total", "Uses of a scope that the token does not hold there, as the resource server said.", s.engine.UncoveredUses)
 	s.measureCheckpoints("log", false)
 	if s.witnesses != nil {
 		s.measureCheckpoints("witnesses", true)

@@ -31,7 +31,7 @@ func filterFlags(cmd *cobra.Command, f *whittlev1.EntryFilter) {
 	flags.StringVar(&f.Client, "client", "", "the client that asked")
 	flags.StringVar(&f.Task, "task", "", "the task that it belongs to (txn)")
 	flags.StringVar(&f.TokenId, "token-id", "", "the id (jti) of a token that it is about, or of an ancestor")
-	flags.StringVar(&f.Scope, "scope", "", "a scope that was asked for or granted")
+	flags.StringVar(&f.Scope, "scope", "", "a scope that was asked for, granted or exercised")
 	flags.StringVar(&f.Resource, "resource", "", "a resource that was asked for or granted")
 	flags.StringVar(&f.Kind, "kind", "", "what it is about: exchange, revocation and others")
 	flags.StringVar(&f.Outcome, "outcome", "", "granted, refused or done")

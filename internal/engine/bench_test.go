@@ -53,7 +53,7 @@ func BenchmarkIntrospect(b *testing.B) {
 		}
 		b.ReportAllocs()
 		for b.Loop() {
-			if list, err := w.IntrospectBatch(context.Background(), gateway, tokens); err != nil || !list[99].Active {
+			if list, err := w.IntrospectBatch(context.Background(), gateway, tokens, nil); err != nil || !list[99].Active {
 				b.Fatal(list, err)
 			}
 		}

@@ -47,6 +47,8 @@ type Engine struct {
 	doubtful atomic.Bool // the image may be older than the store
 	copying  atomic.Bool // a backup is being made
 	traces   atomic.Bool // what was erased may have left traces in the store's free space
+
+	uncovered atomic.Uint64 // uses of scopes that the token doesn't hold
 }
 
 // New makes an Engine.

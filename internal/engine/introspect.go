@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"github.com/whittle-sts/whittle/internal/clientauth"
@@ -27,36 +28,74 @@ func (e *Engine) Introspect(ctx context.Context, caller clientauth.Caller, req I
 	if len(req.UseID) > maxUseID || !utf8.ValidString(req.UseID) {
 		return Introspection{}, Refuse(InvalidRequest, "shape", "use_id is too long or no text")
 	}
+	if err := req.Use.check(); err != nil {
+		return Introspection{}, err
+	}
 	if req.Look && !caller.Can(policy.TokenLook) {
 		return Introspection{}, Refuse(AccessDenied, "permission", "looking without using needs the permission token.look")
 	}
 	l := e.look(caller)
-	in, claims, err := l.at(ctx, req.Token)
-	if err != nil || !in.Active || len(claims.Evidence.Limited) == 0 {
-		return in, err
+	t, claims, err := l.at(ctx, req.Token)
+	if t == nil {
+		return Introspection{}, err
 	}
-	if req.Look || !l.servesOne(claims.Audience) {
-		return l.withUsesLeft(ctx, in, claims)
+	limited, used := len(claims.Evidence.Limited) > 0, t.tally != nil && !req.Look
+	switch {
+	case limited && used:
+		return l.use(ctx, t, claims, req.Use, req.UseID)
+	case limited:
+		return l.withUsesLeft(ctx, t.answer, claims)
+	case used && t.recordsEach(req.Use):
+		if err := l.recordUses(ctx, []noted{{t, claims, req.Use}}); err != nil {
+			return Introspection{}, err
+		}
+	case used:
+		t.tally.Count(l.now, l.purpose(t, req.Use))
 	}
-	return l.use(ctx, in, claims, req.UseID)
+	return t.answer, nil
 }
 
-// IntrospectBatch answers for each token in order. A use-limited token is inactive in a batch: a
-// use is one question about one token, so that a retry can be told from a second use.
-func (e *Engine) IntrospectBatch(ctx context.Context, caller clientauth.Caller, tokens []token.Secret) ([]Introspection, error) {
+// IntrospectBatch answers for each token in order. The uses are none, or one for each token. A use-limited token is
+// inactive in a batch: a use is one question about one token, so that a retry can be told from a second use.
+func (e *Engine) IntrospectBatch(ctx context.Context, caller clientauth.Caller, tokens []token.Secret, uses []Use) ([]Introspection, error) {
 	if len(tokens) == 0 || len(tokens) > MaxBatch {
 		return nil, Refuse(InvalidRequest, "shape", "a batch holds 1 to 1000 tokens")
 	}
+	if len(uses) != 0 && len(uses) != len(tokens) {
+		return nil, Refuse(InvalidRequest, "shape", "a batch holds no uses, or one for each token")
+	}
 	l := e.look(caller)
-	out := make([]Introspection, len(tokens))
+	out, counted := make([]Introspection, len(tokens)), make([]noted, 0, len(tokens))
+	var recorded []noted
 	for i, text := range tokens {
-		in, claims, err := l.at(ctx, text)
+		var what Use
+		if len(uses) > 0 {
+			what = uses[i]
+		}
+		if err := what.check(); err != nil {
+			return nil, err
+		}
+		t, claims, err := l.at(ctx, text)
 		if err != nil {
 			return nil, err
 		}
-		if in.Active && len(claims.Evidence.Limited) == 0 {
-			out[i] = in
+		if t == nil || len(claims.Evidence.Limited) > 0 {
+			continue
 		}
+		out[i] = t.answer
+		switch n := (noted{t, claims, what}); {
+		case t.tally == nil:
+		case t.recordsEach(n.what):
+			recorded = append(recorded, n)
+		default:
+			counted = append(counted, n)
+		}
+	}
+	if err := l.recordUses(ctx, recorded); err != nil {
+		return nil, err
+	}
+	for _, n := range counted {
+		n.tally.Count(l.now, l.purpose(n.told, n.what))
 	}
 	return out, nil
 }
@@ -66,7 +105,8 @@ type look struct {
 	engine *Engine
 	caller clientauth.Caller
 	view   *live.View
-	all    bool // the caller may see tokens for whomever they are
+	all    bool      // the caller may see tokens for whomever they are
+	now    time.Time // of the newest token looked at
 }
 
 func (e *Engine) look(caller clientauth.Caller) look {
@@ -82,30 +122,34 @@ func (l *look) servesOne(resources []string) bool {
 	return slices.ContainsFunc(resources, func(r string) bool { return slices.Contains(serves, r) })
 }
 
-// at looks at one token. Whoever isn't meant to know gets the answer of a token that never was.
-func (l *look) at(ctx context.Context, text token.Secret) (Introspection, *token.Claims, error) {
+// at looks at one token. Whoever isn't meant to know gets the answer of a token that never was, which is nil.
+func (l *look) at(ctx context.Context, text token.Secret) (*told, *token.Claims, error) {
 	v, err := l.engine.verifyOwn(ctx, l.view, text)
 	if e, fault := errors.AsType[*Error](err); fault {
-		return Introspection{}, nil, e
+		return nil, nil, e
 	}
 	if err != nil {
-		return Introspection{}, nil, nil
+		return nil, nil, nil
 	}
 	now := l.engine.Clock.Now()
+	l.now = now
 	if v.ExchangeOnly() || l.engine.alive(v, now) != nil {
-		return Introspection{}, nil, nil
+		return nil, nil, nil
 	}
 	if known := v.answers.find(l, now); known != nil {
-		return known.answer, v.Claims, nil
+		return known, v.Claims, nil
 	}
 	given, until := v.usableNow(l.view.Policy, now)
 	audience, usable := l.narrowed(v.Claims, given)
 	if len(audience) == 0 || usable.IsEmpty() {
-		return Introspection{}, nil, nil
+		return nil, nil, nil
 	}
 	made := &told{policy: l.view.Policy, caller: l.caller.ID, all: l.all, until: until, answer: l.active(v.Claims, audience, usable)}
+	if l.servesOne(v.Audience) {
+		made.countable(l, v.Claims)
+	}
 	v.answers.keep(made)
-	return made.answer, v.Claims, nil
+	return made, v.Claims, nil
 }
 
 // narrowed is the part of a token that is usable now and is the caller's business: those of its

@@ -182,7 +182,7 @@ func TestLookingIsNoUse(t *testing.T) {
 	}
 	_, err := w.Introspect(ctx, w.as("model-gateway"), IntrospectRequest{Token: deploy, Look: true})
 	mustBe(t, err, AccessDenied)
-	if batch, err := w.IntrospectBatch(ctx, w.as("model-gateway"), []token.Secret{deploy}); err != nil || batch[0].Active {
+	if batch, err := w.IntrospectBatch(ctx, w.as("model-gateway"), []token.Secret{deploy}, nil); err != nil || batch[0].Active {
 		t.Errorf("in a batch: %+v, %v", batch, err)
 	}
 	if !w.look("model-gateway", deploy).Active || w.look("model-gateway", deploy).Active {

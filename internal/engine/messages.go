@@ -62,8 +62,15 @@ type Issued struct {
 // IntrospectRequest asks for one token (RFC 7662 section 2.1).
 type IntrospectRequest struct {
 	Token token.Secret
+	Use   Use
 	UseID string // makes a retry of a counted use free
 	Look  bool   // look without using; needs a permission
+}
+
+// Use is what the resource server is about to let the token do, in as far as it says so.
+type Use struct {
+	Scope  string // that is exercised
+	Action string // in the resource server's words; on the record in the clear
 }
 
 // Introspection is the answer (RFC 7662 section 2.2). An inactive one is the zero Introspection.

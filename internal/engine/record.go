@@ -241,14 +241,27 @@ func (e *Engine) administered(caller clientauth.Caller, kind audit.Kind) (audit.
 	}, err
 }
 
-func (l *look) used(c *token.Claims, useID string) (audit.Event, error) {
-	ev, err := l.engine.administered(l.caller, audit.KindUse)
+// used is the entry of a use of a use-limited token.
+func (l *look) used(c *token.Claims, p audit.Purpose, useID string) (audit.Event, error) {
+	ev, err := l.exercised(audit.KindUse, c, p)
 	ev.Used = &audit.Used{Token: c.ID.String(), Task: c.Task.String(), UseID: useID}
 	for _, id := range c.Evidence.Limited {
 		ev.Used.Limited = append(ev.Used.Limited, id.String())
 	}
+	return ev, err
+}
+
+// exercised is the entry of a use that has one of its own.
+func (l *look) exercised(kind audit.Kind, c *token.Claims, p audit.Purpose) (audit.Event, error) {
+	ev, err := l.engine.administered(l.caller, kind)
+	ev.Uses = &audit.Uses{Rows: []audit.Usage{l.bearer(c).Usage(p)}}
 	ev.People = []audit.Person{person(audit.RoleSubject, c.Subject)}
 	return ev, err
+}
+
+// bearer is the token as its uses by the looking caller are counted.
+func (l *look) bearer(c *token.Claims) audit.Bearer {
+	return audit.Bearer{Token: c.ID, Task: c.Task, Client: c.ClientID, Server: l.caller.ID}
 }
 
 func withRevocation(ev audit.Event, r store.Revocation) audit.Event {

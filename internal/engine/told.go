@@ -1,10 +1,13 @@
 package engine
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
+	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/policy"
+	"github.com/whittle-sts/whittle/internal/token"
 )
 
 // told is what one caller was told of a token that is good, under one policy and until time alone may
@@ -15,6 +18,15 @@ type told struct {
 	all    bool      // the caller could see tokens for whomever they are
 	until  time.Time // zero: time alone changes nothing
 	answer Introspection
+
+	tally *audit.Tally // of its uses; nil: the caller serves none of the token's audience, so its look is none
+	each  bool         // it may be good for a scope of which every use is recorded
+}
+
+// countable has the looks of the caller, who serves a resource of the token's, count as uses.
+func (t *told) countable(l *look, c *token.Claims) {
+	t.tally = l.engine.Log.Tally(l.bearer(c))
+	t.each = slices.ContainsFunc(t.answer.Scope, t.policy.EveryUse)
 }
 
 // maxAnswers is how many callers' answers are kept of one token: the servers that a token passes through.

@@ -23,11 +23,11 @@ var errCounted = errors.New("this use was counted before")
 // ancestor's, in one durable step before the answer. The same use id again is free, so that a
 // resource server may retry. Counters are only touched in the log's one writer, so two
 // callers never get the same last use.
-func (l *look) use(ctx context.Context, in Introspection, c *token.Claims, useID string) (Introspection, error) {
+func (l *look) use(ctx context.Context, t *told, c *token.Claims, what Use, useID string) (Introspection, error) {
 	if err := l.engine.room(); err != nil {
 		return Introspection{}, err // what can't be counted can't be used
 	}
-	event, err := l.used(c, useID)
+	event, err := l.used(c, l.purpose(t, what), useID)
 	if err != nil {
 		return Introspection{}, err
 	}
@@ -35,12 +35,13 @@ func (l *look) use(ctx context.Context, in Introspection, c *token.Claims, useID
 	if useID != "" {
 		u.remembered = l.caller.ID + "\x00" + useID // two resource servers may choose the same one
 	}
+	log := l.engine.Log // and not the look, which would have to outlive this
 	err = l.engine.commit(ctx, func(tx store.Tx) (audit.Entry, error) {
 		if err := u.read(tx); err != nil {
 			return audit.Entry{}, err
 		}
 		event.Used.Left = u.left
-		entry, err := l.engine.Log.Prepare(event)
+		entry, err := log.Prepare(event)
 		if err != nil {
 			return audit.Entry{}, unavailable("record", err)
 		}
@@ -58,7 +59,7 @@ func (l *look) use(ctx context.Context, in Introspection, c *token.Claims, useID
 	case err != nil:
 		return Introspection{}, err
 	}
-	return in.withUses(u.left), nil
+	return t.answer.withUses(u.left), nil
 }
 
 // use is one use of a token: one from every counter that it hangs on.

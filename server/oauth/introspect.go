@@ -38,14 +38,17 @@ type active struct {
 }
 
 // introspect answers RFC 7662 requests. token_type_hint only orders a search, and there is nothing
-// to search for, so it is ignored. Parameters of ours: use_id makes the retry of a counted use free,
-// look asks without using.
+// to search for, so it is ignored. Parameters of ours: use_scope and use_action say what the resource server is about
+// to let the token do, use_id makes the retry of a counted use free, look asks without using.
 func (w *Wire) introspect(ctx context.Context, f form) (any, error) {
 	look, err := f.flag("look")
 	if err != nil {
 		return nil, err
 	}
-	request := engine.IntrospectRequest{Token: token.NewSecret(f.Get("token")), UseID: f.Get("use_id"), Look: look}
+	request := engine.IntrospectRequest{
+		Token: token.NewSecret(f.Get("token")), UseID: f.Get("use_id"), Look: look,
+		Use: engine.Use{Scope: f.Get("use_scope"), Action: f.Get("use_action")},
+	}
 	in, err := w.engine.Introspect(ctx, caller.Of(ctx), request)
 	if err != nil {
 		return nil, err

@@ -21,6 +21,7 @@ type introspections struct {
 func (s *introspections) Introspect(ctx context.Context, m *whittlev1.IntrospectRequest) (*whittlev1.IntrospectResponse, error) {
 	in, err := s.engine.Introspect(ctx, caller.Of(ctx), engine.IntrospectRequest{
 		Token: token.NewSecret(m.GetToken()), UseID: m.GetUseId(), Look: m.GetLook(),
+		Use: engine.Use{Scope: m.GetUseScope(), Action: m.GetUseAction()},
 	})
 	if err != nil {
 		return nil, err
@@ -38,7 +39,11 @@ func (s *introspections) BatchIntrospect(ctx context.Context, m *whittlev1.Batch
 	for i, text := range m.GetTokens() {
 		texts[i] = token.NewSecret(text)
 	}
-	found, err := s.engine.IntrospectBatch(ctx, caller.Of(ctx), texts)
+	var uses []engine.Use
+	for _, u := range m.GetUses() {
+		uses = append(uses, engine.Use{Scope: u.GetScope(), Action: u.GetAction()})
+	}
+	found, err := s.engine.IntrospectBatch(ctx, caller.Of(ctx), texts, uses)
 	if err != nil {
 		return nil, err
 	}

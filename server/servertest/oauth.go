@@ -116,6 +116,8 @@ func (w *oauthWire) Introspect(ctx context.Context, c Client, m *whittlev1.Intro
 	set(form, "token", m.GetToken())
 	set(form, "token_type_hint", m.GetTokenTypeHint())
 	set(form, "use_id", m.GetUseId())
+	set(form, "use_scope", m.GetUseScope())
+	set(form, "use_action", m.GetUseAction())
 	if m.GetLook() {
 		form.Set("look", "true")
 	}

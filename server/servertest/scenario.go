@@ -43,6 +43,7 @@ type Step struct {
 	Introspect        *About  `yaml:"introspect"`
 	RevokeToken       *About  `yaml:"revoke_token"`
 	Revoke            *Revoke `yaml:"revoke"`
+	Uses              []Used  `yaml:"uses"` // all that the record says of uses, in any order
 	Edit              []Edit  `yaml:"edit"` // and apply the policy
 	Want              Want    `yaml:"want"`
 }
@@ -69,8 +70,21 @@ type About struct {
 	As    string `yaml:"as"`
 	Token string `yaml:"token"`
 	Hint  string `yaml:"hint"`
+	Scope string `yaml:"scope"`  // that is exercised
+	Does  string `yaml:"action"` // what is done
 	UseID string `yaml:"use_id"`
 	Look  bool   `yaml:"look"`
+}
+
+// Used is uses of one token by one resource server for one purpose.
+type Used struct {
+	By        string `yaml:"by"`
+	Token     string `yaml:"token"`
+	Scope     string `yaml:"scope"`
+	Does      string `yaml:"action"`
+	Uncovered bool   `yaml:"uncovered"`
+	Count     uint64 `yaml:"count"`
+	Each      bool   `yaml:"each"` // in an entry of its own
 }
 
 // Revoke revokes by selector, as the bootstrap client over gRPC. Value may be "task of NAME".

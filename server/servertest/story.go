@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
+	"github.com/whittle-sts/whittle/server"
 )
 
 // Told is one step as it went over one wire.
@@ -23,8 +24,8 @@ type Told struct {
 // Run tells the story in a world of its own, over the wire that pick takes.
 func (s *Scenario) Run(t *testing.T, pick func(*World) Wire) []Told {
 	t.Helper()
-	w := Start(t, Options{Policy: s.Policy})
-	story := &story{World: w, t: t, wire: pick(w), policy: s.Policy, tokens: make(map[string]string), tasks: make(map[string]string), outside: s.Outside}
+	w := Start(t, Options{Policy: s.Policy, Edit: func(c *server.Config) { c.RecordUses = time.Second }})
+	story := &story{World: w, t: t, wire: pick(w), policy: s.Policy, tokens: make(map[string]string), tasks: make(map[string]string), ids: make(map[string]string), outside: s.Outside}
 	for name, o := range s.Outside {
 		story.tokens[name] = story.issue(o)
 	}
@@ -44,6 +45,7 @@ type story struct {
 	policy  string
 	tokens  map[string]string
 	tasks   map[string]string
+	ids     map[string]string // of the tokens, by name
 	outside map[string]Outside
 }
 
@@ -76,8 +78,11 @@ func (s *story) tell(step *Step) (code, problem string) {
 	case step.Introspect != nil:
 		a := step.Introspect
 		got, err := s.wire.Introspect(ctx, s.Client(a.As), &whittlev1.IntrospectRequest{
-			Token: s.token(a.Token), TokenTypeHint: a.Hint, UseId: a.UseID, Look: a.Look,
+			Token: s.token(a.Token), TokenTypeHint: a.Hint, UseId: a.UseID, Look: a.Look, UseScope: a.Scope, UseAction: a.Does,
 		})
+		if got.GetActive() {
+			s.ids[a.Token] = got.GetJti()
+		}
 		return CodeOf(err), judgeIntrospection(&step.Want, got, err)
 	case step.RevokeToken != nil:
 		a := step.RevokeToken
@@ -86,6 +91,8 @@ func (s *story) tell(step *Step) (code, problem string) {
 	case step.Revoke != nil:
 		err := s.revoke(ctx, *step.Revoke)
 		return CodeOf(err), judgeError(&step.Want, err)
+	case step.Uses != nil:
+		return "", s.judgeUses(ctx, step.Uses)
 	default:
 		s.policy = edit(s.t, s.policy, step.Edit)
 		s.Apply(s.policy)

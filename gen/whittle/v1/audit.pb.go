@@ -39,7 +39,7 @@ type EntryFilter struct {
 	Task string `protobuf:"bytes,5,opt,name=task,proto3" json:"task,omitempty"`
 	// The token that it is about: presented, granted, used, revoked, or an ancestor of such a one.
 	TokenId string `protobuf:"bytes,6,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
-	// A scope that was asked for or granted.
+	// A scope that was asked for, granted or exercised.
 	Scope string `protobuf:"bytes,7,opt,name=scope,proto3" json:"scope,omitempty"`
 	// A resource that was asked for or granted.
 	Resource string `protobuf:"bytes,8,opt,name=resource,proto3" json:"resource,omitempty"`

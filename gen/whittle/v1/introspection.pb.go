@@ -32,7 +32,13 @@ type IntrospectRequest struct {
 	// Names a use of a use-limited token: the same id again isn't counted, so that a retry is free.
 	UseId string `protobuf:"bytes,3,opt,name=use_id,json=useId,proto3" json:"use_id,omitempty"`
 	// Look without using. Needs the permission token.look.
-	Look          bool `protobuf:"varint,4,opt,name=look,proto3" json:"look,omitempty"`
+	Look bool `protobuf:"varint,4,opt,name=look,proto3" json:"look,omitempty"`
+	// The scope that the resource server is about to let the token exercise. It changes nothing of the answer, which has
+	// to be looked at all the same; the use is on the record, and as not covered if the token doesn't hold the scope there.
+	UseScope string `protobuf:"bytes,5,opt,name=use_scope,json=useScope,proto3" json:"use_scope,omitempty"`
+	// What it is about to do, in the resource server's own words: ASCII without " and \. On the record in the clear, so it
+	// mustn't name a person.
+	UseAction     string `protobuf:"bytes,6,opt,name=use_action,json=useAction,proto3" json:"use_action,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -95,6 +101,20 @@ func (x *IntrospectRequest) GetLook() bool {
 	return false
 }
 
+func (x *IntrospectRequest) GetUseScope() string {
+	if x != nil {
+		return x.UseScope
+	}
+	return ""
+}
+
+func (x *IntrospectRequest) GetUseAction() string {
+	if x != nil {
+		return x.UseAction
+	}
+	return ""
+}
+
 // IntrospectResponse is the answer.
 type IntrospectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -145,7 +165,9 @@ func (x *IntrospectResponse) GetIntrospection() *Introspection {
 type BatchIntrospectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tokens.
-	Tokens        []string `protobuf:"bytes,1,rep,name=tokens,proto3" json:"tokens,omitempty"`
+	Tokens []string `protobuf:"bytes,1,rep,name=tokens,proto3" json:"tokens,omitempty"`
+	// What each token is about to be used for, in that order; none: nothing is said of any.
+	Uses          []*TokenUse `protobuf:"bytes,2,rep,name=uses,proto3" json:"uses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -187,6 +209,68 @@ func (x *BatchIntrospectRequest) GetTokens() []string {
 	return nil
 }
 
+func (x *BatchIntrospectRequest) GetUses() []*TokenUse {
+	if x != nil {
+		return x.Uses
+	}
+	return nil
+}
+
+// TokenUse is what a resource server is about to let a token do.
+type TokenUse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As use_scope of IntrospectRequest; empty: it doesn't say.
+	Scope string `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
+	// As use_action of IntrospectRequest; empty: it doesn't say.
+	Action        string `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TokenUse) Reset() {
+	*x = TokenUse{}
+	mi := &file_whittle_v1_introspection_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokenUse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokenUse) ProtoMessage() {}
+
+func (x *TokenUse) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_introspection_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokenUse.ProtoReflect.Descriptor instead.
+func (*TokenUse) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_introspection_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *TokenUse) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *TokenUse) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
 // BatchIntrospectResponse has one result for each token asked about, in that order.
 type BatchIntrospectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -198,7 +282,7 @@ type BatchIntrospectResponse struct {
 
 func (x *BatchIntrospectResponse) Reset() {
 	*x = BatchIntrospectResponse{}
-	mi := &file_whittle_v1_introspection_proto_msgTypes[3]
+	mi := &file_whittle_v1_introspection_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -210,7 +294,7 @@ func (x *BatchIntrospectResponse) String() string {
 func (*BatchIntrospectResponse) ProtoMessage() {}
 
 func (x *BatchIntrospectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_whittle_v1_introspection_proto_msgTypes[3]
+	mi := &file_whittle_v1_introspection_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -223,7 +307,7 @@ func (x *BatchIntrospectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchIntrospectResponse.ProtoReflect.Descriptor instead.
 func (*BatchIntrospectResponse) Descriptor() ([]byte, []int) {
-	return file_whittle_v1_introspection_proto_rawDescGZIP(), []int{3}
+	return file_whittle_v1_introspection_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *BatchIntrospectResponse) GetResults() []*Introspection {
@@ -272,7 +356,7 @@ type Introspection struct {
 
 func (x *Introspection) Reset() {
 	*x = Introspection{}
-	mi := &file_whittle_v1_introspection_proto_msgTypes[4]
+	mi := &file_whittle_v1_introspection_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -284,7 +368,7 @@ func (x *Introspection) String() string {
 func (*Introspection) ProtoMessage() {}
 
 func (x *Introspection) ProtoReflect() protoreflect.Message {
-	mi := &file_whittle_v1_introspection_proto_msgTypes[4]
+	mi := &file_whittle_v1_introspection_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -297,7 +381,7 @@ func (x *Introspection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Introspection.ProtoReflect.Descriptor instead.
 func (*Introspection) Descriptor() ([]byte, []int) {
-	return file_whittle_v1_introspection_proto_rawDescGZIP(), []int{4}
+	return file_whittle_v1_introspection_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Introspection) GetActive() bool {
@@ -420,7 +504,7 @@ type Actor struct {
 
 func (x *Actor) Reset() {
 	*x = Actor{}
-	mi := &file_whittle_v1_introspection_proto_msgTypes[5]
+	mi := &file_whittle_v1_introspection_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -432,7 +516,7 @@ func (x *Actor) String() string {
 func (*Actor) ProtoMessage() {}
 
 func (x *Actor) ProtoReflect() protoreflect.Message {
-	mi := &file_whittle_v1_introspection_proto_msgTypes[5]
+	mi := &file_whittle_v1_introspection_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -445,7 +529,7 @@ func (x *Actor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Actor.ProtoReflect.Descriptor instead.
 func (*Actor) Descriptor() ([]byte, []int) {
-	return file_whittle_v1_introspection_proto_rawDescGZIP(), []int{5}
+	return file_whittle_v1_introspection_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Actor) GetSub() string {
@@ -474,16 +558,23 @@ var File_whittle_v1_introspection_proto protoreflect.FileDescriptor
 const file_whittle_v1_introspection_proto_rawDesc = "" +
 	"\n" +
 	"\x1ewhittle/v1/introspection.proto\x12\n" +
-	"whittle.v1\x1a\x1bbuf/validate/validate.proto\"\x9f\x01\n" +
+	"whittle.v1\x1a\x1bbuf/validate/validate.proto\"\xee\x01\n" +
 	"\x11IntrospectRequest\x12\"\n" +
 	"\x05token\x18\x01 \x01(\tB\f\xbaH\x06r\x04(\x80\x80@\x80\x01\x01R\x05token\x121\n" +
 	"\x0ftoken_type_hint\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@R\rtokenTypeHint\x12\x1f\n" +
 	"\x06use_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\x05useId\x12\x12\n" +
-	"\x04look\x18\x04 \x01(\bR\x04look\"U\n" +
+	"\x04look\x18\x04 \x01(\bR\x04look\x12%\n" +
+	"\tuse_scope\x18\x05 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\buseScope\x12&\n" +
+	"\n" +
+	"use_action\x18\x06 \x01(\tB\a\xbaH\x04r\x02(@R\tuseAction\"U\n" +
 	"\x12IntrospectResponse\x12?\n" +
-	"\rintrospection\x18\x01 \x01(\v2\x19.whittle.v1.IntrospectionR\rintrospection\"@\n" +
+	"\rintrospection\x18\x01 \x01(\v2\x19.whittle.v1.IntrospectionR\rintrospection\"u\n" +
 	"\x16BatchIntrospectRequest\x12&\n" +
-	"\x06tokens\x18\x01 \x03(\tB\x0e\xbaH\b\x92\x01\x05\b\x01\x10\xe8\a\x80\x01\x01R\x06tokens\"N\n" +
+	"\x06tokens\x18\x01 \x03(\tB\x0e\xbaH\b\x92\x01\x05\b\x01\x10\xe8\a\x80\x01\x01R\x06tokens\x123\n" +
+	"\x04uses\x18\x02 \x03(\v2\x14.whittle.v1.TokenUseB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x04uses\"K\n" +
+	"\bTokenUse\x12\x1e\n" +
+	"\x05scope\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\x05scope\x12\x1f\n" +
+	"\x06action\x18\x02 \x01(\tB\a\xbaH\x04r\x02(@R\x06action\"N\n" +
 	"\x17BatchIntrospectResponse\x123\n" +
 	"\aresults\x18\x01 \x03(\v2\x19.whittle.v1.IntrospectionR\aresults\"\x89\x03\n" +
 	"\rIntrospection\x12\x16\n" +
@@ -527,29 +618,31 @@ func file_whittle_v1_introspection_proto_rawDescGZIP() []byte {
 	return file_whittle_v1_introspection_proto_rawDescData
 }
 
-var file_whittle_v1_introspection_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_whittle_v1_introspection_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_whittle_v1_introspection_proto_goTypes = []any{
 	(*IntrospectRequest)(nil),       // 0: whittle.v1.IntrospectRequest
 	(*IntrospectResponse)(nil),      // 1: whittle.v1.IntrospectResponse
 	(*BatchIntrospectRequest)(nil),  // 2: whittle.v1.BatchIntrospectRequest
-	(*BatchIntrospectResponse)(nil), // 3: whittle.v1.BatchIntrospectResponse
-	(*Introspection)(nil),           // 4: whittle.v1.Introspection
-	(*Actor)(nil),                   // 5: whittle.v1.Actor
+	(*TokenUse)(nil),                // 3: whittle.v1.TokenUse
+	(*BatchIntrospectResponse)(nil), // 4: whittle.v1.BatchIntrospectResponse
+	(*Introspection)(nil),           // 5: whittle.v1.Introspection
+	(*Actor)(nil),                   // 6: whittle.v1.Actor
 }
 var file_whittle_v1_introspection_proto_depIdxs = []int32{
-	4, // 0: whittle.v1.IntrospectResponse.introspection:type_name -> whittle.v1.Introspection
-	4, // 1: whittle.v1.BatchIntrospectResponse.results:type_name -> whittle.v1.Introspection
-	5, // 2: whittle.v1.Introspection.act:type_name -> whittle.v1.Actor
-	5, // 3: whittle.v1.Actor.act:type_name -> whittle.v1.Actor
-	0, // 4: whittle.v1.IntrospectionService.Introspect:input_type -> whittle.v1.IntrospectRequest
-	2, // 5: whittle.v1.IntrospectionService.BatchIntrospect:input_type -> whittle.v1.BatchIntrospectRequest
-	1, // 6: whittle.v1.IntrospectionService.Introspect:output_type -> whittle.v1.IntrospectResponse
-	3, // 7: whittle.v1.IntrospectionService.BatchIntrospect:output_type -> whittle.v1.BatchIntrospectResponse
-	6, // [6:8] is the sub-list for method output_type
-	4, // [4:6] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	5, // 0: whittle.v1.IntrospectResponse.introspection:type_name -> whittle.v1.Introspection
+	3, // 1: whittle.v1.BatchIntrospectRequest.uses:type_name -> whittle.v1.TokenUse
+	5, // 2: whittle.v1.BatchIntrospectResponse.results:type_name -> whittle.v1.Introspection
+	6, // 3: whittle.v1.Introspection.act:type_name -> whittle.v1.Actor
+	6, // 4: whittle.v1.Actor.act:type_name -> whittle.v1.Actor
+	0, // 5: whittle.v1.IntrospectionService.Introspect:input_type -> whittle.v1.IntrospectRequest
+	2, // 6: whittle.v1.IntrospectionService.BatchIntrospect:input_type -> whittle.v1.BatchIntrospectRequest
+	1, // 7: whittle.v1.IntrospectionService.Introspect:output_type -> whittle.v1.IntrospectResponse
+	4, // 8: whittle.v1.IntrospectionService.BatchIntrospect:output_type -> whittle.v1.BatchIntrospectResponse
+	7, // [7:9] is the sub-list for method output_type
+	5, // [5:7] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_whittle_v1_introspection_proto_init() }
@@ -557,14 +650,14 @@ func file_whittle_v1_introspection_proto_init() {
 	if File_whittle_v1_introspection_proto != nil {
 		return
 	}
-	file_whittle_v1_introspection_proto_msgTypes[4].OneofWrappers = []any{}
+	file_whittle_v1_introspection_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_whittle_v1_introspection_proto_rawDesc), len(file_whittle_v1_introspection_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

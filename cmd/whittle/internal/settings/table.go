@@ -74,6 +74,8 @@ func Table() []Setting {
 			"Who co-signs the audit log's checkpoints (C2SP tlog-witness): each its URL and its verifier key, with a space between.").flag("witness"),
 		number("witness_quorum", func(t *target) *int { return &t.WitnessQuorum }, 0, 100,
 			"How many of the witnesses make a checkpoint a witnessed one; 0: all of them."),
+		span("record_uses", func(t *target) *time.Duration { return &t.RecordUses }, time.Second, time.Minute,
+			"How long uses of tokens may be counted in memory before the counts are recorded: a crash may lose those of so long, and a second. Less costs more entries."),
 		toggle("reflection", func(t *target) *bool { return &t.Reflection }, "Serve gRPC reflection."),
 		choice("log.level", func(t *target) *string { return &t.Log.Level },
 			"The least that is logged. Faults are errors, what can't be done now is a warning, refusals (at most ten lines a second) are info.", "debug", "info", "warn", "error"),
