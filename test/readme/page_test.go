@@ -15,6 +15,7 @@ type page struct {
 	where  string // what the reader has when they begin: see places
 	blocks []block
 	kept   []string // why blocks are not run, one for each
+	golang []block  // parts of a Go program, which are compiled
 }
 
 // block is commands, and what the page says comes of them.
@@ -24,13 +25,20 @@ type block struct {
 	output   string
 	from, to int  // the lines of the output, counted from 0
 	shown    bool // whether the page shows output; if not, the commands must only succeed
+	script   bool // JavaScript, in commands that need node
 }
 
 // mark is a comment that readers don't see, on a line of its own: `begin: PLACE` says where a page begins, and
 // `not run: REASON`, right before a block, keeps that one from being run.
 var mark = regexp.MustCompile(`^<!-- (begin|not run): (.+) -->$`)
 
-// parse reads the fenced blocks: sh is commands, text right after it is their output.
+// scripted runs a page's JavaScript as a page of the reader's would, whose operator gave it the credential.
+const scripted = `id=bootstrap secret=$(sed -n 's/^ *secret: *//p' ~/.config/whittle/profiles/default.yaml) node --input-type=module - <<'JAVASCRIPT'
+const { id, secret } = process.env
+%sJAVASCRIPT
+`
+
+// parse reads the fenced blocks: sh is commands, text right after it is their output; js is run, and go compiled.
 func parse(name, text string) (page, error) {
 	p := page{name: name, where: "clone"}
 	var fence, reason string
@@ -45,6 +53,10 @@ func parse(name, text string) (page, error) {
 				p.kept, after = append(p.kept, reason), false
 			case fence == "sh":
 				p.blocks, after = append(p.blocks, block{line: start, commands: content}), true
+			case fence == "js":
+				p.blocks, after = append(p.blocks, block{line: start, commands: fmt.Sprintf(scripted, content), script: true}), true
+			case fence == "go":
+				p.golang = append(p.golang, block{line: start, commands: content})
 			case fence == "text" && after:
 				last := &p.blocks[len(p.blocks)-1]
 				last.output, last.shown, after = content, true, false
