@@ -37,7 +37,7 @@ func Restore(from, path string, generation [16]byte) (old store.Meta, err error)
 			if !t.kept {
 				continue
 			}
-			if err := takeOver(r.(*reader), target, t); err != nil { //nolint:forcetypeassert // this engine's own //nolint:forcetypeassert // it is this engine's
+			if err := takeOver(r.(*reader), target, t); err != nil { //nolint:forcetypeassert // this engine's own
 				return fmt.Errorf("restore: %w", err)
 			}
 		}
