@@ -109,6 +109,7 @@ type finder struct {
 	ctx      context.Context
 	reader   store.Reader
 	decision string
+	sketch   Sketch
 }
 
 // find searches around the place where entries begin to be as late as at. The times of all entries
@@ -186,9 +187,11 @@ func (f *finder) scan(low, high uint64) (found uint64, e Event, err error) {
 func (f *finder) timeOf(index uint64) (at time.Time, err error) {
 	err = store.ErrCorrupt
 	viewErr := f.reader.Entries(index, func(_ uint64, entry []byte) bool {
-		var e Event
-		e, err = Decode(entry)
-		at = e.Time
+		if f.sketch.Read(entry) {
+			at, err = f.sketch.Time()
+		} else {
+			_, err = Decode(entry)
+		}
 		return false
 	})
 	return at, errors.Join(err, viewErr)

@@ -16,7 +16,9 @@ import (
 const (
 	maxScanned = 10_000  // entries looked at
 	maxFound   = 1 << 20 // bytes of entries, but always one entry
-	backStep   = 256     // entries read at a time on the way back
+	scanStep   = 256     // entries read at a time where there is no guide
+	guideStep  = 256     // entries that a guide names at a time
+	guideCost  = 1_000   // what asking a guide counts for, in entries looked at
 )
 
 // Query is a search from an entry on.
@@ -25,7 +27,23 @@ type Query struct {
 	From     uint64 // the first index to look at
 	Backward bool   // towards the oldest
 	Limit    int    // of what is found
+	Guide    Guide  // nil: each entry is looked at
 }
+
+// Guide knows of many entries, without a look at them, that they don't have some terms. It may only err by naming
+// too many: what it names is looked at.
+type Guide interface {
+	// Narrow looks at the entries of the range from its first on, or backward from its last, for those that may have
+	// all the terms, of which there is one at least. It names at most limit of them, in that order, and says
+	// which part of the range it looked at: an empty one, if it knows nothing of where the range begins.
+	Narrow(ctx context.Context, terms []Term, within Range, backward bool, limit int) (named []uint64, looked Range)
+}
+
+// Range is the entries from Low to before High.
+type Range struct{ Low, High uint64 }
+
+// Empty says whether there is none.
+func (r Range) Empty() bool { return r.Low >= r.High }
 
 // Found is an entry that matches, with its people opened.
 type Found struct {
@@ -48,15 +66,11 @@ func (l *Log) Search(ctx context.Context, q Query) (Results, error) {
 		if err != nil {
 			return err
 		}
-		s := searcher{ctx: ctx, reader: r, matcher: m, limit: q.Limit}
+		s := searcher{ctx: ctx, reader: r, matcher: m, guide: q.Guide, backward: q.Backward, limit: q.Limit, budget: maxScanned}
 		if err := s.bound(q.Filter); err != nil {
 			return err
 		}
-		if q.Backward {
-			out, err = s.back(q.From)
-		} else {
-			out, err = s.forth(q.From)
-		}
+		out, err = s.search(q.From)
 		return err
 	})
 	return out, err
@@ -79,14 +93,17 @@ func (l *Log) Entry(ctx context.Context, index uint64) (Found, error) {
 
 // searcher is one search of one state of the log.
 type searcher struct {
-	ctx       context.Context
-	reader    store.Reader
-	matcher   *matcher
-	limit     int
-	size      uint64
-	low, high uint64 // no entry outside of low to before high can match
-	found     []Found
-	bytes     int
+	ctx      context.Context
+	reader   store.Reader
+	matcher  *matcher
+	guide    Guide
+	backward bool
+	limit    int
+	size     uint64
+	bounds   Range // no entry outside of it can match
+	budget   int   // entries that may still be looked at
+	found    []Found
+	bytes    int
 }
 
 // bound finds the part of the log that the filter's times leave. Entries are out of order by less than
@@ -96,111 +113,196 @@ func (s *searcher) bound(f Filter) error {
 	if err != nil {
 		return err
 	}
-	s.size, s.high = meta.Size, meta.Size
-	if s.matcher.nobody {
-		s.low = s.size
-		return nil
-	}
+	s.size, s.bounds = meta.Size, Range{0, meta.Size}
+	times := finder{ctx: s.ctx, reader: s.reader}
 	first := func(at time.Time) uint64 {
-		times := finder{ctx: s.ctx, reader: s.reader}
 		return uint64(sort.Search(int(s.size), func(i int) bool {
 			t, e := times.timeOf(uint64(i))
 			err = errors.Join(err, e)
 			return !t.Before(at)
 		}))
 	}
+	if s.matcher.nobody {
+		s.bounds.Low = s.size
+		return nil
+	}
+	if f.Decision != "" {
+		return s.boundTo(f.Decision)
+	}
 	if !f.After.IsZero() {
-		s.low = first(f.After.Add(-maxDisorder))
+		s.bounds.Low = first(f.After.Add(-maxDisorder))
 	}
 	if !f.Before.IsZero() {
-		s.high = first(f.Before.Add(maxDisorder))
+		s.bounds.High = first(f.Before.Add(maxDisorder))
 	}
 	return err
 }
 
-func (s *searcher) full() bool { return len(s.found) >= s.limit || s.bytes >= maxFound }
+// boundTo leaves the one entry of a decision, or none.
+func (s *searcher) boundTo(decision string) error {
+	s.bounds.Low = s.size
+	at, err := decisionTime(decision)
+	if err != nil {
+		return nil // no entry has it
+	}
+	f := finder{ctx: s.ctx, reader: s.reader, decision: decision}
+	index, _, err := f.find(at)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	s.bounds = Range{index, index + 1}
+	return err
+}
 
-// forth looks towards the newest.
-func (s *searcher) forth(from uint64) (Results, error) {
-	next := max(from, s.low)
-	end := min(s.high, next+maxScanned)
-	if next < end {
-		err := s.read(next, end, func(f Found) bool {
-			s.take(f)
-			next = f.Index + 1
-			return !s.full()
+// search goes through what the bounds leave, from an entry on.
+func (s *searcher) search(from uint64) (Results, error) {
+	rest := s.bounds
+	if s.backward && from < rest.High {
+		rest.High = from + 1
+	} else if !s.backward {
+		rest.Low = max(rest.Low, from)
+	}
+	for !rest.Empty() && s.budget > 0 && !s.full() {
+		looked, err := s.step(rest)
+		if err != nil {
+			return Results{}, err
+		}
+		if s.backward {
+			rest.High = looked.Low
+		} else {
+			rest.Low = looked.High
+		}
+	}
+	next, more := rest.Low, !rest.Empty()
+	switch {
+	case s.backward && more:
+		next = rest.High - 1
+	case s.backward:
+		next = 0
+	case !more:
+		next = max(from, s.size)
+	}
+	return s.results(next, more)
+}
+
+// step looks at a part of the range, at its beginning or, backward, at its end, and says which.
+func (s *searcher) step(rest Range) (looked Range, err error) {
+	if s.guide != nil && len(s.matcher.terms) > 0 {
+		named, looked := s.guide.Narrow(s.ctx, s.matcher.terms, rest, s.backward, guideStep)
+		if !looked.Empty() {
+			s.budget -= guideCost
+			return s.look(named, looked)
+		}
+	}
+	looked = rest
+	step := uint64(min(scanStep, s.budget))
+	if len(s.matcher.terms) == 0 { // nearly all match
+		step = min(step, uint64(max(s.limit-len(s.found), 1)))
+	}
+	if s.backward {
+		looked.Low = max(rest.Low, rest.High-min(rest.High, step))
+	} else {
+		looked.High = min(rest.High, rest.Low+step)
+	}
+	s.budget -= int(looked.High - looked.Low)
+	return s.scan(looked)
+}
+
+// scan looks at each entry of the range, and says how far it came.
+func (s *searcher) scan(in Range) (looked Range, err error) {
+	if s.backward {
+		return s.scanBack(in)
+	}
+	looked = in
+	err = s.read(in, func(index uint64, entry []byte) (bool, error) {
+		if err := s.take(index, entry); err != nil || !s.full() {
+			return true, err
+		}
+		looked = s.upTo(in, index)
+		return false, nil
+	})
+	return looked, err
+}
+
+// scanBack is scan for a store that only reads towards the newest.
+func (s *searcher) scanBack(in Range) (looked Range, err error) {
+	var hits []Item
+	err = s.read(in, func(index uint64, entry []byte) (bool, error) {
+		hits = append(hits, Item{Index: index, Bytes: bytes.Clone(entry)})
+		return true, nil
+	})
+	if err != nil {
+		return in, err
+	}
+	for _, hit := range slices.Backward(hits) {
+		if err := s.take(hit.Index, hit.Bytes); err != nil {
+			return in, err
+		}
+		if s.full() {
+			return s.upTo(in, hit.Index), nil
+		}
+	}
+	return in, nil
+}
+
+// look looks at the entries that were named, and says how far in the range it came.
+func (s *searcher) look(named []uint64, in Range) (looked Range, err error) {
+	for _, index := range named {
+		s.budget--
+		err := s.read(Range{index, index + 1}, func(index uint64, entry []byte) (bool, error) {
+			return true, s.take(index, entry)
 		})
 		if err != nil {
-			return Results{}, err
+			return in, err
 		}
-		if !s.full() {
-			next = end
+		if s.full() {
+			return s.upTo(in, index), nil
 		}
 	}
-	if next < s.high {
-		return s.results(next, true)
-	}
-	return s.results(max(from, s.size), false)
+	return in, nil
 }
 
-// back looks towards the oldest.
-func (s *searcher) back(from uint64) (Results, error) {
-	end := s.high
-	if from < end {
-		end = from + 1
+// upTo is the part of the range that was looked at when the entry at index was the last.
+func (s *searcher) upTo(in Range, index uint64) Range {
+	if s.backward {
+		return Range{index, in.High}
 	}
-	for scanned := uint64(0); end > s.low && scanned < maxScanned; scanned += backStep {
-		begin := max(s.low, end-min(end, backStep))
-		var step []Found
-		err := s.read(begin, end, func(f Found) bool { step = append(step, f); return true })
-		if err != nil {
-			return Results{}, err
-		}
-		for _, f := range slices.Backward(step) {
-			if s.take(f); s.full() {
-				if f.Index > s.low {
-					return s.results(f.Index-1, true)
-				}
-				return s.results(0, false)
-			}
-		}
-		end = begin
-	}
-	if end > s.low {
-		return s.results(end-1, true)
-	}
-	return s.results(0, false)
+	return Range{in.Low, index + 1}
 }
 
-// read calls fn with what matches from begin to before end.
-func (s *searcher) read(begin, end uint64, fn func(Found) bool) error {
+func (s *searcher) full() bool { return len(s.found) >= s.limit || s.bytes >= maxFound }
+
+// read calls fn with what matches in the range, until it says no or fails.
+func (s *searcher) read(in Range, fn func(uint64, []byte) (bool, error)) error {
+	if in.Low >= min(in.High, s.size) {
+		return nil
+	}
 	var bad error
-	err := s.reader.Entries(begin, func(index uint64, entry []byte) bool {
-		if index >= end {
+	err := s.reader.Entries(in.Low, func(index uint64, entry []byte) bool {
+		if index >= in.High {
 			return false
 		}
 		if bad = s.ctx.Err(); bad != nil {
 			return false
 		}
-		if !s.matcher.mayMatch(entry) {
-			return true
+		more := true
+		if s.matcher.matches(entry) {
+			more, bad = fn(index, entry)
 		}
-		e, err := Decode(entry)
-		if err != nil {
-			bad = &EntryError{index, err}
-			return false
-		}
-		if !s.matcher.matches(&e) {
-			return true
-		}
-		return fn(Found{Item{Index: index, Bytes: bytes.Clone(entry), Leaf: tree.LeafHash(entry)}, e})
+		return more && bad == nil && index+1 < in.High
 	})
 	return errors.Join(err, bad)
 }
 
-func (s *searcher) take(f Found) {
-	s.found = append(s.found, f)
-	s.bytes += len(f.Bytes)
+// take keeps what was found.
+func (s *searcher) take(index uint64, entry []byte) error {
+	e, err := Decode(entry)
+	if err != nil {
+		return &EntryError{index, err}
+	}
+	s.found = append(s.found, Found{Item{Index: index, Bytes: bytes.Clone(entry), Leaf: tree.LeafHash(entry)}, e})
+	s.bytes += len(entry)
+	return nil
 }
 
 // results opens the people of what was found.

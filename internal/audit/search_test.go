@@ -37,6 +37,7 @@ func drawFilter(t *rapid.T) (f Filter) {
 	f.Client, f.Rule, f.Task, f.Token = maybe("of client", "agent", "\"agent\""), maybe("of rule", "two\n\"three\""), maybe("of task", "t1"), maybe("of token", "a1", "a2")
 	f.Scope, f.Resource = maybe("of scope", "a.read", "ai.deploy.manage"), maybe("of resource", "urn:1", "https://data.example.com")
 	f.Kind, f.Outcome = Kind(maybe("of kind", "exchange", "revocation")), Outcome(maybe("of outcome", "granted"))
+	f.Reason = maybe("of reason", "no_such_reason")
 	if subject := maybe("of person", "ana", "nobody"); subject != "" {
 		f.Person = Name{"corp", subject}
 	}
@@ -80,9 +81,49 @@ func naive(f Filter, e Event) bool {
 	}
 	has := func(list []string, want string) bool { return want == "" || slices.Contains(list, want) }
 	return person && has([]string{e.Client}, f.Client) && has([]string{e.Rule}, f.Rule) && has([]string{string(e.Kind)}, string(f.Kind)) &&
-		has([]string{string(e.Outcome)}, string(f.Outcome)) && (f.Policy == 0 || f.Policy == e.Policy) &&
+		has([]string{string(e.Outcome)}, string(f.Outcome)) && has([]string{e.Reason}, f.Reason) && (f.Policy == 0 || f.Policy == e.Policy) &&
 		has(tasks, f.Task) && has(tokens, f.Token) && has(scopes, f.Scope) && has(resources, f.Resource) &&
 		(f.After.IsZero() || !e.Time.Before(f.After)) && (f.Before.IsZero() || e.Time.Before(f.Before))
+}
+
+// vague is a guide that knows of the first entries only whether they have the first term, looks at few at a time, and
+// names every third besides.
+type vague struct {
+	log   *Log
+	known uint64
+	step  uint64
+}
+
+func (v *vague) Narrow(ctx context.Context, terms []Term, in Range, backward bool, limit int) (named []uint64, looked Range) {
+	if backward && in.High > v.known {
+		return nil, Range{}
+	}
+	in.High = min(in.High, v.known)
+	if backward {
+		in.Low = max(in.Low, in.High-min(in.High, v.step))
+	} else {
+		in.High = min(in.High, in.Low+v.step)
+	}
+	if in.Empty() {
+		return nil, Range{}
+	}
+	items, err := v.log.List(ctx, in.Low, int(in.High-in.Low))
+	if err != nil {
+		panic(err)
+	}
+	for _, item := range items {
+		var s Sketch
+		if s.Read(item.Bytes); s.has(terms[0]) || item.Index%3 == 0 {
+			named = append(named, item.Index)
+		}
+	}
+	if backward {
+		slices.Reverse(named)
+	}
+	if len(named) > limit {
+		panic("the test's guide is too simple for that")
+	}
+	return named, in
 }
 
 // walk is all pages of a search, one after the other.
@@ -132,11 +173,13 @@ func TestPagesAreTheWhole(t *testing.T) {
 				back = append([]uint64{i}, back...)
 			}
 		}
-		if got := walk(rt, l, Query{Filter: f, From: from, Limit: limit}); !slices.Equal(got, forth) {
-			rt.Fatalf("%+v from %d: %v, want %v", f, from, got, forth)
-		}
-		if got := walk(rt, l, Query{Filter: f, From: from, Limit: limit, Backward: true}); !slices.Equal(got, back) {
-			rt.Fatalf("%+v back from %d: %v, want %v", f, from, got, back)
+		for _, guide := range []Guide{nil, &vague{l, uint64(rapid.IntRange(0, n).Draw(rt, "known")), uint64(rapid.IntRange(1, 9).Draw(rt, "at a time"))}} {
+			if got := walk(rt, l, Query{Filter: f, From: from, Limit: limit, Guide: guide}); !slices.Equal(got, forth) {
+				rt.Fatalf("%+v from %d: %v, want %v", f, from, got, forth)
+			}
+			if got := walk(rt, l, Query{Filter: f, From: from, Limit: limit, Backward: true, Guide: guide}); !slices.Equal(got, back) {
+				rt.Fatalf("%+v back from %d: %v, want %v", f, from, got, back)
+			}
 		}
 	})
 }
@@ -190,6 +233,40 @@ func TestAnErasedPersonIsNotFound(t *testing.T) {
 	}
 	if got := walk(t, l, Query{Filter: Filter{Person: Name{"ci", "ana"}}, Limit: 10}); len(got) != 0 {
 		t.Errorf("of another issuer: %v", got)
+	}
+}
+
+// A decision has one entry, whatever else is asked for.
+func TestAnEntryByItsDecision(t *testing.T) {
+	t.Parallel()
+	l := open(t, newMemory())
+	for _, subject := range []string{"ana", "ben", "cem"} {
+		record(t, l, sample(subject))
+	}
+	found, err := l.Entry(context.Background(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := found.Event.Decision
+	for _, backward := range []bool{false, true} {
+		for _, c := range []struct {
+			f    Filter
+			want []uint64
+		}{
+			{Filter{Decision: id}, []uint64{1}},
+			{Filter{Decision: id, Kind: KindExchange}, []uint64{1}},
+			{Filter{Decision: id, Kind: KindPolicy}, nil},
+			{Filter{Decision: id[:25] + "0"}, nil},
+			{Filter{Decision: "06g"}, nil},
+		} {
+			from := uint64(0)
+			if backward {
+				from = 1 << 40
+			}
+			if got := walk(t, l, Query{Filter: c.f, From: from, Limit: 2, Backward: backward}); !slices.Equal(got, c.want) {
+				t.Errorf("%+v: %v, want %v", c.f, got, c.want)
+			}
+		}
 	}
 }
 
