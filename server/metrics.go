@@ -29,6 +29,7 @@ func (s *Server) instrument(context.Context) error {
 	s.measureKeys()
 	s.measureRevocations()
 	s.measureLog()
+	s.measureIndex()
 	s.measureDisks()
 	return nil
 }
@@ -120,6 +121,20 @@ func (s *Server) measureCheckpoints(by string, witnessed bool) {
 		}
 		return s.age(since)
 	})
+}
+
+func (s *Server) measureIndex() {
+	if s.index == nil {
+		return
+	}
+	s.gauge("whittle_index_lag_seconds", "Time since the index of the audit log last knew all of it; 0 while it does.", nil, func() float64 {
+		return s.index.Lag(s.log.Size()).Seconds()
+	})
+	s.gauge("whittle_index_entries_behind", "Entries that the index of the audit log doesn't know yet: searches read them.", nil, func() float64 {
+		size := s.log.Size()
+		return float64(size - min(s.index.Next(), size))
+	})
+	s.counter("whittle_index_rebuilds_total", "Times that the index of the audit log was made anew, since it could not be used.", s.index.Built)
 }
 
 func (s *Server) measureDisks() {

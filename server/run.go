@@ -44,6 +44,14 @@ func (s *Server) Run(ctx context.Context) error {
 		})
 		return nil
 	})
+	if s.index != nil {
+		group.Go(func() error {
+			s.index.Run(running, s.log, func(err error) {
+				s.config.Logger.Error("the index of the audit log", slog.String("error", err.Error()))
+			})
+			return nil
+		})
+	}
 	if s.witnesses != nil {
 		group.Go(func() error {
 			s.witnesses.Run(running, func(err error) {

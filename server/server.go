@@ -16,6 +16,7 @@ import (
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/engine"
+	"github.com/whittle-sts/whittle/internal/index"
 	"github.com/whittle-sts/whittle/internal/issuer"
 	"github.com/whittle-sts/whittle/internal/live"
 	"github.com/whittle-sts/whittle/internal/witness"
@@ -32,6 +33,7 @@ type Server struct {
 	space     *space
 	store     *watched
 	log       *audit.Log
+	index     *index.Index    // nil: it can't be opened
 	witnesses *witness.Keeper // nil: nobody co-signs
 	clock     *live.Clock
 	image     *live.Image
@@ -81,6 +83,7 @@ func (s *Server) stateSteps() []step {
 		{"store", s.openStore},
 		{"clock", s.startClock},
 		{"audit log", s.openLog},
+		{"index of the audit log", s.openIndex},
 		{"witnesses", s.findWitnesses},
 		{"memory image", s.loadImage},
 		{"outside issuers", s.followIssuers},

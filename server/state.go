@@ -3,12 +3,14 @@ package server
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/clientauth"
 	"github.com/whittle-sts/whittle/internal/engine"
+	"github.com/whittle-sts/whittle/internal/index"
 	"github.com/whittle-sts/whittle/internal/issuer"
 	"github.com/whittle-sts/whittle/internal/live"
 	"github.com/whittle-sts/whittle/internal/witness"
@@ -66,6 +68,29 @@ func (s *Server) openLog(context.Context) (err error) {
 	return err
 }
 
+// openIndex opens what makes searches of the log fast. Without it they read the log, so it stops nobody from serving.
+func (s *Server) openIndex(ctx context.Context) error {
+	place, err := s.config.Place()
+	if err != nil {
+		return err
+	}
+	s.index, err = index.Open(ctx, index.Config{Path: place.Index(), Store: s.store, Room: s.space.room})
+	if err != nil {
+		s.config.Logger.Error("searches of the audit log are slow: its index can't be opened", slog.String("error", err.Error()))
+		return ctx.Err()
+	}
+	s.onClose(s.index.Close)
+	return nil
+}
+
+// guide is the index, if there is one.
+func (s *Server) guide() audit.Guide {
+	if s.index == nil {
+		return nil
+	}
+	return s.index
+}
+
 // findWitnesses makes what has the log's checkpoints co-signed, if anybody shall.
 func (s *Server) findWitnesses(context.Context) (err error) {
 	if len(s.config.Witnesses) == 0 {
@@ -103,7 +128,7 @@ func (s *Server) startEngine(context.Context) (err error) {
 	s.engine, err = engine.New(engine.Config{
 		Issuer: s.config.Issuer, Alg: s.config.SigningAlg, Store: s.store, Log: s.log, Image: s.image,
 		Clock: s.clock, Outside: s.outside, Vault: s.vault, Random: s.config.Random,
-		RevocationShare: s.config.Limits.Revocations, Room: s.space.room,
+		RevocationShare: s.config.Limits.Revocations, Room: s.space.room, Guide: s.guide(),
 	})
 	return err
 }

@@ -19,7 +19,7 @@ func auditCommand() *cobra.Command {
 	return group("audit", "Read the audit log, and verify it",
 		`Every token that left and every change has an entry, durable before it took effect. For programs (--json) an entry
 is as the contract has it: its stored form, which is hashed, is base64 in "sealed". Needs audit.read.`,
-		auditList(), auditFollow(), auditShow(), auditCheckpoint(), auditReceipt(), auditVerify(), auditExport())
+		auditList(), auditFollow(), auditShow(), auditCheckpoint(), auditReceipt(), auditVerify(), auditExport(), auditReindex())
 }
 
 // filterFlags adds a flag for each member of the contract's filter.
@@ -37,6 +37,7 @@ func filterFlags(cmd *cobra.Command, f *whittlev1.EntryFilter) {
 	flags.StringVar(&f.Outcome, "outcome", "", "granted, refused or done")
 	flags.StringVar(&f.Reason, "reason", "", "the short word for why")
 	flags.StringVar(&f.Rule, "rule", "", "the rule that decided")
+	flags.StringVar(&f.Decision, "decision", "", "the id of one decision")
 	flags.Uint64Var(&f.PolicyVersion, "policy-version", 0, "the policy version that decided")
 }
 

@@ -241,29 +241,3 @@ func tell(out io.Writer, r verify.Report) {
 		fmt.Fprintf(out, "co-signed by %s\n", strings.Join(r.Witnesses, ", "))
 	}
 }
-
-func auditExport() *cobra.Command {
-	var db string
-	var from uint64
-	cmd := &cobra.Command{
-		Use:   "export",
-		Short: "Write the entries of a copy of the database, each with its proof, as lines of JSON",
-		Long: `Writes the newest checkpoint and then each entry that it covers, byte for byte as it is hashed, what names people
-sealed, with the proof that the checkpoint covers it. "whittle audit verify --export" verifies them.`,
-		Example: `  whittle audit export --db /backup/whittle.db > log.jsonl
-  whittle audit export --db /backup/whittle.db --from 100000 | gzip > log.jsonl.gz`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := bolt.Open(bolt.Config{Path: db, ReadOnly: true})
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			return verify.Export(cmd.Context(), s, from, cmd.OutOrStdout())
-		},
-	}
-	cmd.Flags().StringVar(&db, "db", "", "a copy of the database file")
-	cmd.Flags().Uint64Var(&from, "from", 0, "the first entry")
-	_ = cmd.MarkFlagRequired("db") // it is there
-	return cmd
-}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,35 @@ func (l *Log) Consistency(ctx context.Context, older, newer uint64) (proof []tre
 		return err
 	})
 	return proof, err
+}
+
+// Proved is an entry with the proof that the log of some size holds it.
+type Proved struct {
+	Item
+	Proof []tree.Hash
+}
+
+// Prove is up to limit entries from there on, each with the proof that the log of that size holds it.
+func (l *Log) Prove(ctx context.Context, size, from uint64, limit int) (out []Proved, err error) {
+	if c, ok := l.Signed(); !ok || size > c.Size {
+		return nil, fmt.Errorf("%w: %d entries", ErrNotCovered, size)
+	}
+	err = l.read(ctx, func(r store.Reader, t *tree.Reader) error {
+		var bad error
+		err := r.Entries(from, func(index uint64, entry []byte) bool {
+			if bad = ctx.Err(); bad != nil || index >= size || len(out) >= limit {
+				return false
+			}
+			p := Proved{Item: Item{Index: index, Bytes: bytes.Clone(entry), Leaf: tree.LeafHash(entry)}}
+			if p.Proof, bad = t.Inclusion(size, index); bad != nil {
+				return false
+			}
+			out = append(out, p)
+			return index+1 < size
+		})
+		return errors.Join(bad, err)
+	})
+	return out, err
 }
 
 // Tile is the bytes of a tile of hashes, of which none is beyond the newest checkpoint.

@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/live"
+	"github.com/whittle-sts/whittle/store"
 )
 
 // Every administrative operation needs its permission, and the refusal is on the record.
@@ -18,10 +20,13 @@ func TestAdministrationNeedsPermission(t *testing.T) {
 	version := w.Image.View().Policy.Version()
 	for name, try := range map[string]func() error{
 		"explain": func() error { _, _, err := w.Explain(ctx, agent, "x"); return err },
-		"entries": func() error { _, _, err := w.Entries(ctx, agent, EntriesRequest{Limit: 10}); return err },
+		"entries": func() error { _, err := w.Entries(ctx, agent, EntriesRequest{Limit: 10}); return err },
 		"entry":   func() error { _, err := w.Entry(ctx, agent, 0); return err },
 		"follow": func() error {
 			return w.FollowEntries(ctx, agent, FollowRequest{}, func(*Entry, uint64) error { return errUnchanged })
+		},
+		"export": func() error {
+			return w.Export(ctx, agent, 0, false, func(store.Checkpoint) error { return errUnchanged }, func(audit.Proved) error { return errUnchanged })
 		},
 		"revocations": func() error { _, err := w.Revocations(ctx, agent, 0, 10); return err },
 		"policy":      func() error { _, err := w.Policy(ctx, agent, 0); return err },

@@ -27,6 +27,8 @@ type Config struct {
 	Vault   Vault       // seals the Store
 	Random  io.Reader   // cryptographic
 
+	// Guide makes searches of the log fast; nil: they read it.
+	Guide audit.Guide
 	// Room says why nothing may be issued for want of space on the disk; nil: there always is room. What takes
 	// power away doesn't ask: it has a reserve.
 	Room func() error

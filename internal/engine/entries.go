@@ -43,12 +43,18 @@ func (e *Engine) Entry(ctx context.Context, caller clientauth.Caller, index uint
 	return found, logFailed(err)
 }
 
-// Entries lists the audit log from an index on, in either direction, with the token of the next page. A page
-// may hold less than was asked for, even nothing, though another follows: each request looks only at so many
-// entries. The caller must hold audit.read.
-func (e *Engine) Entries(ctx context.Context, caller clientauth.Caller, req EntriesRequest) ([]Entry, string, error) {
+// EntriesPage is what was found. It may be less than was asked for, even nothing, though another page follows: each
+// request looks only so far.
+type EntriesPage struct {
+	Entries []Entry
+	Next    string // the token of the next page; empty: there is none
+	Reached uint64 // where the next page begins to look
+}
+
+// Entries lists the audit log from an index on, in either direction. The caller must hold audit.read.
+func (e *Engine) Entries(ctx context.Context, caller clientauth.Caller, req EntriesRequest) (EntriesPage, error) {
 	if err := e.require(caller, policy.AuditRead); err != nil {
-		return nil, "", err
+		return EntriesPage{}, err
 	}
 	list := req.list()
 	first := uint64(0)
@@ -60,23 +66,24 @@ func (e *Engine) Entries(ctx context.Context, caller clientauth.Caller, req Entr
 	}
 	from, err := list.number(req.Page, first)
 	if err != nil {
-		return nil, "", err
+		return EntriesPage{}, err
 	}
-	found, err := e.Log.Search(ctx, audit.Query{Filter: req.Filter.query(), From: from, Backward: req.NewestFirst, Limit: req.Limit})
+	found, err := e.Log.Search(ctx, audit.Query{Filter: req.Filter.query(), From: from, Backward: req.NewestFirst, Limit: req.Limit, Guide: e.Guide})
 	if err != nil {
-		return nil, "", logFailed(err)
+		return EntriesPage{}, logFailed(err)
 	}
-	if !found.More {
-		return found.Found, "", nil
+	page := EntriesPage{Entries: found.Found, Reached: found.Next}
+	if found.More {
+		page.Next = list.numbered(found.Next)
 	}
-	return found.Found, list.numbered(found.Next), nil
+	return page, nil
 }
 
 // list is what a page token of the request belongs to.
 func (r *EntriesRequest) list() listID {
 	f := r.Filter
 	return listOf("entries", strconv.FormatBool(r.NewestFirst), f.After.UTC().Format(time.RFC3339Nano), f.Before.UTC().Format(time.RFC3339Nano),
-		f.Subject, f.Client, f.Task, f.Token, f.Scope, f.Resource, string(f.Kind), string(f.Outcome), f.Reason, f.Rule, strconv.FormatUint(f.Policy, 10))
+		f.Subject, f.Client, f.Task, f.Token, f.Scope, f.Resource, string(f.Kind), string(f.Outcome), f.Reason, f.Rule, strconv.FormatUint(f.Policy, 10), f.Decision)
 }
 
 // query is the filter as the log takes it.

@@ -30,7 +30,7 @@ func (e *Engine) FollowEntries(ctx context.Context, caller clientauth.Caller, re
 	if err := e.require(caller, policy.AuditRead); err != nil {
 		return err
 	}
-	f := follower{log: e.Log, filter: req.Filter.query(), send: send, next: e.Log.Size(), beat: time.NewTicker(followBeat)}
+	f := follower{log: e.Log, guide: e.Guide, filter: req.Filter.query(), send: send, next: e.Log.Size(), beat: time.NewTicker(followBeat)}
 	defer f.beat.Stop()
 	if req.From != nil {
 		f.next = *req.From
@@ -41,6 +41,7 @@ func (e *Engine) FollowEntries(ctx context.Context, caller clientauth.Caller, re
 // follower is how far one caller has followed the log.
 type follower struct {
 	log    *audit.Log
+	guide  audit.Guide
 	filter audit.Filter
 	send   func(*Entry, uint64) error
 	next   uint64
@@ -72,7 +73,7 @@ func (f *follower) run(ctx context.Context) error {
 // read sends what is there.
 func (f *follower) read(ctx context.Context) error {
 	for {
-		found, err := f.log.Search(ctx, audit.Query{Filter: f.filter, From: f.next, Limit: followStep})
+		found, err := f.log.Search(ctx, audit.Query{Filter: f.filter, From: f.next, Limit: followStep, Guide: f.guide})
 		if err != nil {
 			return errors.Join(ctx.Err(), logFailed(err))
 		}

@@ -142,9 +142,9 @@ func TestAUseIsRecordedWithWhatIsLeft(t *testing.T) {
 		w.look("model-gateway", batch)
 	}
 	var left []uint32
-	entries, _, err := w.Entries(ctx, w.as("ops"), EntriesRequest{Limit: 10_000})
+	page, err := w.Entries(ctx, w.as("ops"), EntriesRequest{Limit: 10_000})
 	w.check(err)
-	for _, e := range entries {
+	for _, e := range page.Entries {
 		if e.Event.Kind != audit.KindUse {
 			continue
 		}

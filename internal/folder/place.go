@@ -25,6 +25,9 @@ type Place struct {
 // Database is the file of the store.
 func (p Place) Database() string { return filepath.Join(p.Data, "db", "whittle.db") }
 
+// Index is the file of the index of the audit log, which can be made anew at any time.
+func (p Place) Index() string { return filepath.Join(p.Data, "db", "index.db") }
+
 // archive is where databases go that a restore replaced.
 func (p Place) archive() string { return filepath.Join(p.Data, "db", "archive") }
 

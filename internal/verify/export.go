@@ -40,13 +40,13 @@ var ErrExport = errors.New("not an export of an audit log")
 
 // Export writes the entries from there on up to the newest checkpoint, each with its proof, as lines of JSON.
 func Export(ctx context.Context, s store.Store, from uint64, w io.Writer) error {
-	out := bufio.NewWriter(w)
+	out := NewExport(w)
 	err := s.View(ctx, func(r store.Reader) error {
 		c, err := r.Checkpoint(false)
 		if err != nil {
 			return fmt.Errorf("the newest checkpoint: %w", err)
 		}
-		if err := put(out, head{exportFormat, string(c.Note), from}); err != nil {
+		if err := out.Begin(string(c.Note), from); err != nil {
 			return err
 		}
 		proofs := tree.NewReader(r, c.Size)
@@ -55,15 +55,15 @@ func Export(ctx context.Context, s store.Store, from uint64, w io.Writer) error 
 			if bad = ctx.Err(); bad != nil || index == c.Size {
 				return false
 			}
-			l := line{Index: index, Entry: string(entry)}
 			var hashes []tree.Hash
 			if hashes, bad = proofs.Inclusion(c.Size, index); bad != nil {
 				return false
 			}
+			proof := make([][]byte, len(hashes))
 			for i := range hashes {
-				l.Proof = append(l.Proof, hashes[i][:])
+				proof[i] = hashes[i][:]
 			}
-			bad = put(out, l)
+			bad = out.Entry(index, entry, proof)
 			return bad == nil
 		})
 		return errors.Join(bad, err)
@@ -71,12 +71,31 @@ func Export(ctx context.Context, s store.Store, from uint64, w io.Writer) error 
 	return errors.Join(err, out.Flush())
 }
 
-func put(w *bufio.Writer, v any) error {
+// Writer writes an export, for who has the entries from elsewhere than a database: Begin, an Entry for each, Flush.
+type Writer struct{ out *bufio.Writer }
+
+// NewExport writes an export to w.
+func NewExport(w io.Writer) *Writer { return &Writer{bufio.NewWriter(w)} }
+
+// Begin writes the checkpoint, a signed note, and which entry is the first.
+func (w *Writer) Begin(checkpoint string, from uint64) error {
+	return w.put(head{exportFormat, checkpoint, from})
+}
+
+// Entry writes the next entry.
+func (w *Writer) Entry(index uint64, entry []byte, proof [][]byte) error {
+	return w.put(line{index, string(entry), proof})
+}
+
+// Flush writes what is still held.
+func (w *Writer) Flush() error { return w.out.Flush() }
+
+func (w *Writer) put(v any) error {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(append(text, '\n'))
+	_, err = w.out.Write(append(text, '\n'))
 	return err
 }
 

@@ -86,6 +86,7 @@ func rules() map[string]rule {
 		"/whittle.v1.AuditService/Explain":     readLog,
 
 		"/whittle.v1.AuditFeedService/FollowEntries": readLog,
+		"/whittle.v1.AuditFeedService/ExportEntries": readLog,
 
 		"/whittle.v1.PrivacyService/ErasePerson":       managePeople,
 		"/whittle.v1.PersonExportService/ExportPerson": managePeople,

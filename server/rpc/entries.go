@@ -18,18 +18,18 @@ type entries struct {
 
 // ListEntries implements the rpc.
 func (s *entries) ListEntries(ctx context.Context, m *whittlev1.ListEntriesRequest) (*whittlev1.ListEntriesResponse, error) {
-	found, next, err := s.engine.Entries(ctx, caller.Of(ctx), engine.EntriesRequest{
+	found, err := s.engine.Entries(ctx, caller.Of(ctx), engine.EntriesRequest{
 		Filter: fromFilter(m.GetFilter()), From: m.From, NewestFirst: m.GetNewestFirst(),
 		Limit: page(m.GetPageSize()), Page: m.GetPageToken(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := make([]*whittlev1.AuditEntry, len(found))
-	for i, e := range found {
+	out := make([]*whittlev1.AuditEntry, len(found.Entries))
+	for i, e := range found.Entries {
 		out[i] = toEntry(e)
 	}
-	return &whittlev1.ListEntriesResponse{Entries: out, NextPageToken: next}, nil
+	return &whittlev1.ListEntriesResponse{Entries: out, NextPageToken: found.Next, Reached: found.Reached}, nil
 }
 
 // GetEntry implements the rpc.
@@ -47,7 +47,7 @@ func fromFilter(m *whittlev1.EntryFilter) engine.EntryFilter {
 			After: fromTime(m.GetAfter()), Before: fromTime(m.GetBefore()),
 			Client: m.GetClient(), Task: m.GetTask(), Token: m.GetTokenId(), Scope: m.GetScope(), Resource: m.GetResource(),
 			Kind: audit.Kind(m.GetKind()), Outcome: audit.Outcome(m.GetOutcome()), Reason: m.GetReason(), Rule: m.GetRule(),
-			Policy: m.GetPolicyVersion(),
+			Policy: m.GetPolicyVersion(), Decision: m.GetDecision(),
 		},
 		Subject: m.GetSubject(),
 	}

@@ -7,8 +7,10 @@ import (
 
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
 	"github.com/whittle-sts/whittle/gen/whittle/v1/whittlev1connect"
+	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/engine"
 	"github.com/whittle-sts/whittle/server/caller"
+	"github.com/whittle-sts/whittle/store"
 )
 
 // feed is AuditFeedService for gRPC. The two wires' signatures of a stream differ, so each has a thin
@@ -24,12 +26,34 @@ func (s *feed) FollowEntries(m *whittlev1.FollowEntriesRequest, stream grpc.Serv
 	return follow(stream.Context(), s.engine, m, stream.Send)
 }
 
+// ExportEntries implements the rpc.
+func (s *feed) ExportEntries(m *whittlev1.ExportEntriesRequest, stream grpc.ServerStreamingServer[whittlev1.ExportEntriesResponse]) error {
+	return export(stream.Context(), s.engine, m, stream.Send)
+}
+
 // connectFeed is the same for Connect and gRPC-Web.
 type connectFeed struct{ engine *engine.Engine }
 
 // FollowEntries implements the rpc.
 func (s *connectFeed) FollowEntries(ctx context.Context, m *whittlev1.FollowEntriesRequest, stream whittlev1connect.AuditFeedServiceFollowEntriesServerStream) error {
 	return follow(ctx, s.engine, m, stream.Send)
+}
+
+// ExportEntries implements the rpc.
+func (s *connectFeed) ExportEntries(ctx context.Context, m *whittlev1.ExportEntriesRequest, stream whittlev1connect.AuditFeedServiceExportEntriesServerStream) error {
+	return export(ctx, s.engine, m, stream.Send)
+}
+
+func export(ctx context.Context, e *engine.Engine, m *whittlev1.ExportEntriesRequest, send func(*whittlev1.ExportEntriesResponse) error) error {
+	return e.Export(ctx, caller.Of(ctx), m.GetFrom(), m.GetWitnessed(), func(c store.Checkpoint) error {
+		return send(&whittlev1.ExportEntriesResponse{Checkpoint: string(c.Note), Size: c.Size})
+	}, func(p audit.Proved) error {
+		out := &whittlev1.ProvedEntry{Index: p.Index, Sealed: p.Bytes}
+		for i := range p.Proof {
+			out.Hashes = append(out.Hashes, p.Proof[i][:])
+		}
+		return send(&whittlev1.ExportEntriesResponse{Entry: out})
+	})
 }
 
 func follow(ctx context.Context, e *engine.Engine, m *whittlev1.FollowEntriesRequest, send func(*whittlev1.FollowEntriesResponse) error) error {

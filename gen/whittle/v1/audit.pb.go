@@ -53,6 +53,8 @@ type EntryFilter struct {
 	Rule string `protobuf:"bytes,12,opt,name=rule,proto3" json:"rule,omitempty"`
 	// The policy version that decided.
 	PolicyVersion uint64 `protobuf:"varint,13,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
+	// The id of one decision, of which there is one entry.
+	Decision      string `protobuf:"bytes,14,opt,name=decision,proto3" json:"decision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -178,6 +180,13 @@ func (x *EntryFilter) GetPolicyVersion() uint64 {
 	return 0
 }
 
+func (x *EntryFilter) GetDecision() string {
+	if x != nil {
+		return x.Decision
+	}
+	return ""
+}
+
 // ListEntriesRequest asks for one page.
 type ListEntriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -260,14 +269,17 @@ func (x *ListEntriesRequest) GetNewestFirst() bool {
 	return false
 }
 
-// ListEntriesResponse is one page. It may be shorter than asked for though more follow: a request looks only at
-// so many entries.
+// ListEntriesResponse is one page. It may be shorter than asked for though more follow: a request looks only so
+// far, and says how far.
 type ListEntriesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The entries.
 	Entries []*AuditEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
 	// For the next page; empty: there are no more.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Where the next page begins to look: what is before it (with newest_first, after it) was looked at. Without another
+	// page, how long the log was (with newest_first, 0).
+	Reached       uint64 `protobuf:"varint,3,opt,name=reached,proto3" json:"reached,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -314,6 +326,13 @@ func (x *ListEntriesResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListEntriesResponse) GetReached() uint64 {
+	if x != nil {
+		return x.Reached
+	}
+	return 0
 }
 
 // GetEntryRequest names an entry.
@@ -518,6 +537,189 @@ func (x *FollowEntriesResponse) GetNext() uint64 {
 	return 0
 }
 
+// ExportEntriesRequest says from where.
+type ExportEntriesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first index.
+	From uint64 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	// Under the newest checkpoint that enough witnesses have co-signed.
+	Witnessed     bool `protobuf:"varint,2,opt,name=witnessed,proto3" json:"witnessed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportEntriesRequest) Reset() {
+	*x = ExportEntriesRequest{}
+	mi := &file_whittle_v1_audit_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportEntriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportEntriesRequest) ProtoMessage() {}
+
+func (x *ExportEntriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_audit_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportEntriesRequest.ProtoReflect.Descriptor instead.
+func (*ExportEntriesRequest) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ExportEntriesRequest) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *ExportEntriesRequest) GetWitnessed() bool {
+	if x != nil {
+		return x.Witnessed
+	}
+	return false
+}
+
+// ExportEntriesResponse is first the checkpoint, and then an entry.
+type ExportEntriesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The checkpoint, a signed note (C2SP); empty in all but the first message.
+	Checkpoint string `protobuf:"bytes,1,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	// The size that it is of; 0 in all but the first message.
+	Size uint64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	// The entry; absent in the first message.
+	Entry         *ProvedEntry `protobuf:"bytes,3,opt,name=entry,proto3" json:"entry,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportEntriesResponse) Reset() {
+	*x = ExportEntriesResponse{}
+	mi := &file_whittle_v1_audit_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportEntriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportEntriesResponse) ProtoMessage() {}
+
+func (x *ExportEntriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_audit_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportEntriesResponse.ProtoReflect.Descriptor instead.
+func (*ExportEntriesResponse) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ExportEntriesResponse) GetCheckpoint() string {
+	if x != nil {
+		return x.Checkpoint
+	}
+	return ""
+}
+
+func (x *ExportEntriesResponse) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *ExportEntriesResponse) GetEntry() *ProvedEntry {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+// ProvedEntry is an entry with the proof that a checkpoint covers it.
+type ProvedEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its place, from 0.
+	Index uint64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// Its stored form, which is hashed.
+	Sealed []byte `protobuf:"bytes,2,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	// The inclusion proof (RFC 6962 section 2.1.1).
+	Hashes        [][]byte `protobuf:"bytes,3,rep,name=hashes,proto3" json:"hashes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProvedEntry) Reset() {
+	*x = ProvedEntry{}
+	mi := &file_whittle_v1_audit_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProvedEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProvedEntry) ProtoMessage() {}
+
+func (x *ProvedEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_audit_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProvedEntry.ProtoReflect.Descriptor instead.
+func (*ProvedEntry) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ProvedEntry) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *ProvedEntry) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+func (x *ProvedEntry) GetHashes() [][]byte {
+	if x != nil {
+		return x.Hashes
+	}
+	return nil
+}
+
 // AuditEntry is one entry of the log.
 type AuditEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -535,7 +737,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_whittle_v1_audit_proto_msgTypes[7]
+	mi := &file_whittle_v1_audit_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -547,7 +749,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_whittle_v1_audit_proto_msgTypes[7]
+	mi := &file_whittle_v1_audit_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -560,7 +762,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{7}
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AuditEntry) GetIndex() uint64 {
@@ -608,7 +810,7 @@ type AuditPerson struct {
 
 func (x *AuditPerson) Reset() {
 	*x = AuditPerson{}
-	mi := &file_whittle_v1_audit_proto_msgTypes[8]
+	mi := &file_whittle_v1_audit_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -620,7 +822,7 @@ func (x *AuditPerson) String() string {
 func (*AuditPerson) ProtoMessage() {}
 
 func (x *AuditPerson) ProtoReflect() protoreflect.Message {
-	mi := &file_whittle_v1_audit_proto_msgTypes[8]
+	mi := &file_whittle_v1_audit_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -633,7 +835,7 @@ func (x *AuditPerson) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditPerson.ProtoReflect.Descriptor instead.
 func (*AuditPerson) Descriptor() ([]byte, []int) {
-	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{8}
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AuditPerson) GetRole() string {
@@ -675,7 +877,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_whittle_v1_audit_proto_msgTypes[9]
+	mi := &file_whittle_v1_audit_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -687,7 +889,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_whittle_v1_audit_proto_msgTypes[9]
+	mi := &file_whittle_v1_audit_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -700,7 +902,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{9}
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ExplainRequest) GetDecision() string {
@@ -743,7 +945,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_whittle_v1_audit_proto_msgTypes[10]
+	mi := &file_whittle_v1_audit_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -755,7 +957,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_whittle_v1_audit_proto_msgTypes[10]
+	mi := &file_whittle_v1_audit_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -768,7 +970,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{10}
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ExplainResponse) GetDecision() string {
@@ -872,7 +1074,7 @@ type Removal struct {
 
 func (x *Removal) Reset() {
 	*x = Removal{}
-	mi := &file_whittle_v1_audit_proto_msgTypes[11]
+	mi := &file_whittle_v1_audit_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -884,7 +1086,7 @@ func (x *Removal) String() string {
 func (*Removal) ProtoMessage() {}
 
 func (x *Removal) ProtoReflect() protoreflect.Message {
-	mi := &file_whittle_v1_audit_proto_msgTypes[11]
+	mi := &file_whittle_v1_audit_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -897,7 +1099,7 @@ func (x *Removal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Removal.ProtoReflect.Descriptor instead.
 func (*Removal) Descriptor() ([]byte, []int) {
-	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{11}
+	return file_whittle_v1_audit_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Removal) GetScope() string {
@@ -933,7 +1135,7 @@ var File_whittle_v1_audit_proto protoreflect.FileDescriptor
 const file_whittle_v1_audit_proto_rawDesc = "" +
 	"\n" +
 	"\x16whittle/v1/audit.proto\x12\n" +
-	"whittle.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x03\n" +
+	"whittle.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8a\x04\n" +
 	"\vEntryFilter\x120\n" +
 	"\x05after\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05after\x122\n" +
 	"\x06before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06before\x12\"\n" +
@@ -948,7 +1150,8 @@ const file_whittle_v1_audit_proto_rawDesc = "" +
 	" \x01(\tB\a\xbaH\x04r\x02(\x10R\aoutcome\x12\x1f\n" +
 	"\x06reason\x18\v \x01(\tB\a\xbaH\x04r\x02(@R\x06reason\x12\x1c\n" +
 	"\x04rule\x18\f \x01(\tB\b\xbaH\x05r\x03(\x80\x02R\x04rule\x12%\n" +
-	"\x0epolicy_version\x18\r \x01(\x04R\rpolicyVersion\"\xdc\x01\n" +
+	"\x0epolicy_version\x18\r \x01(\x04R\rpolicyVersion\x12#\n" +
+	"\bdecision\x18\x0e \x01(\tB\a\xbaH\x04r\x02(@R\bdecision\"\xdc\x01\n" +
 	"\x12ListEntriesRequest\x12\x17\n" +
 	"\x04from\x18\x01 \x01(\x04H\x00R\x04from\x88\x01\x01\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
@@ -957,10 +1160,11 @@ const file_whittle_v1_audit_proto_rawDesc = "" +
 	"\n" +
 	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\x80\x02R\tpageToken\x12!\n" +
 	"\fnewest_first\x18\x05 \x01(\bR\vnewestFirstB\a\n" +
-	"\x05_from\"o\n" +
+	"\x05_from\"\x89\x01\n" +
 	"\x13ListEntriesResponse\x120\n" +
 	"\aentries\x18\x01 \x03(\v2\x16.whittle.v1.AuditEntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"'\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x18\n" +
+	"\areached\x18\x03 \x01(\x04R\areached\"'\n" +
 	"\x0fGetEntryRequest\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\"@\n" +
 	"\x10GetEntryResponse\x12,\n" +
@@ -971,7 +1175,20 @@ const file_whittle_v1_audit_proto_rawDesc = "" +
 	"\x05_from\"Y\n" +
 	"\x15FollowEntriesResponse\x12,\n" +
 	"\x05entry\x18\x01 \x01(\v2\x16.whittle.v1.AuditEntryR\x05entry\x12\x12\n" +
-	"\x04next\x18\x02 \x01(\x04R\x04next\"\x88\x01\n" +
+	"\x04next\x18\x02 \x01(\x04R\x04next\"H\n" +
+	"\x14ExportEntriesRequest\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x1c\n" +
+	"\twitnessed\x18\x02 \x01(\bR\twitnessed\"z\n" +
+	"\x15ExportEntriesResponse\x12\x1e\n" +
+	"\n" +
+	"checkpoint\x18\x01 \x01(\tR\n" +
+	"checkpoint\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size\x12-\n" +
+	"\x05entry\x18\x03 \x01(\v2\x17.whittle.v1.ProvedEntryR\x05entry\"S\n" +
+	"\vProvedEntry\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x16\n" +
+	"\x06sealed\x18\x02 \x01(\fR\x06sealed\x12\x16\n" +
+	"\x06hashes\x18\x03 \x03(\fR\x06hashes\"\x88\x01\n" +
 	"\n" +
 	"AuditEntry\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x16\n" +
@@ -1007,9 +1224,10 @@ const file_whittle_v1_audit_proto_rawDesc = "" +
 	"\fAuditService\x12N\n" +
 	"\vListEntries\x12\x1e.whittle.v1.ListEntriesRequest\x1a\x1f.whittle.v1.ListEntriesResponse\x12J\n" +
 	"\bGetEntry\x12\x1b.whittle.v1.GetEntryRequest\x1a\x1c.whittle.v1.GetEntryResponse\"\x03\x90\x02\x01\x12G\n" +
-	"\aExplain\x12\x1a.whittle.v1.ExplainRequest\x1a\x1b.whittle.v1.ExplainResponse\"\x03\x90\x02\x012j\n" +
+	"\aExplain\x12\x1a.whittle.v1.ExplainRequest\x1a\x1b.whittle.v1.ExplainResponse\"\x03\x90\x02\x012\xc2\x01\n" +
 	"\x10AuditFeedService\x12V\n" +
-	"\rFollowEntries\x12 .whittle.v1.FollowEntriesRequest\x1a!.whittle.v1.FollowEntriesResponse0\x01B9Z7github.com/whittle-sts/whittle/gen/whittle/v1;whittlev1b\x06proto3"
+	"\rFollowEntries\x12 .whittle.v1.FollowEntriesRequest\x1a!.whittle.v1.FollowEntriesResponse0\x01\x12V\n" +
+	"\rExportEntries\x12 .whittle.v1.ExportEntriesRequest\x1a!.whittle.v1.ExportEntriesResponse0\x01B9Z7github.com/whittle-sts/whittle/gen/whittle/v1;whittlev1b\x06proto3"
 
 var (
 	file_whittle_v1_audit_proto_rawDescOnce sync.Once
@@ -1023,7 +1241,7 @@ func file_whittle_v1_audit_proto_rawDescGZIP() []byte {
 	return file_whittle_v1_audit_proto_rawDescData
 }
 
-var file_whittle_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_whittle_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_whittle_v1_audit_proto_goTypes = []any{
 	(*EntryFilter)(nil),           // 0: whittle.v1.EntryFilter
 	(*ListEntriesRequest)(nil),    // 1: whittle.v1.ListEntriesRequest
@@ -1032,38 +1250,44 @@ var file_whittle_v1_audit_proto_goTypes = []any{
 	(*GetEntryResponse)(nil),      // 4: whittle.v1.GetEntryResponse
 	(*FollowEntriesRequest)(nil),  // 5: whittle.v1.FollowEntriesRequest
 	(*FollowEntriesResponse)(nil), // 6: whittle.v1.FollowEntriesResponse
-	(*AuditEntry)(nil),            // 7: whittle.v1.AuditEntry
-	(*AuditPerson)(nil),           // 8: whittle.v1.AuditPerson
-	(*ExplainRequest)(nil),        // 9: whittle.v1.ExplainRequest
-	(*ExplainResponse)(nil),       // 10: whittle.v1.ExplainResponse
-	(*Removal)(nil),               // 11: whittle.v1.Removal
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(*ExportEntriesRequest)(nil),  // 7: whittle.v1.ExportEntriesRequest
+	(*ExportEntriesResponse)(nil), // 8: whittle.v1.ExportEntriesResponse
+	(*ProvedEntry)(nil),           // 9: whittle.v1.ProvedEntry
+	(*AuditEntry)(nil),            // 10: whittle.v1.AuditEntry
+	(*AuditPerson)(nil),           // 11: whittle.v1.AuditPerson
+	(*ExplainRequest)(nil),        // 12: whittle.v1.ExplainRequest
+	(*ExplainResponse)(nil),       // 13: whittle.v1.ExplainResponse
+	(*Removal)(nil),               // 14: whittle.v1.Removal
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
 }
 var file_whittle_v1_audit_proto_depIdxs = []int32{
-	12, // 0: whittle.v1.EntryFilter.after:type_name -> google.protobuf.Timestamp
-	12, // 1: whittle.v1.EntryFilter.before:type_name -> google.protobuf.Timestamp
+	15, // 0: whittle.v1.EntryFilter.after:type_name -> google.protobuf.Timestamp
+	15, // 1: whittle.v1.EntryFilter.before:type_name -> google.protobuf.Timestamp
 	0,  // 2: whittle.v1.ListEntriesRequest.filter:type_name -> whittle.v1.EntryFilter
-	7,  // 3: whittle.v1.ListEntriesResponse.entries:type_name -> whittle.v1.AuditEntry
-	7,  // 4: whittle.v1.GetEntryResponse.entry:type_name -> whittle.v1.AuditEntry
+	10, // 3: whittle.v1.ListEntriesResponse.entries:type_name -> whittle.v1.AuditEntry
+	10, // 4: whittle.v1.GetEntryResponse.entry:type_name -> whittle.v1.AuditEntry
 	0,  // 5: whittle.v1.FollowEntriesRequest.filter:type_name -> whittle.v1.EntryFilter
-	7,  // 6: whittle.v1.FollowEntriesResponse.entry:type_name -> whittle.v1.AuditEntry
-	8,  // 7: whittle.v1.AuditEntry.people:type_name -> whittle.v1.AuditPerson
-	12, // 8: whittle.v1.ExplainResponse.time:type_name -> google.protobuf.Timestamp
-	11, // 9: whittle.v1.ExplainResponse.removed:type_name -> whittle.v1.Removal
-	8,  // 10: whittle.v1.ExplainResponse.people:type_name -> whittle.v1.AuditPerson
-	1,  // 11: whittle.v1.AuditService.ListEntries:input_type -> whittle.v1.ListEntriesRequest
-	3,  // 12: whittle.v1.AuditService.GetEntry:input_type -> whittle.v1.GetEntryRequest
-	9,  // 13: whittle.v1.AuditService.Explain:input_type -> whittle.v1.ExplainRequest
-	5,  // 14: whittle.v1.AuditFeedService.FollowEntries:input_type -> whittle.v1.FollowEntriesRequest
-	2,  // 15: whittle.v1.AuditService.ListEntries:output_type -> whittle.v1.ListEntriesResponse
-	4,  // 16: whittle.v1.AuditService.GetEntry:output_type -> whittle.v1.GetEntryResponse
-	10, // 17: whittle.v1.AuditService.Explain:output_type -> whittle.v1.ExplainResponse
-	6,  // 18: whittle.v1.AuditFeedService.FollowEntries:output_type -> whittle.v1.FollowEntriesResponse
-	15, // [15:19] is the sub-list for method output_type
-	11, // [11:15] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	10, // 6: whittle.v1.FollowEntriesResponse.entry:type_name -> whittle.v1.AuditEntry
+	9,  // 7: whittle.v1.ExportEntriesResponse.entry:type_name -> whittle.v1.ProvedEntry
+	11, // 8: whittle.v1.AuditEntry.people:type_name -> whittle.v1.AuditPerson
+	15, // 9: whittle.v1.ExplainResponse.time:type_name -> google.protobuf.Timestamp
+	14, // 10: whittle.v1.ExplainResponse.removed:type_name -> whittle.v1.Removal
+	11, // 11: whittle.v1.ExplainResponse.people:type_name -> whittle.v1.AuditPerson
+	1,  // 12: whittle.v1.AuditService.ListEntries:input_type -> whittle.v1.ListEntriesRequest
+	3,  // 13: whittle.v1.AuditService.GetEntry:input_type -> whittle.v1.GetEntryRequest
+	12, // 14: whittle.v1.AuditService.Explain:input_type -> whittle.v1.ExplainRequest
+	5,  // 15: whittle.v1.AuditFeedService.FollowEntries:input_type -> whittle.v1.FollowEntriesRequest
+	7,  // 16: whittle.v1.AuditFeedService.ExportEntries:input_type -> whittle.v1.ExportEntriesRequest
+	2,  // 17: whittle.v1.AuditService.ListEntries:output_type -> whittle.v1.ListEntriesResponse
+	4,  // 18: whittle.v1.AuditService.GetEntry:output_type -> whittle.v1.GetEntryResponse
+	13, // 19: whittle.v1.AuditService.Explain:output_type -> whittle.v1.ExplainResponse
+	6,  // 20: whittle.v1.AuditFeedService.FollowEntries:output_type -> whittle.v1.FollowEntriesResponse
+	8,  // 21: whittle.v1.AuditFeedService.ExportEntries:output_type -> whittle.v1.ExportEntriesResponse
+	17, // [17:22] is the sub-list for method output_type
+	12, // [12:17] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_whittle_v1_audit_proto_init() }
@@ -1079,7 +1303,7 @@ func file_whittle_v1_audit_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_whittle_v1_audit_proto_rawDesc), len(file_whittle_v1_audit_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -210,6 +210,7 @@ var AuditService_ServiceDesc = grpc.ServiceDesc{
 
 const (
 	AuditFeedService_FollowEntries_FullMethodName = "/whittle.v1.AuditFeedService/FollowEntries"
+	AuditFeedService_ExportEntries_FullMethodName = "/whittle.v1.AuditFeedService/ExportEntries"
 )
 
 // AuditFeedServiceClient is the client API for AuditFeedService service.
@@ -221,6 +222,9 @@ type AuditFeedServiceClient interface {
 	// FollowEntries sends the entries that match a filter, those that are there and then each as it comes,
 	// until the caller or the server ends it. Whoever asks again from the last next misses none.
 	FollowEntries(ctx context.Context, in *FollowEntriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FollowEntriesResponse], error)
+	// ExportEntries sends the newest checkpoint, and then each entry that it covers with the proof that it does, for who
+	// verifies them without the server. What names people stays sealed.
+	ExportEntries(ctx context.Context, in *ExportEntriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportEntriesResponse], error)
 }
 
 type auditFeedServiceClient struct {
@@ -250,6 +254,25 @@ func (c *auditFeedServiceClient) FollowEntries(ctx context.Context, in *FollowEn
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AuditFeedService_FollowEntriesClient = grpc.ServerStreamingClient[FollowEntriesResponse]
 
+func (c *auditFeedServiceClient) ExportEntries(ctx context.Context, in *ExportEntriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportEntriesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AuditFeedService_ServiceDesc.Streams[1], AuditFeedService_ExportEntries_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ExportEntriesRequest, ExportEntriesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AuditFeedService_ExportEntriesClient = grpc.ServerStreamingClient[ExportEntriesResponse]
+
 // AuditFeedServiceServer is the server API for AuditFeedService service.
 // All implementations must embed UnimplementedAuditFeedServiceServer
 // for forward compatibility.
@@ -259,6 +282,9 @@ type AuditFeedServiceServer interface {
 	// FollowEntries sends the entries that match a filter, those that are there and then each as it comes,
 	// until the caller or the server ends it. Whoever asks again from the last next misses none.
 	FollowEntries(*FollowEntriesRequest, grpc.ServerStreamingServer[FollowEntriesResponse]) error
+	// ExportEntries sends the newest checkpoint, and then each entry that it covers with the proof that it does, for who
+	// verifies them without the server. What names people stays sealed.
+	ExportEntries(*ExportEntriesRequest, grpc.ServerStreamingServer[ExportEntriesResponse]) error
 	mustEmbedUnimplementedAuditFeedServiceServer()
 }
 
@@ -271,6 +297,9 @@ type UnimplementedAuditFeedServiceServer struct{}
 
 func (UnimplementedAuditFeedServiceServer) FollowEntries(*FollowEntriesRequest, grpc.ServerStreamingServer[FollowEntriesResponse]) error {
 	return status.Error(codes.Unimplemented, "method FollowEntries not implemented")
+}
+func (UnimplementedAuditFeedServiceServer) ExportEntries(*ExportEntriesRequest, grpc.ServerStreamingServer[ExportEntriesResponse]) error {
+	return status.Error(codes.Unimplemented, "method ExportEntries not implemented")
 }
 func (UnimplementedAuditFeedServiceServer) mustEmbedUnimplementedAuditFeedServiceServer() {}
 func (UnimplementedAuditFeedServiceServer) testEmbeddedByValue()                          {}
@@ -304,6 +333,17 @@ func _AuditFeedService_FollowEntries_Handler(srv interface{}, stream grpc.Server
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AuditFeedService_FollowEntriesServer = grpc.ServerStreamingServer[FollowEntriesResponse]
 
+func _AuditFeedService_ExportEntries_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ExportEntriesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(AuditFeedServiceServer).ExportEntries(m, &grpc.GenericServerStream[ExportEntriesRequest, ExportEntriesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AuditFeedService_ExportEntriesServer = grpc.ServerStreamingServer[ExportEntriesResponse]
+
 // AuditFeedService_ServiceDesc is the grpc.ServiceDesc for AuditFeedService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -315,6 +355,11 @@ var AuditFeedService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "FollowEntries",
 			Handler:       _AuditFeedService_FollowEntries_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "ExportEntries",
+			Handler:       _AuditFeedService_ExportEntries_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -35,6 +35,9 @@ const (
 	// AuditFeedServiceFollowEntriesProcedure is the procedure name of the AuditFeedService's
 	// FollowEntries RPC.
 	AuditFeedServiceFollowEntriesProcedure = "/whittle.v1.AuditFeedService/FollowEntries"
+	// AuditFeedServiceExportEntriesProcedure is the procedure name of the AuditFeedService's
+	// ExportEntries RPC.
+	AuditFeedServiceExportEntriesProcedure = "/whittle.v1.AuditFeedService/ExportEntries"
 )
 
 var (
@@ -191,6 +194,13 @@ var (
 			Procedure:  AuditFeedServiceFollowEntriesProcedure,
 		}
 	})
+	auditFeedServiceExportEntriesSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeServer,
+			Schema:     v1.File_whittle_v1_audit_proto.Services().ByName("AuditFeedService").Methods().ByName("ExportEntries"),
+			Procedure:  AuditFeedServiceExportEntriesProcedure,
+		}
+	})
 )
 
 // AuditFeedServiceClient is a client for the whittle.v1.AuditFeedService service.
@@ -198,6 +208,9 @@ type AuditFeedServiceClient interface {
 	// FollowEntries sends the entries that match a filter, those that are there and then each as it comes,
 	// until the caller or the server ends it. Whoever asks again from the last next misses none.
 	FollowEntries(context.Context, *v1.FollowEntriesRequest) (AuditFeedServiceFollowEntriesClientStream, error)
+	// ExportEntries sends the newest checkpoint, and then each entry that it covers with the proof that it does, for who
+	// verifies them without the server. What names people stays sealed.
+	ExportEntries(context.Context, *v1.ExportEntriesRequest) (AuditFeedServiceExportEntriesClientStream, error)
 }
 
 // NewAuditFeedServiceClient constructs a client for the whittle.v1.AuditFeedService service.
@@ -227,11 +240,35 @@ func (s AuditFeedServiceFollowEntriesClientStream) Close() error {
 	return s.stream.Close()
 }
 
+// AuditFeedServiceExportEntriesClientStream is the client stream for the AuditFeedService's
+// ExportEntries RPC.
+type AuditFeedServiceExportEntriesClientStream struct {
+	stream connect.ClientStream
+}
+
+// Receive returns the next response message from the server.
+func (s AuditFeedServiceExportEntriesClientStream) Receive() (*v1.ExportEntriesResponse, error) {
+	var res v1.ExportEntriesResponse
+	if err := s.stream.Receive(&res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+// Close releases the stream's resources. It is idempotent and is typically deferred to clean up a
+// stream abandoned before io.EOF.
+func (s AuditFeedServiceExportEntriesClientStream) Close() error {
+	return s.stream.Close()
+}
+
 // AuditFeedServiceHandler is an implementation of the whittle.v1.AuditFeedService service.
 type AuditFeedServiceHandler interface {
 	// FollowEntries sends the entries that match a filter, those that are there and then each as it comes,
 	// until the caller or the server ends it. Whoever asks again from the last next misses none.
 	FollowEntries(context.Context, *v1.FollowEntriesRequest, AuditFeedServiceFollowEntriesServerStream) error
+	// ExportEntries sends the newest checkpoint, and then each entry that it covers with the proof that it does, for who
+	// verifies them without the server. What names people stays sealed.
+	ExportEntries(context.Context, *v1.ExportEntriesRequest, AuditFeedServiceExportEntriesServerStream) error
 }
 
 // RegisterAuditFeedServiceHandler registers svc as the whittle.v1.AuditFeedService implementation
@@ -240,6 +277,7 @@ func RegisterAuditFeedServiceHandler(server *connect.Server, svc AuditFeedServic
 	adapter := auditFeedServiceHandler{svc: svc}
 	server.Register(
 		connect.Method{Spec: auditFeedServiceFollowEntriesSpec(), Handler: adapter.followEntries},
+		connect.Method{Spec: auditFeedServiceExportEntriesSpec(), Handler: adapter.exportEntries},
 	)
 }
 
@@ -259,11 +297,31 @@ func (s AuditFeedServiceFollowEntriesServerStream) Send(res *v1.FollowEntriesRes
 	return s.stream.Send(res)
 }
 
+// AuditFeedServiceExportEntriesServerStream is the server stream for the AuditFeedService's
+// ExportEntries RPC.
+type AuditFeedServiceExportEntriesServerStream struct {
+	stream connect.ServerStream
+}
+
+// SendHeaders flushes the response headers without a message. The first Send does this implicitly.
+func (s AuditFeedServiceExportEntriesServerStream) SendHeaders() error {
+	return s.stream.SendHeaders()
+}
+
+// Send sends a response message to the client.
+func (s AuditFeedServiceExportEntriesServerStream) Send(res *v1.ExportEntriesResponse) error {
+	return s.stream.Send(res)
+}
+
 // UnimplementedAuditFeedServiceHandler returns CodeUnimplemented from all methods.
 type UnimplementedAuditFeedServiceHandler struct{}
 
 func (UnimplementedAuditFeedServiceHandler) FollowEntries(context.Context, *v1.FollowEntriesRequest, AuditFeedServiceFollowEntriesServerStream) error {
 	return connect.NewError(connect.CodeUnimplemented, "whittle.v1.AuditFeedService.FollowEntries is not implemented")
+}
+
+func (UnimplementedAuditFeedServiceHandler) ExportEntries(context.Context, *v1.ExportEntriesRequest, AuditFeedServiceExportEntriesServerStream) error {
+	return connect.NewError(connect.CodeUnimplemented, "whittle.v1.AuditFeedService.ExportEntries is not implemented")
 }
 
 type auditFeedServiceClient struct {
@@ -278,6 +336,14 @@ func (c *auditFeedServiceClient) FollowEntries(ctx context.Context, req *v1.Foll
 	return AuditFeedServiceFollowEntriesClientStream{stream: stream}, nil
 }
 
+func (c *auditFeedServiceClient) ExportEntries(ctx context.Context, req *v1.ExportEntriesRequest) (AuditFeedServiceExportEntriesClientStream, error) {
+	stream, err := c.client.CallServerStream(ctx, auditFeedServiceExportEntriesSpec(), req)
+	if err != nil {
+		return AuditFeedServiceExportEntriesClientStream{}, err
+	}
+	return AuditFeedServiceExportEntriesClientStream{stream: stream}, nil
+}
+
 type auditFeedServiceHandler struct{ svc AuditFeedServiceHandler }
 
 func (h auditFeedServiceHandler) followEntries(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
@@ -286,4 +352,12 @@ func (h auditFeedServiceHandler) followEntries(ctx context.Context, _ connect.Sp
 		return err
 	}
 	return h.svc.FollowEntries(ctx, &req, AuditFeedServiceFollowEntriesServerStream{stream: stream})
+}
+
+func (h auditFeedServiceHandler) exportEntries(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.ExportEntriesRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	return h.svc.ExportEntries(ctx, &req, AuditFeedServiceExportEntriesServerStream{stream: stream})
 }
