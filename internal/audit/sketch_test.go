@@ -35,6 +35,16 @@ func plainTerms(t *testing.T, e Event) (out []string) {
 	for _, p := range e.People {
 		add(FieldPerson, p.Key)
 	}
+	if e.Kind == KindPrivacy {
+		add(FieldPerson, e.Change.ID)
+	}
+	if e.Uses != nil {
+		for _, r := range e.Uses.Rows {
+			add(FieldTask, r.Task)
+			add(FieldToken, r.Token)
+			add(FieldScope, r.Scope)
+		}
+	}
 	for _, presented := range []*Token{e.SubjectToken, e.ActorToken} {
 		if presented != nil {
 			add(FieldToken, presented.ID)
@@ -72,6 +82,14 @@ func TestASketchIsTheEntrys(t *testing.T) {
 	l := open(t, newMemory())
 	rapid.Check(t, func(rt *rapid.T) {
 		event := varied(rt)
+		switch rapid.IntRange(0, 3).Draw(rt, "besides") {
+		case 0:
+			event.Kind, event.Change = KindPrivacy, &Change{Action: "erased", ID: "whose"}
+		case 1:
+			event.Kind, event.Change = KindCredential, &Change{Action: "created", ID: "whose"}
+		case 2:
+			event.Uses = &Uses{Minute: noon, Rows: []Usage{{Client: "c", Count: 1, Scope: "s", Task: "t", Token: "k"}}}
+		}
 		event.ActorToken = &Token{ID: "actor"}
 		event.Reason = "\\\"\\\\\"\n, {[é"
 		entry := prepare(t, l, event)

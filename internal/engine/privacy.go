@@ -80,7 +80,7 @@ func (e *Engine) ExportPerson(ctx context.Context, caller clientauth.Caller, sub
 func (e *Engine) exportEntries(ctx context.Context, name audit.Name, key audit.Pseudonym, send func(PersonItem) error) error {
 	end := e.Log.Size()
 	for next := uint64(0); next < end; {
-		found, err := e.Log.Search(ctx, audit.Query{Filter: audit.Filter{Key: key}, From: next, Limit: personStep})
+		found, err := e.Log.Search(ctx, audit.Query{Filter: audit.Filter{Key: key}, From: next, Limit: personStep, Guide: e.Guide})
 		if err = errors.Join(ctx.Err(), logFailed(err)); err != nil {
 			return err
 		}

@@ -139,10 +139,10 @@ func TestWhoIsErasedCanNotBeRead(t *testing.T) {
 
 	// Neither what is asked for by name nor entries read one by one tell anything, also after a restart.
 	for range 2 {
-		found, _, err := w.Entries(ctx, w.as("ops"), EntriesRequest{Limit: 1000})
+		found, err := w.Entries(ctx, w.as("ops"), EntriesRequest{Limit: 1000})
 		w.check(err)
 		erased := 0
-		for _, e := range found {
+		for _, e := range found.Entries {
 			for _, p := range e.Event.People {
 				if p.Subject == "ana" || p.Reason == "ana left" {
 					t.Errorf("entry %d names %+v", e.Index, p)
