@@ -2,7 +2,9 @@ package audit
 
 import (
 	"errors"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +26,61 @@ var personalDecoding = json.JoinOptions(
 	json.WithUnmarshalers(json.UnmarshalFromFunc(readAny)),
 )
 
-func encodePersonal(p *Personal) ([]byte, error) { return json.Marshal(p, personalEncoding) }
+// encodePersonal writes by hand, as encode does, what json.Marshal with personalEncoding would.
+func encodePersonal(p *Personal) ([]byte, error) {
+	w := entryWriter{b: make([]byte, 0, usualPersonal)}
+	w.open("")
+	w.some("issuer", p.Issuer)
+	w.text("subject", p.Subject)
+	w.list("groups", p.Groups)
+	if len(p.Attributes) > 0 {
+		w.name("attributes")
+		w.value(p.Attributes)
+	}
+	w.list("bindings", p.Bindings)
+	w.some("label", p.Label)
+	w.some("reason", p.Reason)
+	w.some("detail", p.Detail)
+	w.close()
+	return w.b, w.err
+}
+
+// usualPersonal is the bytes that most people's fields fit into.
+const usualPersonal = 512
+
+// value writes what CEL knows; whatever else, by reflection.
+func (w *entryWriter) value(v any) {
+	switch v := v.(type) {
+	case string:
+		w.quote(v)
+	case bool:
+		w.b = strconv.AppendBool(w.b, v)
+	case int64:
+		w.b = strconv.AppendInt(w.b, v, 10)
+	case []any:
+		w.b = append(w.b, '[')
+		for _, e := range v {
+			w.comma()
+			w.value(e)
+		}
+		w.b = append(w.b, ']')
+	case map[string]any:
+		w.open("")
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			w.comma()
+			w.quote(name)
+			w.b = append(w.b, ':')
+			w.value(v[name])
+		}
+		w.close()
+	default:
+		text, err := json.Marshal(v, personalEncoding)
+		if err != nil {
+			w.err = err
+		}
+		w.b = append(w.b, text...)
+	}
+}
 
 func decodePersonal(text []byte, p *Personal) error { return json.Unmarshal(text, p, personalDecoding) }
 

@@ -59,6 +59,25 @@ func (at place) affordable(env *cel.Env, checked *cel.Ast, what string) bool {
 	return false
 }
 
+// bounded says whether the expression only compares with constants, and so takes no more steps whatever a token
+// brings. Then nobody has to count while it is evaluated, which is most of what a comparison costs.
+func bounded(checked *cel.Ast) bool {
+	root := ast.NavigateAST(checked.NativeRep())
+	if len(ast.MatchDescendants(root, ast.KindMatcher(ast.ComprehensionKind))) > 0 {
+		return false
+	}
+	return !slices.ContainsFunc(ast.MatchDescendants(root, ast.KindMatcher(ast.CallKind)), func(n ast.NavigableExpr) bool {
+		call := n.AsCall()
+		switch call.FunctionName() {
+		case operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.Index:
+			return false
+		case operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
+			return !slices.ContainsFunc(call.Args(), func(arg ast.Expr) bool { return arg.Kind() == ast.LiteralKind })
+		}
+		return true
+	})
+}
+
 type sizes struct{}
 
 // EstimateSize assumes a size for all that isn't known from the expression itself.

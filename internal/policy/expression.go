@@ -92,8 +92,12 @@ func (c *compiler) expression(n *yaml.Node, what string, env *cel.Env, want ...*
 	if !e.examine(checked, at, what) || !at.typed(checked, what, want) || !at.affordable(env, checked, what) {
 		return nil
 	}
+	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	if !bounded(checked) {
+		options = append(options, cel.CostLimit(maxCost))
+	}
 	var err error
-	if e.program, err = env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost)); err != nil {
+	if e.program, err = env.Program(checked, options...); err != nil {
 		c.fail(n, "%s: %v", what, err)
 		return nil
 	}

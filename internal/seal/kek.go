@@ -41,7 +41,7 @@ func (k *LocalKEK) ID() string { return k.id }
 
 // Wrap implements [KEK].
 func (k *LocalKEK) Wrap(_ context.Context, key, associated []byte) ([]byte, error) {
-	return k.key.Seal(key, associated)
+	return k.key.Seal(key, associated), nil
 }
 
 // Unwrap implements [KEK].

@@ -1,10 +1,10 @@
 package seal
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"errors"
 	"fmt"
-
-	"github.com/tink-crypto/tink-go/v2/aead/subtle"
 )
 
 // KeySize is the bytes of a key.
@@ -14,15 +14,19 @@ const KeySize = 32
 var ErrOpen = errors.New("sealed text does not open")
 
 // Key seals with AES-256-GCM under random nonces: good for 2^32 texts (NIST SP 800-38D section
-// 8.3). It doesn't print.
-type Key struct{ aead *subtle.AESGCM }
+// 8.3). A sealed text is the nonce, the ciphertext and the tag. It doesn't print.
+type Key struct{ aead cipher.AEAD }
 
 // NewKey makes a Key of 32 secret bytes.
 func NewKey(secret []byte) (*Key, error) {
 	if len(secret) != KeySize {
 		return nil, fmt.Errorf("a sealing key has %d bytes, not %d", KeySize, len(secret))
 	}
-	aead, err := subtle.NewAESGCM(secret)
+	block, err := aes.NewCipher(secret)
+	if err != nil {
+		return nil, fmt.Errorf("sealing key: %w", err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
 		return nil, fmt.Errorf("sealing key: %w", err)
 	}
@@ -30,11 +34,13 @@ func NewKey(secret []byte) (*Key, error) {
 }
 
 // Seal encrypts the text and binds it to associated, without which it doesn't open.
-func (k *Key) Seal(text, associated []byte) ([]byte, error) { return k.aead.Encrypt(text, associated) }
+func (k *Key) Seal(text, associated []byte) []byte {
+	return k.aead.Seal(make([]byte, 0, len(text)+k.aead.Overhead()), nil, text, associated)
+}
 
 // Open is the reverse of Seal, or [ErrOpen].
 func (k *Key) Open(sealed, associated []byte) ([]byte, error) {
-	text, err := k.aead.Decrypt(sealed, associated)
+	text, err := k.aead.Open(nil, nil, sealed, associated)
 	if err != nil {
 		return nil, ErrOpen
 	}

@@ -2,6 +2,8 @@ package seal
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,10 +28,7 @@ func secretOf(first byte) []byte {
 func TestASealedTextOpensOnlyWholeAndInItsPlace(t *testing.T) {
 	key := testKey(t, 1)
 	for _, text := range []string{"", "x", strings.Repeat("secret", 1000)} {
-		sealed, err := key.Seal([]byte(text), []byte("place"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		sealed := key.Seal([]byte(text), []byte("place"))
 		if open, err := key.Open(sealed, []byte("place")); err != nil || string(open) != text {
 			t.Errorf("%d bytes in their place: %v", len(text), err)
 		}
@@ -57,13 +56,30 @@ func TestASealedTextOpensOnlyWholeAndInItsPlace(t *testing.T) {
 	}
 }
 
+// TestTheFormOfASealedText: nonce, ciphertext and tag, as whoever reads a copy of a store has to know.
+func TestTheFormOfASealedText(t *testing.T) {
+	block, err := aes.NewCipher(secretOf(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nonce := []byte("twelve bytes")
+	sealed := gcm.Seal(bytes.Clone(nonce), nonce, []byte("text"), []byte("place"))
+	if text, err := testKey(t, 1).Open(sealed, []byte("place")); err != nil || string(text) != "text" {
+		t.Errorf("sealed by the standard's own words: %q, %v", text, err)
+	}
+}
+
 func TestNoTwoSealedTextsAreAlike(t *testing.T) {
 	key := testKey(t, 1)
 	seen := make(map[string]bool)
 	for range 100 {
-		sealed, err := key.Seal([]byte("same"), nil)
-		if err != nil || seen[string(sealed)] {
-			t.Fatalf("sealed alike: %v", err)
+		sealed := key.Seal([]byte("same"), nil)
+		if seen[string(sealed)] {
+			t.Fatal("sealed alike")
 		}
 		seen[string(sealed)] = true
 	}

@@ -85,11 +85,7 @@ func (m *Minter) MintOpaque(d Draft) (Secret, *Claims, SealedOpaque, error) {
 		return Secret{}, nil, SealedOpaque{}, err
 	}
 	hash := ref.Hash()
-	sealed, err := key.Seal(payload, hash[:])
-	if err != nil {
-		return Secret{}, nil, SealedOpaque{}, fmt.Errorf("sealing claims: %w", err)
-	}
-	return ref.text, c, SealedOpaque{Hash: hash, Sealed: sealed}, nil
+	return ref.text, c, SealedOpaque{Hash: hash, Sealed: key.Seal(payload, hash[:])}, nil
 }
 
 // Open reads the claims that were kept of the token, which must be of this issuer.

@@ -167,10 +167,7 @@ func TestEvidenceOfAnotherKeyDoesNotOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, by := range []*SigningKey{key, other} {
-		sealed, err := by.evidence.Seal(plain, boundTo(c.ID))
-		if err != nil {
-			t.Fatal(err)
-		}
+		sealed := by.evidence.Seal(plain, boundTo(c.ID))
 		_, _, err = NewVerifier(us).VerifyJWT(keys, resigned(t, key, good, nil, map[string]any{"evidence": encode(sealed)}))
 		if own := by == key; own != (err == nil) || !own && !errors.Is(err, ErrClaims) {
 			t.Errorf("sealed by its own key is %v: %v", own, err)

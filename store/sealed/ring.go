@@ -51,12 +51,9 @@ type dataKey struct {
 // idSize is the bytes of a data key's ID, which stand before each sealed value.
 const idSize = 4
 
-func (r *ring) seal(text, associated []byte) ([]byte, error) {
-	sealed, err := r.keys[r.current].aead.Seal(text, associated)
-	if err != nil {
-		return nil, err
-	}
-	return append(binary.BigEndian.AppendUint32(make([]byte, 0, idSize+len(sealed)), r.current), sealed...), nil
+func (r *ring) seal(text, associated []byte) []byte {
+	sealed := r.keys[r.current].aead.Seal(text, associated)
+	return append(binary.BigEndian.AppendUint32(make([]byte, 0, idSize+len(sealed)), r.current), sealed...)
 }
 
 func (r *ring) open(sealed, associated []byte) ([]byte, error) {
