@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // small is a file system of 48 MiB with nothing on it.
@@ -80,16 +79,6 @@ func said(t *testing.T, url string) (int, string) {
 	text, err := io.ReadAll(res.Body)
 	must(t, err)
 	return res.StatusCode, string(text)
-}
-
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if holds() {
-			return
-		}
-	}
-	t.Fatalf("it never came to this: %s", what)
 }
 
 // On a disk without one free byte revoking goes on from the reserve, nothing is issued, and all recovers by
