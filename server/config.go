@@ -60,6 +60,9 @@ type Config struct {
 	// default, a minute.
 	RecordUses time.Duration
 
+	// Forward says to whom the audit log's entries are handed on.
+	Forward Forward
+
 	CORSOrigins   []string       // whose scripts may call Connect and read keys and metadata; none: nobody's
 	Reflection    bool           // gRPC server reflection
 	AllowNetworks []netip.Prefix // networks beyond the public Internet, this host included, in which outside issuers may live
@@ -117,6 +120,9 @@ func (c Config) complete() (Config, error) {
 		}
 	}
 	c.fill()
+	if err := c.Forward.check(); err != nil {
+		return c, err
+	}
 	if !slices.Contains([]string{"1.2", "1.3"}, c.MinTLS) {
 		return c, fmt.Errorf("TLS %q: the oldest version taken is 1.2 or 1.3", c.MinTLS)
 	}
@@ -152,6 +158,7 @@ func (c *Config) fill() {
 	standard := Defaults()
 	c.DiskFloor = or(c.DiskFloor, standard.DiskFloor)
 	c.Reserve = or(c.Reserve, standard.Reserve)
+	c.Forward.FileSize = or(c.Forward.FileSize, standard.Forward.FileSize)
 	if c.FreeSpace == nil {
 		c.FreeSpace = freeSpace
 	}

@@ -24,6 +24,7 @@ func Defaults() Config {
 		GRPCAddr: "127.0.0.1:9090", HTTPAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:9091",
 		SigningAlg: "ES256", MinTLS: "1.3", Plaintext: PlaintextLoopback, DrainTime: 15 * time.Second, RecordUses: time.Minute,
 		DiskFloor: 64 << 20, Reserve: 8 << 20, // some thousand revocations
+		Forward: Forward{FileSize: 64 << 20},
 		Limits: Limits{
 			Body: 256 << 10, Header: 16 << 10, Message: 4 << 20, Streams: 1000, Connections: 10_000,
 			Time: 20 * time.Second, Revocations: 10_000, Rates: guard.StandardRates(),

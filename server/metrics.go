@@ -30,6 +30,7 @@ func (s *Server) instrument(context.Context) error {
 	s.measureRevocations()
 	s.measureLog()
 	s.measureIndex()
+	s.measureForwarding()
 	s.measureDisks()
 	return nil
 }

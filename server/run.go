@@ -52,6 +52,9 @@ func (s *Server) Run(ctx context.Context) error {
 			return nil
 		})
 	}
+	for name := range s.forwarders {
+		group.Go(func() error { s.handOn(running, name); return nil })
+	}
 	if s.witnesses != nil {
 		group.Go(func() error {
 			s.witnesses.Run(running, func(err error) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/engine"
+	"github.com/whittle-sts/whittle/internal/forward"
 	"github.com/whittle-sts/whittle/internal/index"
 	"github.com/whittle-sts/whittle/internal/issuer"
 	"github.com/whittle-sts/whittle/internal/live"
@@ -29,17 +30,18 @@ type Server struct {
 	config Config
 
 	// The state, as the steps of New open it.
-	vault     *vault
-	space     *space
-	store     *watched
-	log       *audit.Log
-	index     *index.Index    // nil: it can't be opened
-	witnesses *witness.Keeper // nil: nobody co-signs
-	clock     *live.Clock
-	image     *live.Image
-	outside   *issuer.Set
-	engine    *engine.Engine
-	bootstrap engine.Credential
+	vault      *vault
+	space      *space
+	store      *watched
+	log        *audit.Log
+	index      *index.Index                  // nil: it can't be opened
+	witnesses  *witness.Keeper               // nil: nobody co-signs
+	forwarders map[string]*forward.Forwarder // by what they hand on to
+	clock      *live.Clock
+	image      *live.Image
+	outside    *issuer.Set
+	engine     *engine.Engine
+	bootstrap  engine.Credential
 
 	// The wires.
 	tls                                       *tls.Config  // nil: plaintext
@@ -84,6 +86,7 @@ func (s *Server) stateSteps() []step {
 		{"clock", s.startClock},
 		{"audit log", s.openLog},
 		{"index of the audit log", s.openIndex},
+		{"forwarding", s.openForwarders},
 		{"witnesses", s.findWitnesses},
 		{"memory image", s.loadImage},
 		{"outside issuers", s.followIssuers},

@@ -34,6 +34,7 @@ var rooms = map[string][]string{
 	"internal/tree":              {},
 	"internal/checkpoint":        {},
 	"internal/audit":             {"store", "internal/seal", "internal/tree", "internal/checkpoint"},
+	"internal/forward":           {"internal/audit", "internal/durable"},
 	"internal/index":             {"internal/audit", "internal/tree", "store"},
 	"internal/witness":           {"internal/checkpoint", "internal/tree", "store"},
 	"internal/verify":            {"internal/audit", "internal/checkpoint", "internal/tree", "store"}, // alone: none of the log's secrets

@@ -85,6 +85,19 @@ func source(path string, field func(*target) *string, doc, words string) Setting
 	return s
 }
 
+// secret is where a secret comes from that isn't a key-encryption key.
+func secret(path string, field func(*target) *string, doc, words string) Setting {
+	s := text(path, field, doc, words)
+	s.Form = "path or env:NAME"
+	s.resolve = func(file, value string) string {
+		if strings.HasPrefix(value, "env:") {
+			return value
+		}
+		return beside(file, strings.TrimPrefix(value, "file:"))
+	}
+	return s
+}
+
 func choice(path string, field func(*target) *string, doc string, options ...string) Setting {
 	form := strings.Join(options[:len(options)-1], ", ") + " or " + options[len(options)-1]
 	return one(path, form, doc, "", field, func(s string) (string, error) {
