@@ -138,10 +138,14 @@ func (l *Log) settle(tx store.Tx, entry *Entry) error {
 	stale := false
 	for i := range entry.sealers {
 		s := &entry.sealers[i]
+		if s.stored && l.standing.has(s.record.Lookup, s.record.ID) {
+			continue
+		}
 		guess := s.record.ID
 		if err := l.people.settle(tx, s, entry.event.Time); err != nil {
 			return err
 		}
+		l.standing.settled(s.record.Lookup, s.record.ID)
 		if s.record.ID == guess {
 			continue
 		}

@@ -27,8 +27,12 @@ func (l *Log) Held(r store.Reader, who Name) (Held, error) {
 
 // Erase deletes the person's key in the transaction of an op. What entries of before say of the person can't be
 // read again; one that is being made of them, also in this commit, is sealed under a new key.
-// Call [Log.Forget] when it is durable.
-func (l *Log) Erase(tx store.Tx, who Name) error { return tx.DeletePerson(l.lookup(who)) }
+// Call [Log.Forget] when it is durable. Nothing else may delete a person's key.
+func (l *Log) Erase(tx store.Tx, who Name) error {
+	lookup := l.lookup(who)
+	l.standing.erased(lookup)
+	return tx.DeletePerson(lookup)
+}
 
 // Forget drops the erased person's key from memory, and then from what the store's deleted records left behind.
 // Entries that are being sealed at this moment hold the key until they are written or given up.

@@ -38,6 +38,7 @@ type Log struct {
 	room   func() error
 
 	people   *people
+	standing *standing
 	refusals *refusals
 	uses     *uses
 	growth   growth
@@ -83,7 +84,7 @@ func Open(c Config) (*Log, error) {
 	}
 	l := &Log{
 		store: c.Store, now: c.Now, random: c.Random, room: c.Room,
-		people: newPeople(pepper, c.Random), refusals: newRefusals(), uses: newUses(c.Uses), signer: signer,
+		people: newPeople(pepper, c.Random), standing: newStanding(), refusals: newRefusals(), uses: newUses(c.Uses), signer: signer,
 		queue: make(chan *call, maxBatch), stopped: make(chan struct{}),
 	}
 	l.growth.to(size)

@@ -100,13 +100,6 @@ func (m *memory) entries() [][]byte {
 	return m.state.entries
 }
 
-// erase deletes all people's records.
-func (m *memory) erase() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.state.people = map[[32]byte]store.Person{}
-}
-
 // memoryTx panics on what the log doesn't use.
 type memoryTx struct {
 	store.Tx

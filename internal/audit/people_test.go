@@ -101,7 +101,7 @@ func TestErasedPerson(t *testing.T) {
 	first := record(t, l, sample("00u1ana"))
 	before := stored(t, l, first)
 	waiting := prepare(t, l, sample("00u1ana")) // sealed under the key that is erased next
-	m.erase()
+	erase(t, l, Name{"corp", "00u1ana"})
 	if e, err := l.Read(t.Context(), before); err != nil || !e.People[0].Erased || e.People[0].Subject != "" {
 		t.Fatalf("%+v, %v", e.People, err)
 	}
@@ -159,16 +159,22 @@ func TestSealedPartOpensOnlyWhereItStands(t *testing.T) {
 	}
 }
 
+// erase erases the person as the engine does.
+func erase(t *testing.T, l *Log, whom Name) {
+	t.Helper()
+	entry := prepare(t, l, Event{Kind: KindPrivacy, Outcome: OutcomeDone, Change: &Change{Action: "erased"}})
+	_, err := l.Do(t.Context(), func(tx store.Tx) (Entry, error) { return entry, l.Erase(tx, whom) })
+	if err = errors.Join(err, l.Forget(t.Context(), whom)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestForgetLeavesNoKeyInMemory(t *testing.T) {
 	m := newMemory()
 	l := open(t, m)
 	record(t, l, sample("00u1ana"))
 	record(t, l, sample("00u1bob"))
-	entry := prepare(t, l, Event{Kind: KindPrivacy, Outcome: OutcomeDone, Change: &Change{Action: "erased"}})
-	_, err := l.Do(t.Context(), func(tx store.Tx) (Entry, error) { return entry, l.Erase(tx, Name{"corp", "00u1ana"}) })
-	if err = errors.Join(err, l.Forget(t.Context(), Name{"corp", "00u1ana"})); err != nil {
-		t.Fatal(err)
-	}
+	erase(t, l, Name{"corp", "00u1ana"})
 	if _, known := l.people.get(who{"corp", "00u1ana"}); known || l.people.order.Len() != 1 || len(m.state.people) != 1 {
 		t.Error("the key is still known")
 	}

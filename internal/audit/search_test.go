@@ -223,7 +223,7 @@ func TestAnErasedPersonIsNotFound(t *testing.T) {
 	if got := walk(t, l, ana); len(got) != 1 {
 		t.Fatalf("%v", got)
 	}
-	m.erase()
+	erase(t, l, Name{"corp", "ana"})
 	if got := walk(t, l, ana); len(got) != 0 {
 		t.Errorf("erased, and found: %v", got)
 	}

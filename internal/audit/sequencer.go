@@ -94,6 +94,7 @@ func (l *Log) commit(batch []*call) {
 	} else {
 		l.extended()
 	}
+	l.standing.committed(err == nil)
 	for i, c := range batch {
 		if c.err == nil { // else its own, whatever became of the commit
 			c.err = err
