@@ -307,10 +307,32 @@ func (s *searcher) take(index uint64, entry []byte) error {
 
 // results opens the people of what was found.
 func (s *searcher) results(next uint64, more bool) (Results, error) {
+	people := keyring{Reader: s.reader, known: make(map[[16]byte]keyed)}
 	for i := range s.found {
-		if err := openPeople(s.reader, &s.found[i].Event); err != nil {
+		if err := openPeople(people, &s.found[i].Event); err != nil {
 			return Results{}, &EntryError{s.found[i].Index, err}
 		}
 	}
 	return Results{Found: s.found, Next: next, More: more}, nil
+}
+
+// keyring asks once for the key of a person whom many entries of one search name.
+type keyring struct {
+	store.Reader
+	known map[[16]byte]keyed
+}
+
+type keyed struct {
+	record store.Person
+	err    error
+}
+
+// PersonByID implements [store.Reader].
+func (k keyring) PersonByID(id [16]byte) (store.Person, error) {
+	of, ok := k.known[id]
+	if !ok {
+		of.record, of.err = k.Reader.PersonByID(id)
+		k.known[id] = of
+	}
+	return of.record, of.err
 }
