@@ -38,6 +38,11 @@ Settings come from whittle.yaml, from the environment and from flags, of which t
 		if err != nil {
 			return err
 		}
+		if !s.CoreDumps {
+			if err := server.ForbidCoreDumps(); err != nil {
+				return err
+			}
+		}
 		c := s.Server
 		c.AcceptClock, c.NewBootstrap = acceptClock, newBootstrap
 		c.Logger = s.Log.Logger(cmd.ErrOrStderr())

@@ -17,8 +17,10 @@ const StandardFile = "whittle.yaml"
 type Settings struct {
 	Server server.Config // without a logger
 	Log    Log
-	File   string  // that was read; empty: none
-	Values []Value // in the table's order
+	// CoreDumps says whether the system may write the process's memory to a disk.
+	CoreDumps bool
+	File      string  // that was read; empty: none
+	Values    []Value // in the table's order
 }
 
 // Value is what one setting is, and why.
@@ -69,7 +71,7 @@ func Load(from Source) (*Settings, error) {
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
-	out.Server, out.Log = t.Config, t.Log
+	out.Server, out.Log, out.CoreDumps = t.Config, t.Log, t.CoreDumps
 	return out, nil
 }
 

@@ -30,7 +30,8 @@ func (l Log) Logger(w io.Writer) *slog.Logger {
 // target is what settings are read into.
 type target struct {
 	server.Config
-	Log Log
+	Log       Log
+	CoreDumps bool
 }
 
 func standard() *target {
@@ -92,6 +93,8 @@ func Table() []Setting {
 		choice("log.format", func(t *target) *string { return &t.Log.Format }, "How log lines are written.", "text", "json"),
 		number("log.sample", func(t *target) *int { return &t.LogSample }, 0, 1_000_000,
 			"One good answer in so many is logged; 0: none. A line for each costs as much as a tenth of the answer."),
+		toggle("core_dumps", func(t *target) *bool { return &t.CoreDumps },
+			"Let the system write the memory of a server that crashes, keys and all, to a disk, and debuggers read it."),
 		span("drain.delay", func(t *target) *time.Duration { return &t.DrainDelay }, 0, 5*time.Minute,
 			"How long the server goes on when it was told to stop, while /readyz already says no: a balancer's time to notice."),
 		span("drain.time", func(t *target) *time.Duration { return &t.DrainTime }, time.Second, 10*time.Minute,
