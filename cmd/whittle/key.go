@@ -21,12 +21,16 @@ key.manage.`,
 // keys lists signing keys.
 func (c *call) keys(keys []*whittlev1.SigningKey) error {
 	return show.List(c.Printer, []string{"key", "alg", "state", "made", "signs from", "until", "dropped"}, keys, func(k *whittlev1.SigningKey) []string {
-		state := strings.ToLower(strings.TrimPrefix(k.GetState().String(), "KEY_STATE_"))
 		return []string{
-			k.GetId(), k.GetAlg(), state,
+			k.GetId(), k.GetAlg(), keyState(k),
 			show.Time(k.GetCreated()), show.Time(k.GetActive()), show.Time(k.GetRetired()), show.Time(k.GetExpires()),
 		}
 	})
+}
+
+// keyState is how a key stands, in one word.
+func keyState(k *whittlev1.SigningKey) string {
+	return strings.ToLower(strings.TrimPrefix(k.GetState().String(), "KEY_STATE_"))
 }
 
 func keyList() *cobra.Command {

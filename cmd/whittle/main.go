@@ -89,6 +89,7 @@ from arguments, which others can see.
 		privacyCommand(),
 		profileCommand(),
 		readyCommand(),
+		reportCommand(),
 		referenceCommand(),
 		restoreCommand(),
 		revocationCommand(),

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"fmt"
 	"math/bits"
 	"slices"
 
@@ -101,4 +102,16 @@ func split(data []byte) []Hash {
 		hashes[i] = Hash(data[i*tlog.HashSize:])
 	}
 	return hashes
+}
+
+// Resume is the tree of the leaves before one, of which the proof is at hand that it is the last leaf of the tree
+// that it completes: the hashes of that proof are the tree's subtrees. It is as true as they are, so the root is to
+// be compared. The tiles that Append fills of it aren't whole.
+func Resume(size uint64, proof []Hash) (*Tree, error) {
+	if len(proof) != bits.OnesCount64(size) {
+		return nil, fmt.Errorf("%d hashes aren't the subtrees of %d leaves", len(proof), size)
+	}
+	t := &Tree{size: size, stack: slices.Clone(proof)}
+	slices.Reverse(t.stack)
+	return t, nil
 }

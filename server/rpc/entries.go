@@ -73,7 +73,7 @@ func toEntry(e engine.Entry) *whittlev1.AuditEntry {
 func toPeople(people []audit.Person) []*whittlev1.AuditPerson {
 	out := make([]*whittlev1.AuditPerson, len(people))
 	for i, p := range people {
-		out[i] = &whittlev1.AuditPerson{Role: string(p.Role), Issuer: p.Issuer, Subject: p.Subject, Erased: p.Erased}
+		out[i] = &whittlev1.AuditPerson{Role: string(p.Role), Issuer: p.Issuer, Subject: p.Subject, Erased: p.Erased, Bindings: p.Bindings}
 	}
 	return out
 }

@@ -803,7 +803,9 @@ type AuditPerson struct {
 	// The subject; empty if erased.
 	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
 	// Whether the key that sealed the rest is gone.
-	Erased        bool `protobuf:"varint,4,opt,name=erased,proto3" json:"erased,omitempty"`
+	Erased bool `protobuf:"varint,4,opt,name=erased,proto3" json:"erased,omitempty"`
+	// The names of the bindings that gave the person's roles; none if erased.
+	Bindings      []string `protobuf:"bytes,5,rep,name=bindings,proto3" json:"bindings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -864,6 +866,13 @@ func (x *AuditPerson) GetErased() bool {
 		return x.Erased
 	}
 	return false
+}
+
+func (x *AuditPerson) GetBindings() []string {
+	if x != nil {
+		return x.Bindings
+	}
+	return nil
 }
 
 // ExplainRequest names a decision.
@@ -1194,12 +1203,13 @@ const file_whittle_v1_audit_proto_rawDesc = "" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x16\n" +
 	"\x06sealed\x18\x02 \x01(\fR\x06sealed\x12\x1b\n" +
 	"\tleaf_hash\x18\x03 \x01(\fR\bleafHash\x12/\n" +
-	"\x06people\x18\x04 \x03(\v2\x17.whittle.v1.AuditPersonR\x06people\"k\n" +
+	"\x06people\x18\x04 \x03(\v2\x17.whittle.v1.AuditPersonR\x06people\"\x87\x01\n" +
 	"\vAuditPerson\x12\x12\n" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x16\n" +
 	"\x06issuer\x18\x02 \x01(\tR\x06issuer\x12\x18\n" +
 	"\asubject\x18\x03 \x01(\tR\asubject\x12\x16\n" +
-	"\x06erased\x18\x04 \x01(\bR\x06erased\"7\n" +
+	"\x06erased\x18\x04 \x01(\bR\x06erased\x12\x1a\n" +
+	"\bbindings\x18\x05 \x03(\tR\bbindings\"7\n" +
 	"\x0eExplainRequest\x12%\n" +
 	"\bdecision\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01(@R\bdecision\"\x84\x03\n" +
 	"\x0fExplainResponse\x12\x1a\n" +

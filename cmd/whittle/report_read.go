@@ -1,0 +1,227 @@
+package main
+
+import (
+	"cmp"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/whittle-sts/whittle/cmd/whittle/internal/exit"
+	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
+	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/checkpoint"
+	"github.com/whittle-sts/whittle/internal/report"
+	"github.com/whittle-sts/whittle/internal/verify"
+)
+
+// outOfOrder is how much later than an entry after it an entry's time may be. So where the window begins and ends need
+// not be believed: the entry before the first is earlier than the window by as much, and the last later.
+const outOfOrder = time.Minute
+
+// witnessedSoon is how long a checkpoint may take to be co-signed.
+const witnessedSoon = 10 * time.Second
+
+// read reads the window's entries, and all that come after it if they are wanted, and holds them to a checkpoint
+// that covers what the log had when it began.
+func (r *reporting) read(after bool) error {
+	signed, err := r.checkpoint()
+	if err != nil {
+		return err
+	}
+	first, end, err := r.stretch(after, signed.Size)
+	if err != nil {
+		return err
+	}
+	r.source.First, r.source.Read = first, end-first
+	if first == end {
+		return nil
+	}
+	proof, err := r.server.Proofs().GetInclusionProof(r.ctx, &whittlev1.GetInclusionProofRequest{Index: first, Size: first + 1})
+	if err != nil {
+		return err
+	}
+	before, err := verify.Hashes(proof.GetHashes())
+	if err != nil {
+		return exit.With(exit.No, err)
+	}
+	stretch, err := verify.NewStretch(first, before)
+	if err != nil {
+		return exit.With(exit.No, err)
+	}
+	if err := r.entries(stretch, end, signed.Size); err != nil {
+		return err
+	}
+	if err := r.whole(first, end, signed.Size); err != nil {
+		return exit.With(exit.No, err)
+	}
+	consistent, err := r.server.Proofs().GetConsistencyProof(r.ctx, &whittlev1.GetConsistencyProofRequest{OlderSize: end, NewerSize: signed.Size})
+	if err != nil {
+		return err
+	}
+	later, err := verify.Hashes(consistent.GetHashes())
+	if err != nil {
+		return exit.With(exit.No, err)
+	}
+	return found(stretch.End(signed, later))
+}
+
+// stretch is the entries to read: those of the window, and one before and one after them.
+func (r *reporting) stretch(after bool, size uint64) (first, end uint64, err error) {
+	if first, err = r.firstSince(r.source.From.Add(-outOfOrder), size); err != nil {
+		return 0, 0, err
+	}
+	first = max(first, 1) - 1
+	if after {
+		return first, size, nil
+	}
+	if end, err = r.firstSince(r.source.To.Add(outOfOrder), size); err != nil {
+		return 0, 0, err
+	}
+	return first, max(first, min(end+1, size)), nil
+}
+
+// whole says whether the window's entries are all there. One that retention dropped has no time to go by.
+func (r *reporting) whole(first, end, size uint64) error {
+	if len(r.source.Entries) == 0 {
+		return nil
+	}
+	begin, last := r.source.Entries[0], r.source.Entries[len(r.source.Entries)-1]
+	if first > 0 && begin.Index == first && !begin.Time.Before(r.source.From.Add(-outOfOrder)) {
+		return fmt.Errorf("the server says that the window begins after entry %d, which is in it", first)
+	}
+	if end < size && last.Index == end-1 && last.Time.Before(r.source.To.Add(outOfOrder)) {
+		return fmt.Errorf("the server says that the window ends before entry %d, which is in it", last.Index)
+	}
+	return nil
+}
+
+// checkpoint is one that covers the newest entry, for which it waits.
+func (r *reporting) checkpoint() (checkpoint.Signed, error) {
+	newest, err := r.server.Audit().ListEntries(r.ctx, &whittlev1.ListEntriesRequest{NewestFirst: true, PageSize: 1})
+	if err != nil {
+		return checkpoint.Signed{}, err
+	}
+	size, soon := uint64(0), recordedSoon
+	for _, e := range newest.GetEntries() {
+		size = e.GetIndex() + 1
+	}
+	if len(r.witnesses) > 0 {
+		soon = witnessedSoon
+	}
+	for late := time.Now().Add(soon); ; {
+		res, err := r.server.Proofs().GetCheckpoint(r.ctx, &whittlev1.GetCheckpointRequest{Witnessed: len(r.witnesses) > 0})
+		if err != nil && exit.Of(r.server.Explain(err), exit.Failed) != exit.No {
+			return checkpoint.Signed{}, err
+		}
+		if err == nil && res.GetSize() >= size {
+			return r.trusted(res)
+		}
+		if time.Now().After(late) {
+			return checkpoint.Signed{}, exit.With(exit.Unavailable, fmt.Errorf("the log has %d entries, and no checkpoint of that kind covers them yet", size))
+		}
+		select {
+		case <-r.ctx.Done():
+			return checkpoint.Signed{}, r.ctx.Err()
+		case <-time.After(askAgain):
+		}
+	}
+}
+
+// trusted opens the checkpoint with the reader's keys, or else with the server's.
+func (r *reporting) trusted(res *whittlev1.GetCheckpointResponse) (checkpoint.Signed, error) {
+	key := r.key
+	if key == "" {
+		key = res.GetVerifierKey()
+	}
+	trust, err := checkpoint.NewTrust(key, r.witnesses, cmp.Or(r.quorum, len(r.witnesses)))
+	if err != nil {
+		return checkpoint.Signed{}, exit.With(exit.Usage, err)
+	}
+	signed, err := trust.Open([]byte(res.GetNote()))
+	if err != nil {
+		return signed, exit.With(exit.No, fmt.Errorf("the checkpoint isn't signed with that key: %w", err))
+	}
+	if trust.Quorum() > len(signed.Witnesses) {
+		return signed, exit.With(exit.No, fmt.Errorf("%d of the witnesses have co-signed, %d are needed", len(signed.Witnesses), trust.Quorum()))
+	}
+	r.source.Checkpoint = report.Checkpoint{Origin: signed.Origin, Size: signed.Size, Root: hex.EncodeToString(signed.Root[:])}
+	r.source.Note, r.source.Key, r.source.KeyGiven = res.GetNote(), key, r.key != ""
+	return signed, nil
+}
+
+// firstSince is the first entry that is not before then, or the log's size if there is none.
+func (r *reporting) firstSince(then time.Time, size uint64) (uint64, error) {
+	found, err := pages(1, func(page string) ([]*whittlev1.AuditEntry, string, error) {
+		res, err := r.server.Audit().ListEntries(r.ctx, &whittlev1.ListEntriesRequest{
+			Filter: &whittlev1.EntryFilter{After: timestamppb.New(then)}, PageSize: 1, PageToken: page,
+		})
+		return res.GetEntries(), res.GetNextPageToken(), err
+	})
+	if err != nil || len(found) == 0 {
+		return size, err
+	}
+	return min(found[0].GetIndex(), size), nil
+}
+
+// entries reads up to end. What retention dropped is taken by its hash.
+func (r *reporting) entries(stretch *verify.Stretch, end, size uint64) error {
+	from := stretch.Next()
+	ask := &whittlev1.ListEntriesRequest{From: &from, PageSize: 1000}
+	for stretch.Next() < end {
+		res, err := r.server.Audit().ListEntries(r.ctx, ask)
+		if err != nil {
+			return err
+		}
+		for _, e := range res.GetEntries() {
+			if e.GetIndex() >= end {
+				break
+			}
+			if err := r.dropped(stretch, e.GetIndex(), size); err != nil {
+				return err
+			}
+			event, err := stretch.Take(e.GetIndex(), e.GetSealed())
+			if err != nil {
+				return found(err)
+			}
+			if err := open(&event, e.GetPeople()); err != nil {
+				return exit.With(exit.No, err)
+			}
+			r.source.Entries = append(r.source.Entries, report.Entry{Index: e.GetIndex(), Event: event})
+		}
+		if ask.PageToken = res.GetNextPageToken(); res.GetNextPageToken() == "" {
+			return r.dropped(stretch, end, size)
+		}
+	}
+	return nil
+}
+
+// dropped takes the entries before one by their hashes.
+func (r *reporting) dropped(stretch *verify.Stretch, before, size uint64) error {
+	for index := stretch.Next(); index < before; index++ {
+		res, err := r.server.Proofs().GetInclusionProof(r.ctx, &whittlev1.GetInclusionProofRequest{Index: index, Size: size})
+		if err != nil {
+			return err
+		}
+		leaf, err := verify.Hashes([][]byte{res.GetLeafHash()})
+		if err != nil {
+			return exit.With(exit.No, err)
+		}
+		stretch.TakeHash(leaf[0])
+		r.source.Dropped++
+	}
+	return nil
+}
+
+// open puts into the event the people that the server opened.
+func open(e *audit.Event, people []*whittlev1.AuditPerson) error {
+	if len(people) != len(e.People) {
+		return errors.New("the server names other people than the entry")
+	}
+	for i, p := range people {
+		e.People[i].Issuer, e.People[i].Subject, e.People[i].Erased, e.People[i].Bindings = p.GetIssuer(), p.GetSubject(), p.GetErased(), p.GetBindings()
+	}
+	return nil
+}
