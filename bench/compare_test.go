@@ -59,8 +59,10 @@ func TestAMixtureHasItsParts(t *testing.T) {
 
 func TestGrowthIsJudgedBesideTheEcho(t *testing.T) {
 	r := Results{Grown: []Grown{
-		{Revocations: 0, Heap: 1000, Introspect: 10, Exchange: 50, Echo: 10},
-		{Revocations: 100, Heap: 16000, Introspect: 21, Exchange: 120, Echo: 20},
+		{Axis: revocationsAxis, N: 0, Limit: 1.1, Heap: 1000, Introspect: 10, Exchange: 50, Echo: 10, Exchanged: 10},
+		{Axis: revocationsAxis, N: 100, Limit: 1.1, Heap: 16000, Introspect: 21, Exchange: 120, Echo: 20, Exchanged: 20},
+		{Axis: "rules", N: 10, Introspect: 10, Exchange: 50, Echo: 10, Exchanged: 10},
+		{Axis: "rules", N: 100, Introspect: 100, Exchange: 500, Echo: 10, Exchanged: 10},
 	}, Visible: visibility{Revoked: 1, Late: 1}}
 	r.judge()
 	var got []string
@@ -69,8 +71,8 @@ func TestGrowthIsJudgedBesideTheEcho(t *testing.T) {
 	}
 	want := "target revoked-and-still-active measured 1.00 limit 0.00 MISS\n" +
 		"target bytes-a-live-revocation-of-100 measured 150.00 limit 150.00 ok\n" +
-		"target introspection-with-100-revocations measured 1.05 limit 1.10 ok\n" +
-		"target exchange-with-100-revocations measured 1.20 limit 1.10 MISS"
+		"target introspection-with-100-live-revocations measured 1.05 limit 1.10 ok\n" +
+		"target exchange-with-100-live-revocations measured 1.20 limit 1.10 MISS"
 	if strings.Join(got, "\n") != want {
 		t.Errorf("got %s", strings.Join(got, "\n"))
 	}

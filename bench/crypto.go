@@ -1,42 +1,134 @@
 package main
 
 import (
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
+
+	"go.etcd.io/bbolt"
 )
 
-// Crypto is the bare cost of what no exchange can do without, in µs of CPU.
-type Crypto struct{ Sign, Verify float64 }
+// Crypto is the bare cost of what no exchange can do without, in µs of CPU: the ES256 that targets are about, and the
+// other algorithms that a key may have.
+type Crypto struct {
+	Sign, Verify           float64 // ES256
+	EdDSASign, EdDSAVerify float64
+	RS256Sign, RS256Verify float64
+}
+
+var errSignature = errors.New("the signature does not verify")
 
 func measureCrypto() (c Crypto, err error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	onP256, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return c, err
 	}
-	digest := sha256.Sum256([]byte("whittle"))
-	signature, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
+	_, onEdwards, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return c, err
 	}
-	c.Sign, err = cpuOf(func() error {
-		_, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
-		return err
-	})
+	of2048, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return c, err
 	}
-	c.Verify, err = cpuOf(func() error {
-		if !ecdsa.VerifyASN1(&key.PublicKey, digest[:], signature) {
-			return errors.New("the signature does not verify")
+	message := make([]byte, 900) // about a token's signing input
+	digest := sha256.Sum256(message)
+	for _, a := range []struct {
+		key          crypto.Signer
+		signed       []byte
+		hash         crypto.Hash
+		verify       func(signature []byte) bool
+		sign, proven *float64
+	}{
+		{onP256, digest[:], crypto.SHA256, func(s []byte) bool { return ecdsa.VerifyASN1(&onP256.PublicKey, digest[:], s) }, &c.Sign, &c.Verify},
+		{onEdwards, message, 0, func(s []byte) bool { return ed25519.Verify(onEdwards.Public().(ed25519.PublicKey), message, s) }, &c.EdDSASign, &c.EdDSAVerify},
+		{of2048, digest[:], crypto.SHA256, func(s []byte) bool { return rsa.VerifyPKCS1v15(&of2048.PublicKey, crypto.SHA256, digest[:], s) == nil }, &c.RS256Sign, &c.RS256Verify},
+	} {
+		var signature []byte
+		*a.sign, err = cpuOf(func() (err error) {
+			signature, err = a.key.Sign(rand.Reader, a.signed, a.hash)
+			return err
+		})
+		if err != nil {
+			return c, err
 		}
-		return nil
-	})
-	return c, err
+		*a.proven, err = cpuOf(func() error {
+			if !a.verify(signature) {
+				return errSignature
+			}
+			return nil
+		})
+		if err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// Disk is the bare cost of a durable commit, shared by as many as stand in each: sequential keys and values of 1,200 bytes,
+// about an audit entry, into bbolt.
+type Disk struct {
+	Shared int
+	CPU    float64 // µs an entry
+	Wall   float64 // µs an entry
+}
+
+func measureDisk() (out []Disk, err error) {
+	folder, err := os.MkdirTemp("", "whittle-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	db, err := bbolt.Open(filepath.Join(folder, "bare.db"), 0o600, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	var n uint64
+	for _, shared := range []int{1, 16, 64} {
+		const commits = 100
+		before, err := usage()
+		if err != nil {
+			return nil, err
+		}
+		for range commits {
+			if err := db.Update(func(tx *bbolt.Tx) error { return appendBare(tx, &n, shared) }); err != nil {
+				return nil, err
+			}
+		}
+		after, err := usage()
+		if err != nil {
+			return nil, err
+		}
+		each := float64(commits*shared) * 1e3
+		out = append(out, Disk{shared, float64((after.CPU - before.CPU).Nanoseconds()) / each, float64(after.At.Sub(before.At).Nanoseconds()) / each})
+	}
+	return out, nil
+}
+
+func appendBare(tx *bbolt.Tx, n *uint64, shared int) error {
+	b, err := tx.CreateBucketIfNotExists([]byte("entries"))
+	if err != nil {
+		return err
+	}
+	b.FillPercent = 1
+	for range shared {
+		*n++
+		key := []byte{byte(*n >> 24), byte(*n >> 16), byte(*n >> 8), byte(*n)}
+		if err := b.Put(key, make([]byte, 1200)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // cpuOf is the median of five runs of a fifth of a second each, one after the other on one core.

@@ -2,71 +2,109 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"time"
-
-	"github.com/whittle-sts/whittle/internal/live"
-	"github.com/whittle-sts/whittle/internal/token"
-	"github.com/whittle-sts/whittle/store"
-	"github.com/whittle-sts/whittle/store/bolt"
 )
 
-// Grown is what a server costs with so many live revocations.
+// Grown is what a server costs with so many of something.
 type Grown struct {
-	Revocations int
-	Start       time.Duration // from opening the store to serving
-	Heap        int64         // bytes that are live after the start, the ballast included
-	Introspect  float64       // µs of CPU
-	Exchange    float64
-	Echo        float64 // of introspection, in the same minute
+	Axis       string
+	N          int
+	Limit      float64       // how much more the ratios to the echoes may be at the end of the axis; 0: no target
+	Start      time.Duration // from opening the store to serving
+	Heap       int64         // bytes that are live after the start, the ballast included
+	Introspect float64       // µs of CPU
+	Exchange   float64
+	Echo       float64 // of introspection, in the same minute
+	Exchanged  float64 // echo of exchange, in the same minute
 }
 
-// growth measures a server that starts with 0 and with more live revocations. They are written to the
-// store directly: making them through the service would take hours at the pace that one client has.
-func (b *bench) growth(ctx context.Context, counts []int) error {
-	for _, n := range counts {
-		g, err := b.grown(ctx, n)
-		if err != nil {
-			return fmt.Errorf("%d revocations: %w", n, err)
+// axis is something that there may be more and more of.
+type axis struct {
+	name   string
+	limit  float64 // how much more the ratio to the echo may be at the end; 0: no target
+	counts []int
+	policy func(n int) string                                    // with n of it; nil: the usual one
+	seed   func(ctx context.Context, folder string, n int) error // writes n of it into the state of a server that is stopped; nil: the policy has it
+}
+
+// axes are what grows, up to most live revocations and, for the rest, as far as a run of its kind goes.
+func (b *bench) axes() []axis {
+	revocations := axis{name: revocationsAxis, limit: 1.1, counts: powers(1000, b.mostRevocations), seed: seedRevocations}
+	if b.quick || b.partly {
+		return []axis{revocations}
+	}
+	return []axis{
+		revocations,
+		{name: "tokens issued, each with its audit entry", limit: 1.1, counts: powers(1000, b.mostEntries), seed: seedEntries},
+		{name: "opaque tokens alive", limit: 1.1, counts: powers(1000, 1_000_000), seed: seedOpaque},
+		{name: "clients", counts: []int{10, 100, 1000, 5000}, policy: withClients},
+		{name: "scopes", counts: []int{10, 100, 1000}, policy: withScopes},
+		{name: "rules", counts: []int{10, 100, 1000, 5000}, policy: withRules},
+	}
+}
+
+// powers is none, and powers of ten from first up to the most.
+func powers(first, most int) []int {
+	counts := []int{0}
+	for n := first; n < most; n *= 10 {
+		counts = append(counts, n)
+	}
+	return append(counts, most)
+}
+
+// growth measures a server that starts with none and with more and more of each.
+func (b *bench) growth(ctx context.Context) error {
+	for _, a := range b.axes() {
+		for _, n := range a.counts {
+			g, err := b.grown(ctx, &a, n)
+			if err != nil {
+				return fmt.Errorf("%d %s: %w", n, a.name, err)
+			}
+			b.results.Grown = append(b.results.Grown, g)
+			fmt.Fprintf(b.results.progress, "     %d %s: started in %v, %d MiB live, introspection %.1f µs, exchange %.1f µs, echo %.1f µs\n",
+				n, a.name, g.Start.Round(time.Millisecond), g.Heap>>20, g.Introspect, g.Exchange, g.Echo)
 		}
-		b.results.Grown = append(b.results.Grown, g)
-		fmt.Fprintf(b.results.progress, "     %d revocations: started in %v, %d MiB live, introspection %.1f µs, exchange %.1f µs, echo %.1f µs\n",
-			n, g.Start, g.Heap>>20, g.Introspect, g.Exchange, g.Echo)
 	}
 	return nil
 }
 
-func (b *bench) grown(ctx context.Context, n int) (g Grown, err error) {
+func (b *bench) grown(ctx context.Context, a *axis, n int) (g Grown, err error) {
 	folder, err := os.MkdirTemp("", "whittle-bench-")
 	if err != nil {
 		return g, err
 	}
-	defer os.RemoveAll(folder)
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	first, err := startChild(Setup{Kind: "whittle", Folder: folder})
 	if err != nil {
 		return g, err
 	}
-	w, err := newWorld(ctx, first)
-	if err != nil {
-		first.stop()
+	text := policy
+	if a.policy != nil {
+		text = a.policy(n)
+	}
+	w, err := newWorld(ctx, first, text)
+	if err := errors.Join(err, first.stop()); err != nil {
 		return g, err
 	}
-	if err := first.stop(); err != nil {
-		return g, err
-	}
-	if err := seed(ctx, filepath.Join(folder, "db", "whittle.db"), n); err != nil {
-		return g, err
+	if a.seed != nil {
+		if err := a.seed(ctx, folder, n); err != nil {
+			return g, err
+		}
 	}
 	server, err := startChild(Setup{Kind: "whittle", Folder: folder})
 	if err != nil {
 		return g, err
 	}
-	defer server.stop()
-	g = Grown{Revocations: n, Start: server.Took}
+	defer func() { err = errors.Join(err, server.stop()) }()
+	g = Grown{Axis: a.name, N: n, Limit: a.limit, Start: server.Took}
 	if w, err = w.at(server); err != nil {
+		return g, err
+	}
+	if err := server.settled(ctx); err != nil {
 		return g, err
 	}
 	if g.Heap, err = server.live(); err != nil {
@@ -75,9 +113,30 @@ func (b *bench) grown(ctx context.Context, n int) (g Grown, err error) {
 	return g, b.costs(ctx, w, server, &g)
 }
 
+// settled waits until the server does nothing of its own accord: its index of the log follows what was seeded.
+func (c *child) settled(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	const look = 500 * time.Millisecond
+	before, err := c.usage()
+	for err == nil {
+		select {
+		case <-ctx.Done():
+			return errors.New("the server doesn't come to rest")
+		case <-time.After(look):
+		}
+		var now Usage
+		if now, err = c.usage(); now.CPU-before.CPU < look/20 {
+			return err
+		}
+		before = now
+	}
+	return err
+}
+
 // costs measures two rows and their floors several times, and keeps the cheapest of each.
 func (b *bench) costs(ctx context.Context, w *world, server *child, g *Grown) error {
-	part := &bench{warm: b.warm, window: b.window, world: w, whittle: server, floors: b.floors, only: regexp.MustCompile("^(" + introspectGRPC + "|" + exchangeSeen + ")$")}
+	part := &bench{warm: 250 * time.Millisecond, window: time.Second, world: w, whittle: server, floors: b.floors, only: regexp.MustCompile("^(" + introspectGRPC + "|" + exchangeSeen + ")$")}
 	part.results.progress = b.results.progress
 	rows, err := plan(ctx, w)
 	if err != nil {
@@ -89,38 +148,6 @@ func (b *bench) costs(ctx context.Context, w *world, server *child, g *Grown) er
 		}
 	}
 	g.Introspect, g.Exchange = part.results.find(introspectGRPC, 32).CPU, part.results.find(exchangeSeen, 32).CPU
-	g.Echo = part.results.find("echo of introspection, gRPC", 32).CPU
-	return nil
-}
-
-// seed writes n live revocations of single tokens.
-func seed(ctx context.Context, path string, n int) error {
-	s, err := bolt.Open(bolt.Config{Path: path})
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	const each = 10_000
-	now := time.Now()
-	for from := 0; from < n; from += each {
-		outcomes, err := s.Update(ctx, func(tx store.Tx) error {
-			for i := from; i < min(from+each, n); i++ {
-				id := token.ID{'s', 'e', 'e', 'd', byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}
-				selector := live.OfToken(id)
-				if _, err := tx.AppendRevocation(store.Revocation{
-					Kind: string(selector.Kind), Selector: selector.Value, At: now, Expires: now.Add(24 * time.Hour),
-				}); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if outcomes[0] != nil {
-			return outcomes[0]
-		}
-	}
+	g.Echo, g.Exchanged = part.results.find("echo of introspection, gRPC", 32).CPU, part.results.find(exchangeFloor, 32).CPU
 	return nil
 }

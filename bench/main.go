@@ -27,10 +27,11 @@ func main() {
 	rounds := flag.Int("rounds", 2, "how often each row is measured; the cheapest is kept, so more help on a machine that is busy")
 	profiles := flag.String("profile", "", "write a CPU profile of the server for each row into this folder")
 	growth := flag.Int("growth", 0, "up to how many live revocations to start servers with, also with -only; 0: 100,000 if quick, else 1,000,000")
+	entries := flag.Int("entries", 1_000_000, "up to how many tokens issued, each with its audit entry, in a run that isn't quick; 10,000,000 take 15 GB and some minutes")
 	compare := flag.String("compare", "", "hold the rows to those of this file, such as results.json; writes no results")
 	withPeers := flag.String("peers", "", "measure only the peers whose name matches this expression, also with -only; none: no peer")
 	flag.Parse()
-	b := bench{quick: *quick, against: *compare, mostRevocations: *growth, warm: time.Second, window: 5 * time.Second, profiles: *profiles, partly: *only != "" || *compare != "", rounds: *rounds}
+	b := bench{quick: *quick, against: *compare, mostRevocations: *growth, mostEntries: *entries, warm: 500 * time.Millisecond, window: 3 * time.Second, profiles: *profiles, partly: *only != "" || *compare != "", rounds: *rounds}
 	if *quick {
 		b.warm, b.window = 250*time.Millisecond, time.Second
 	}
@@ -62,6 +63,7 @@ type bench struct {
 	against      string
 
 	mostRevocations int // 0: as usual
+	mostEntries     int
 	profiles        string
 
 	world   *world
@@ -82,11 +84,14 @@ func (b *bench) run(ctx context.Context) (err error) {
 	if b.results.Crypto, err = measureCrypto(); err != nil {
 		return err
 	}
+	if b.results.Disk, err = measureDisk(); err != nil {
+		return err
+	}
 	if b.whittle, err = startChild(Setup{Kind: "whittle", Folder: folder}); err != nil {
 		return err
 	}
 	defer b.whittle.stop()
-	if b.world, err = newWorld(ctx, b.whittle); err != nil {
+	if b.world, err = newWorld(ctx, b.whittle, policy); err != nil {
 		return err
 	}
 	rows, err := plan(ctx, b.world)
@@ -139,7 +144,7 @@ func (b *bench) furthermore(ctx context.Context, rows []row) error {
 		if b.mostRevocations == 0 {
 			return nil
 		}
-		return b.growth(ctx, revocations(b.mostRevocations))
+		return b.growth(ctx)
 	}
 	tokens, most := 5000, 1_000_000
 	if b.quick {
@@ -155,16 +160,11 @@ func (b *bench) furthermore(ctx context.Context, rows []row) error {
 	if err := b.pacedRows(rows); err != nil {
 		return err
 	}
-	return b.growth(ctx, revocations(cmp.Or(b.mostRevocations, most)))
-}
-
-// revocations is none, and powers of ten from a thousand up to the most.
-func revocations(most int) []int {
-	counts := []int{0}
-	for n := 1000; n < most; n *= 10 {
-		counts = append(counts, n)
+	if err := b.applied(ctx, rows); err != nil {
+		return err
 	}
-	return append(counts, most)
+	b.mostRevocations = cmp.Or(b.mostRevocations, most)
+	return b.growth(ctx)
 }
 
 // answers asks Whittle once for each answer that the floors give.
@@ -273,10 +273,9 @@ func (b *bench) load(server *child, r *row, inFlight int) (*load, error) {
 		l.wire, err = dialGRPC(server.GRPC, r.method, authorization)
 		return l, err
 	}
-	contentType := formType
-	if r.wire == overConnect {
-		contentType = "application/json"
-	}
+	contentType := map[string]string{
+		overForm: formType, overConnect: "application/json", overBinary: "application/proto", overWeb: "application/grpc-web+proto",
+	}[r.wire]
 	h := &httpWire{server.HTTP, r.method, contentType, authorization}
 	l.wire, l.requests = h, nil
 	for _, body := range r.messages {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"net/url"
 	"strings"
@@ -24,6 +25,8 @@ const (
 
 	overGRPC    = "gRPC"
 	overConnect = "Connect JSON"
+	overBinary  = "Connect binary"
+	overWeb     = "gRPC-Web"
 	overForm    = "OAuth form"
 
 	formType = "application/x-www-form-urlencoded"
@@ -105,6 +108,10 @@ func plan(ctx context.Context, w *world) ([]row, error) {
 		{name: introspectMixed, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, once: true, more: mixed, bearers: anyBearers, long: true},
 		{name: "echo of introspection, Connect JSON", wire: overConnect, method: introspectMethod, client: gateway, messages: inJSON(jwts), bearers: 1},
 		{name: introspectConnect, floor: "echo of introspection, Connect JSON", wire: overConnect, method: introspectMethod, client: gateway, messages: inJSON(jwts), bearers: 1},
+		{name: "echo of introspection, Connect binary", wire: overBinary, method: introspectMethod, client: gateway, messages: asks, bearers: 1, long: true},
+		{name: introspectBinary, floor: "echo of introspection, Connect binary", wire: overBinary, method: introspectMethod, client: gateway, messages: asks, bearers: 1, long: true},
+		{name: "echo of introspection, gRPC-Web", wire: overWeb, method: introspectMethod, client: gateway, messages: framed(asks), bearers: 1, long: true},
+		{name: introspectWeb, floor: "echo of introspection, gRPC-Web", wire: overWeb, method: introspectMethod, client: gateway, messages: framed(asks), bearers: 1, long: true},
 		{name: "echo of introspection, OAuth form", wire: overForm, method: introspectPath, client: gateway, messages: inForms(jwts), bearers: 1},
 		{name: introspectOAuth, floor: "echo of introspection, OAuth form", wire: overForm, method: introspectPath, client: gateway, messages: inForms(jwts), bearers: 1},
 		{name: opaqueOAuth, floor: "echo of introspection, OAuth form", wire: overForm, method: introspectPath, client: gateway, messages: inForms(opaques), bearers: 1},
@@ -145,6 +152,8 @@ const (
 	introspectGRPC    = "introspection of a JWT, gRPC"
 	introspectOpaque  = "introspection of an opaque token, gRPC"
 	introspectConnect = "introspection of a JWT, Connect JSON"
+	introspectBinary  = "introspection of a JWT, Connect binary"
+	introspectWeb     = "introspection of a JWT, gRPC-Web"
 	introspectOAuth   = "introspection of a JWT, OAuth form"
 	opaqueOAuth       = "introspection of an opaque token, OAuth form"
 	exchangeOAuth     = "exchange of a token seen before, OAuth form"
@@ -185,6 +194,14 @@ func inJSON(tokens []string) (out [][]byte) {
 			panic(err) // as in encode
 		}
 		out = append(out, b)
+	}
+	return out
+}
+
+// framed are the messages as gRPC-Web sends them: behind a byte of flags and four of length.
+func framed(messages [][]byte) (out [][]byte) {
+	for _, m := range messages {
+		out = append(out, append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(m))), m...))
 	}
 	return out
 }

@@ -21,6 +21,8 @@ type Results struct {
 	Visible visibility
 	Paced   []Paced
 	Grown   []Grown
+	Disk    []Disk
+	Applied Applied
 	Peers   []PeerResult
 	NoPeers []string // why a peer wasn't measured
 	Targets []Target
@@ -124,16 +126,10 @@ func (r *Results) judgeOthers() {
 	if r.Visible.Revoked > 0 {
 		r.Targets = append(r.Targets, Target{Name: "revoked-and-still-active", Measured: float64(r.Visible.Late)})
 	}
-	if len(r.Grown) < 2 {
-		return
+	if r.Applied.Policies > 0 {
+		r.Targets = append(r.Targets, Target{Name: "policy-apply-adds-to-the-slowest-look-ms", Measured: ms(r.Applied.Loaded.Max - r.Applied.Quiet.Max), Limit: 10})
 	}
-	none, most := r.Grown[0], r.Grown[len(r.Grown)-1]
-	n := most.Revocations
-	r.Targets = append(r.Targets,
-		Target{Name: fmt.Sprintf("bytes-a-live-revocation-of-%d", n), Measured: float64(most.Heap-none.Heap) / float64(n), Limit: 150},
-		Target{Name: fmt.Sprintf("introspection-with-%d-revocations", n), Measured: (most.Introspect / most.Echo) / (none.Introspect / none.Echo), Limit: 1.1},
-		Target{Name: fmt.Sprintf("exchange-with-%d-revocations", n), Measured: (most.Exchange / most.Echo) / (none.Exchange / none.Echo), Limit: 1.1},
-	)
+	r.judgeGrown()
 }
 
 // report prints the table and the targets, and writes both files unless the run was a part only.
@@ -150,23 +146,10 @@ func (r *Results) report(out io.Writer, partly bool) error {
 	if err := os.WriteFile("results.json", append(raw, '\n'), 0o644); err != nil {
 		return err
 	}
-	if err := os.WriteFile("growth-revocations.svg", []byte(r.growthPlot()), 0o644); err != nil {
+	if err := r.plotGrown(); err != nil {
 		return err
 	}
 	return os.WriteFile("RESULTS.md", []byte(text), 0o644)
-}
-
-// growthPlot is what requests cost beside the echo, by live revocations.
-func (r *Results) growthPlot() string {
-	var xs []int
-	lines := []series{{name: "exchange of a token seen before"}, {name: "introspection of a JWT"}, {name: "echo of introspection"}}
-	for _, g := range r.Grown {
-		xs = append(xs, g.Revocations)
-		for i, y := range []float64{g.Exchange, g.Introspect, g.Echo} {
-			lines[i].ys = append(lines[i].ys, y)
-		}
-	}
-	return plot("Server CPU for each request, by live revocations (gRPC, 32 in flight)", "µs", xs, lines)
 }
 
 // seconds reads what durations wrote.
@@ -192,7 +175,12 @@ func (r *Results) text() string {
 	m := r.Machine
 	fmt.Fprintf(&b, "# What a request costs\n\nMade by `go run .` in `bench`; README.md there says what is measured and what is not.\n\n")
 	fmt.Fprintf(&b, "%s, %d cores, memory %s, %s, %s, commit %s, %s; took %s.\n\n", m.CPU, m.Cores, m.Memory, m.Kernel, m.Go, m.Commit, m.Date, r.Took)
-	fmt.Fprintf(&b, "Bare crypto on one core: ES256 sign %.1f µs, verify %.1f µs.\n\n", r.Crypto.Sign, r.Crypto.Verify)
+	c := r.Crypto
+	fmt.Fprintf(&b, "Bare crypto on one core, sign / verify: ES256 %.1f / %.1f µs, EdDSA %.1f / %.1f µs, RS256 %.1f / %.1f µs.\n\n", c.Sign, c.Verify, c.EdDSASign, c.EdDSAVerify, c.RS256Sign, c.RS256Verify)
+	for _, d := range r.Disk {
+		fmt.Fprintf(&b, "A bare durable commit shared by %d: %.1f µs of CPU and %.1f µs of time an entry.\n", d.Shared, d.CPU, d.Wall)
+	}
+	b.WriteString("\n")
 	b.WriteString("| in flight | request | bytes | **server CPU µs** | × echo | allocs | requests/s | p50 ms | p99 ms | p99.9 ms | RSS MiB | server | generator | others |\n")
 	b.WriteString("|--:|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, x := range r.Rows {
@@ -226,15 +214,11 @@ func (r *Results) others(b *strings.Builder) {
 	if v := r.Visible; v.Revoked > 0 {
 		fmt.Fprintf(b, "\n%d tokens were revoked, one after the other in each of 32 callers, while 8 others looked at all of them %d times: %d looks that began after a revocation was answered found the token active.\n", v.Revoked, v.Seen, v.Late)
 	}
-	if len(r.Grown) > 0 {
-		b.WriteString("\n| live revocations | start s | live heap MiB | introspection µs | exchange µs | echo of introspection µs |\n|--:|--:|--:|--:|--:|--:|\n")
+	if a := r.Applied; a.Policies > 0 {
+		fmt.Fprintf(b, "\n%d policies were applied, one after the other, while tokens were looked at %.0f times a second: no look failed, p99 %.2f ms, the slowest %.2f ms. Without: p99 %.2f ms, the slowest %.2f ms.\n",
+			a.Policies, a.Loaded.Rate, ms(a.Loaded.P99), ms(a.Loaded.Max), ms(a.Quiet.P99), ms(a.Quiet.Max))
 	}
-	for _, g := range r.Grown {
-		fmt.Fprintf(b, "| %d | %.2f | %d | %.1f | %.1f | %.1f |\n", g.Revocations, g.Start.Seconds(), g.Heap>>20, g.Introspect, g.Exchange, g.Echo)
-	}
-	if len(r.Grown) > 0 {
-		b.WriteString("\n![by live revocations](growth-revocations.svg)\n\n")
-	}
+	r.grownText(b)
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

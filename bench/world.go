@@ -43,19 +43,21 @@ type world struct {
 	revokes    whittlev1.RevocationServiceClient
 	looks      whittlev1.IntrospectionServiceClient
 	secrets    map[string]string // by client
+	admin      string            // the client that may apply policies
+	policy     string
 }
 
-func newWorld(ctx context.Context, server *child) (*world, error) {
+func newWorld(ctx context.Context, server *child, policy string) (*world, error) {
 	corp, err := issuertest.New(time.Now)
 	if err != nil {
 		return nil, err
 	}
-	w, err := (&world{corp: corp, secrets: map[string]string{server.Client: server.Secret}}).at(server)
+	yaml := strings.NewReplacer("${corp}", corp.URL, "${many}", manyScopes(), "${clients}", "", "${rules}", "").Replace(policy)
+	w, err := (&world{corp: corp, secrets: map[string]string{server.Client: server.Secret}, admin: server.Client, policy: yaml}).at(server)
 	if err != nil {
 		return nil, err
 	}
 	ctx = w.as(ctx, server.Client)
-	yaml := strings.NewReplacer("${corp}", corp.URL, "${many}", manyScopes()).Replace(policy)
 	if _, err := whittlev1.NewPolicyServiceClient(w.connection).ApplyPolicy(ctx, &whittlev1.ApplyPolicyRequest{Yaml: yaml}); err != nil {
 		return nil, err
 	}
@@ -78,7 +80,7 @@ func (w *world) at(server *child) (*world, error) {
 	return &world{
 		server: server, corp: w.corp, connection: c, tokens: whittlev1.NewTokenServiceClient(c),
 		revokes: whittlev1.NewRevocationServiceClient(c), looks: whittlev1.NewIntrospectionServiceClient(c),
-		secrets: w.secrets,
+		secrets: w.secrets, admin: w.admin, policy: w.policy,
 	}, nil
 }
 
