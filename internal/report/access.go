@@ -28,8 +28,8 @@ func (m *maker) access() {
 	m.count("clients", "Clients that got them.", uint64(len(a.asked)))
 	m.count("refusals", "Requests of authenticated clients that were refused, those that were only counted included.", a.refusals)
 	told, uncovered := m.usesTold()
-	m.count("uses on record", "Uses of tokens that resource servers told of in the window, those that their token covers.", told)
-	m.count("uses not covered", "Uses that they told of, of a scope that the token didn't hold there.", uncovered)
+	m.count("uses on record", "Introspections by a server of a resource that the token is for, but for those of a scope that it didn't hold there. Who verifies tokens locally asks nothing.", told)
+	m.count("uses not covered", "Uses for which the resource server named a scope that the token didn't hold there.", uncovered)
 	m.count("bindings unused", "Bindings of the policy in force that no token of the window rests on. People who were erased are no longer known to rest on one.", uint64(unused))
 	m.count("clients idle", "Clients of the policy in force that neither got a token nor were refused one. Those that only introspect are among them.", uint64(idle))
 	m.plot("Tokens granted and requests refused", "By the time of the entry.", []string{"granted", "refused"}, func(e *Entry) (string, uint64) {
@@ -168,7 +168,7 @@ func (m *maker) used() {
 	for _, p := range counts.sorted(func(p pair) string { return p.person + "\x00" + p.client }) {
 		rows = append(rows, []string{p.person, p.client, list(slices.Sorted(maps.Keys(scopes[p]))), number(counts[p].n), moment(counts[p].last), number(exercised.of(p).n), moment(exercised.of(p).last)})
 	}
-	m.table(OfLog, "Who got what, and used it", "For each subject and client: all scopes that a token of the window had or could be traded for, whatever the policy says today; and the uses that resource servers told of and the token covers, whose time is that of their entry.",
+	m.table(OfLog, "Who got what, and used it", "For each subject and client: all scopes that a token of the window had or could be traded for, whatever the policy says today; and the uses that its token covers, by the time of their entries.",
 		[]string{"subject", "client", "scopes", "tokens", "last", "uses", "last use"}, rows)
 }
 

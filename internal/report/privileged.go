@@ -31,7 +31,7 @@ func (m *maker) privileged() {
 	m.count("privileged scopes", "Scopes that count as privileged: "+list(slices.Sorted(maps.Keys(scopes))), uint64(len(scopes)))
 	m.count("tokens with one", "Tokens granted in the window that have a privileged scope, or can be traded for one.", g.tokens)
 	m.count("people and services", "Subjects of these tokens, each once.", uint64(len(g.people)))
-	m.count("uses on record", "Uses of a privileged scope that resource servers told of, whether or not the token held it there. What they don't tell of is on no record.", g.uses)
+	m.count("uses on record", "Uses for which the resource server named a privileged scope, whether or not the token held it there.", g.uses)
 	m.count("refused", "Requests with an entry of their own that asked for a privileged scope and were refused; those that were only counted don't say what they asked for.", g.refused)
 	m.count("operations", "Operations on Whittle itself in the window.", uint64(len(g.operations)))
 	m.count("operations refused", "Those that were refused for want of a permission.", g.denied)

@@ -87,6 +87,10 @@ var calm = []string{
 	`whittle_checkpoint_lag_seconds{job="whittle",instance="a",signed_by="log"} 0.4x120`,
 	`whittle_checkpoint_lag_seconds{job="whittle",instance="a",signed_by="witnesses"} 90x120`,
 	`whittle_refusals_lost_total{job="whittle",instance="a"} 7x120`,
+	`whittle_uses_lost_total{job="whittle",instance="a"} 2x120`,
+	`whittle_uses_uncovered_total{job="whittle",instance="a"} 5x120`,
+	`whittle_index_lag_seconds{job="whittle",instance="a"} 3x120`,
+	`whittle_forward_lag_seconds{job="whittle",instance="a",to="webhook"} 100x120`,
 }
 
 // with is the calm, but for the series whose beginnings are named. A value stands for the rest of the line.
@@ -124,6 +128,10 @@ func TestEachAlertFiresWhenItShallAndNoSooner(t *testing.T) {
 		"WhittleNoKey":           {"whittle_signing_key_timestamp_seconds": "0x120"},
 		"WhittleCheckpointLag":   {"whittle_checkpoint_lag_seconds log": "0x100 11x20"},
 		"WhittleWitnessLag":      {"whittle_checkpoint_lag_seconds witnesses": "0x100 301x20"},
+		"WhittleUsesLost":        {"whittle_uses_lost_total": "2x115 3x5"},
+		"WhittleUsesUncovered":   {"whittle_uses_uncovered_total": "5x115 6x5"},
+		"WhittleIndexLag":        {"whittle_index_lag_seconds": "0x100 61x20"},
+		"WhittleForwardLag":      {"whittle_forward_lag_seconds": "0x100 301x20"},
 		"WhittleRefusalsLost":    {"whittle_refusals_lost_total": "7x115 8x5"},
 	}
 	if got := firing(t, with(nil)); len(got) > 0 {

@@ -107,14 +107,14 @@ func TestWhatIsntThereIsMissed(t *testing.T) {
 	}
 }
 
-// scraped is the series that a server shows, by name: once over plaintext with a witness that doesn't answer,
+// scraped is the series that a server shows, by name: once with a witness that doesn't answer and a receiver of the log,
 // once without the issuer, and once with TLS.
 func scraped(t *testing.T) map[string][]labels.Labels {
 	t.Helper()
 	w := newServer(t)
 	w.run("init", "--dev", ".")
 	forget := w.start("dev", "issuer")
-	stop := w.start("serve", "--witness", "http://127.0.0.1:1 "+witnessKey())
+	stop := w.start("serve", "--witness", "http://127.0.0.1:1 "+witnessKey(), "--forward-file-path", "entries.jsonl")
 	w.run("ready", "http://"+w.addresses["WHITTLE_LISTEN_HTTP"], w.addresses["WHITTLE_DEV_ISSUER"])
 	w.use()
 	shown := map[string][]labels.Labels{"up": {labels.FromStrings("__name__", "up")}} // Prometheus's own
