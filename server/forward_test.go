@@ -30,7 +30,7 @@ func TestTheLogIsHandedOn(t *testing.T) {
 	down.Store(true)
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		if down.Load() || r.Header.Get("webhook-signature") == "" {
+		if down.Load() || r.Header.Get("Webhook-Signature") == "" {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
@@ -120,7 +120,7 @@ func TestPagesAreStableWhileTheLogGrows(t *testing.T) {
 			for _, e := range res.GetEntries() {
 				out = append(out, e.GetIndex())
 			}
-			if ask.PageToken = res.GetNextPageToken(); ask.PageToken == "" {
+			if ask.PageToken = res.GetNextPageToken(); ask.GetPageToken() == "" {
 				if res.GetReached() != 0 {
 					t.Errorf("reached %d at the end", res.GetReached())
 				}

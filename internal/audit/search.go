@@ -143,7 +143,7 @@ func (s *searcher) boundTo(decision string) error {
 	s.bounds.Low = s.size
 	at, err := decisionTime(decision)
 	if err != nil {
-		return nil // no entry has it
+		return nil //nolint:nilerr // no entry has it
 	}
 	f := finder{ctx: s.ctx, reader: s.reader, decision: decision}
 	index, _, err := f.find(at)

@@ -85,9 +85,9 @@ func (w *Webhook) Send(ctx context.Context, entries []audit.Item) error {
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "whittle")
-	r.Header.Set("webhook-id", id)
-	r.Header.Set("webhook-timestamp", at)
-	r.Header.Set("webhook-signature", strings.Join(signatures, " "))
+	r.Header.Set("Webhook-Id", id)
+	r.Header.Set("Webhook-Timestamp", at)
+	r.Header.Set("Webhook-Signature", strings.Join(signatures, " "))
 	answer, err := w.Client.Do(r)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrRefused, err)

@@ -83,7 +83,7 @@ func (b *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := json.Unmarshal(body, &message); err != nil || message.Type != "audit.entries" || message.Data.Log != "sts.example.com/log" {
 		b.bad = errors.Join(err, fmt.Errorf("%s", body))
 	}
-	b.ids = append(b.ids, r.Header.Get("webhook-id"))
+	b.ids = append(b.ids, r.Header.Get("Webhook-Id"))
 	if b.answer != nil && !b.answer(b.try, w, r) {
 		return
 	}
@@ -94,18 +94,18 @@ func (b *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // verified is what a receiver does by the specification.
 func verified(h http.Header, body []byte, secret string) error {
-	at, err := strconv.ParseInt(h.Get("webhook-timestamp"), 10, 64)
+	at, err := strconv.ParseInt(h.Get("Webhook-Timestamp"), 10, 64)
 	if err != nil || time.Since(time.Unix(at, 0)).Abs() > 5*time.Minute {
-		return fmt.Errorf("its time is %q", h.Get("webhook-timestamp"))
+		return fmt.Errorf("its time is %q", h.Get("Webhook-Timestamp"))
 	}
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 	if err != nil {
 		return err
 	}
 	mac := hmac.New(sha256.New, key)
-	fmt.Fprintf(mac, "%s.%s.%s", h.Get("webhook-id"), h.Get("webhook-timestamp"), body)
-	if want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)); !slices.Contains(strings.Fields(h.Get("webhook-signature")), want) {
-		return fmt.Errorf("its signatures are %q", h.Get("webhook-signature"))
+	fmt.Fprintf(mac, "%s.%s.%s", h.Get("Webhook-Id"), h.Get("Webhook-Timestamp"), body)
+	if want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)); !slices.Contains(strings.Fields(h.Get("Webhook-Signature")), want) {
+		return fmt.Errorf("its signatures are %q", h.Get("Webhook-Signature"))
 	}
 	return nil
 }

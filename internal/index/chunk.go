@@ -102,6 +102,23 @@ func (r *records) next() (rec record, done bool, err error) {
 	return rec, false, err
 }
 
+// nearest is the first record from a key on, or backward the last up to it.
+func (c *chunk) nearest(want key, backward bool) (found record, there bool, err error) {
+	for at := c.iterate(); ; {
+		r, done, err := at.next()
+		switch {
+		case err != nil:
+			return record{}, false, err
+		case done, backward && r.key > want:
+			return found, there, nil
+		case backward:
+			found, there = r, true
+		case r.key >= want:
+			return r, true, nil
+		}
+	}
+}
+
 // packer makes chunks of records that come in order.
 type packer struct {
 	put     func(chunk) error // takes the next chunk, whose records are good until it returns

@@ -247,7 +247,7 @@ func floor(tx *bbolt.Tx, s segment, want key) (chunk, error) {
 }
 
 // find is the block of a term on the first of the segment's pages from one on, or backward on the last up to it.
-func find(tx *bbolt.Tx, s segment, t term, from uint64, backward bool) (found record, ok bool, err error) {
+func find(tx *bbolt.Tx, s segment, t term, from uint64, backward bool) (record, bool, error) {
 	if s.chunks == 0 {
 		return record{}, false, nil
 	}
@@ -257,22 +257,14 @@ func find(tx *bbolt.Tx, s segment, t term, from uint64, backward bool) (found re
 		if err != nil {
 			return record{}, false, err
 		}
-		for at := c.iterate(); ; {
-			r, done, err := at.next()
-			if err != nil {
-				return record{}, false, fmt.Errorf("%w: segment %d: %w", ErrDamaged, s.number, err)
-			}
-			if done || backward && r.key > want {
-				break
-			}
-			if backward {
-				found, ok = r, r.key.term() == t
-			} else if r.key >= want {
-				return r, r.key.term() == t, nil
-			}
-		}
-		if backward || c.next.term() != t || c.next == lastKey {
-			return found, ok, nil
+		r, there, err := c.nearest(want, backward)
+		switch {
+		case err != nil:
+			return record{}, false, fmt.Errorf("%w: segment %d: %w", ErrDamaged, s.number, err)
+		case there:
+			return r, r.key.term() == t, nil
+		case backward || c.next.term() != t || c.next == lastKey:
+			return record{}, false, nil
 		}
 		want = c.next // the term goes on in the next chunk
 	}

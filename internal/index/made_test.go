@@ -186,7 +186,7 @@ func (m *made) config(t testing.TB) Config {
 }
 
 // testSegment is how many pages a large segment has in the tests, so that they have some.
-const testSegment = 4
+const testSegment = 2
 
 func opened(t testing.TB, c Config) *Index {
 	t.Helper()

@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"go.etcd.io/bbolt"
@@ -116,17 +117,9 @@ func (n *narrowing) segment(tx *bbolt.Tx, s segment, low, high uint64) error {
 		if err != nil || page < low || page > high {
 			return err
 		}
-		var all set
-		for i, r := range found {
-			var one set
-			if err := one.read(r.block); err != nil {
-				return errors.Join(ErrDamaged, err)
-			}
-			if i == 0 {
-				all = one
-			} else {
-				all.keep(&one)
-			}
+		all, err := common(found)
+		if err != nil {
+			return err
 		}
 		n.take(page, &all)
 		switch {
@@ -142,6 +135,22 @@ func (n *narrowing) segment(tx *bbolt.Tx, s segment, low, high uint64) error {
 		}
 	}
 	return nil
+}
+
+// common is the entries of a page that are in all blocks.
+func common(blocks []record) (all set, err error) {
+	for i, r := range blocks {
+		var one set
+		if err := one.read(r.block); err != nil {
+			return set{}, fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		if i == 0 {
+			all = one
+		} else {
+			all.keep(&one)
+		}
+	}
+	return all, nil
 }
 
 // leave stops before pages that are still to be looked at.
