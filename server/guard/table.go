@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -36,10 +37,8 @@ func rules() map[string]rule {
 	apply := rule{permissions{policy.PolicyApply}, manage, audit.KindAdministration}
 	manageClients := rule{permissions{policy.ClientManage}, manage, audit.KindAdministration}
 	manageKeys := rule{permissions{policy.KeyManage}, manage, audit.KindAdministration}
-	readLog := rule{permissions{policy.AuditRead}, manage, audit.KindAdministration}
 	managePeople := rule{permissions{policy.PrivacyManage}, manage, audit.KindAdministration}
-	prove := rule{class: manage, kind: audit.KindAdministration}
-	return map[string]rule{
+	out := map[string]rule{
 		TokenPath:      exchange,
 		IntrospectPath: introspect,
 		RevokePath:     revoke,
@@ -76,6 +75,20 @@ func rules() map[string]rule {
 		"/whittle.v1.KeyService/GetKeyEncryptionKey":    manageKeys,
 		"/whittle.v1.KeyService/RotateKeyEncryptionKey": manageKeys,
 
+		"/whittle.v1.PrivacyService/ErasePerson":       managePeople,
+		"/whittle.v1.PersonExportService/ExportPerson": managePeople,
+
+		"/whittle.v1.BackupService/Backup": {permissions{policy.StateBackup}, manage, audit.KindAdministration},
+	}
+	maps.Copy(out, logRules())
+	return out
+}
+
+// logRules is the part of the table about the audit log.
+func logRules() map[string]rule {
+	readLog := rule{[]policy.Permission{policy.AuditRead}, manage, audit.KindAdministration}
+	prove := rule{class: manage, kind: audit.KindAdministration}
+	return map[string]rule{
 		"/whittle.v1.ProofService/GetCheckpoint":       prove,
 		"/whittle.v1.ProofService/GetInclusionProof":   prove,
 		"/whittle.v1.ProofService/GetConsistencyProof": prove,
@@ -87,11 +100,6 @@ func rules() map[string]rule {
 
 		"/whittle.v1.AuditFeedService/FollowEntries": readLog,
 		"/whittle.v1.AuditFeedService/ExportEntries": readLog,
-
-		"/whittle.v1.PrivacyService/ErasePerson":       managePeople,
-		"/whittle.v1.PersonExportService/ExportPerson": managePeople,
-
-		"/whittle.v1.BackupService/Backup": {permissions{policy.StateBackup}, manage, audit.KindAdministration},
 	}
 }
 
