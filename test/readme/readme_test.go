@@ -75,6 +75,25 @@ func TestEveryDecisionIsListed(t *testing.T) {
 	}
 }
 
+// An auditor who is sent to a command or a metric finds it.
+func TestTheEvidenceIsThere(t *testing.T) {
+	page, commands, metrics := read(t, "docs/compliance.md"), read(t, "docs/reference/cli.md"), read(t, "docs/reference/metrics.md")
+	named := matches("`(whittle [a-z -]+)`", page)
+	if len(named) < 20 {
+		t.Fatalf("it names only %v", named)
+	}
+	for _, command := range named {
+		if !strings.Contains(commands, "\n## "+command+"\n") {
+			t.Errorf("there is no command %q", command)
+		}
+	}
+	for _, metric := range matches("`(whittle_[a-z_]+)`", page) {
+		if !strings.Contains(metrics, metric) {
+			t.Errorf("there is no metric %s", metric)
+		}
+	}
+}
+
 func TestThePolicyToStartFromCompiles(t *testing.T) {
 	if _, err := policy.Compile([]byte(read(t, "examples/policy.yaml")), "examples/policy.yaml", 1); err != nil {
 		t.Fatal(err)
