@@ -3,7 +3,6 @@ package index
 import (
 	"context"
 	"flag"
-	"fmt"
 	"os"
 	"slices"
 	"testing"
@@ -91,7 +90,7 @@ func BenchmarkNarrow(b *testing.B) {
 				found += len(named)
 			}
 			slices.Sort(took)
-			b.Log(fmt.Sprintf("%-30s median %8v  p99 %8v  named %5.1f", name, took[500].Round(time.Microsecond), took[990].Round(time.Microsecond), float64(found)/1000))
+			b.Logf("%-30s median %8v  p99 %8v  named %5.1f", name, took[500].Round(time.Microsecond), took[990].Round(time.Microsecond), float64(found)/1000)
 		}
 		if err := x.Close(); err != nil {
 			b.Fatal(err)
