@@ -19,7 +19,8 @@ func auditCommand() *cobra.Command {
 	return group("audit", "Read the audit log, and verify it",
 		`Every token that left and every change has an entry, durable before it took effect. For programs (--json) an entry
 is as the contract has it: its stored form, which is hashed, is base64 in "sealed". Needs audit.read.`,
-		auditList(), auditFollow(), auditShow(), auditCheckpoint(), auditReceipt(), auditVerify(), auditExport(), auditReindex())
+		auditList(), auditFollow(), auditShow(), auditCheckpoint(), auditReceipt(), auditVerify(), auditExport(), auditReindex(),
+		auditReconcile())
 }
 
 // filterFlags adds a flag for each member of the contract's filter.

@@ -187,6 +187,8 @@ status 4 if it is inactive. For a use-limited token this is a use, unless --look
 	})
 	from.flags(cmd, "token")
 	cmd.Flags().StringVar(&ask.UseId, "use-id", "", "names this use of a use-limited token, so that asking again isn't another")
+	cmd.Flags().StringVar(&ask.UseScope, "use-scope", "", "the scope that it is about to be used for, for the record")
+	cmd.Flags().StringVar(&ask.UseAction, "use-action", "", "what is about to be done, in your words, for the record; never a person's name")
 	cmd.Flags().BoolVar(&ask.Look, "look", false, "don't count a use; needs the permission token.look")
 	return cmd
 }

@@ -15,6 +15,15 @@ type Against struct {
 	Trust *checkpoint.Trust
 	// Seen is checkpoints that somebody remembers, as signed notes. They need Trust.
 	Seen [][]byte
+	// Each is called with each entry that is good so far, of a database or an export; nil: with none.
+	Each func(index uint64, entry []byte) error
+}
+
+func (a Against) each(index uint64, entry []byte) error {
+	if a.Each == nil {
+		return nil
+	}
+	return a.Each(index, entry)
 }
 
 // marks opens what was seen.
@@ -79,6 +88,9 @@ func database(ctx context.Context, r store.Reader, a Against) (Report, error) {
 	err = r.Entries(0, func(index uint64, entry []byte) bool {
 		if bad = ctx.Err(); bad == nil {
 			bad = w.next(index, entry, r.Tile)
+		}
+		if bad == nil {
+			bad = a.each(index, entry)
 		}
 		return bad == nil
 	})

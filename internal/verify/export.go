@@ -137,6 +137,9 @@ func ReadExport(ctx context.Context, in io.Reader, a Against) (Report, error) {
 		if err := errors.Join(ctx.Err(), e.entry(l)); err != nil {
 			return Report{}, err
 		}
+		if err := a.each(l.Index, []byte(l.Entry)); err != nil {
+			return Report{}, err
+		}
 	}
 	if err := e.end(); err != nil {
 		return Report{}, err

@@ -40,6 +40,7 @@ var rooms = map[string][]string{
 	"internal/verify":            {"internal/audit", "internal/checkpoint", "internal/tree", "store"}, // alone: none of the log's secrets
 	"internal/report":            {"internal/audit", "internal/policy"},                               // pure: entries in, figures out
 	"internal/folder":            {"internal/audit", "internal/durable", "internal/index", "internal/seal", "store", "store/anchored", "store/bolt", "store/sealed"},
+	"internal/reconcile":         {"internal/audit", "internal/token"},                                // alone: none of the log's secrets
 	"internal/live":              {"internal/policy", "internal/token", "internal/scope", "internal/principal", "store"},
 	"internal/clientauth":        {"internal/principal", "internal/policy", "internal/token", "internal/issuer", "internal/live"},
 	"internal/engine": {
@@ -68,7 +69,7 @@ var rooms = map[string][]string{
 	"cmd/whittle": {
 		"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/policy", "internal/token", "internal/audit", "internal/durable", "internal/folder", "internal/seal", "store",
 		"internal/checkpoint", "internal/verify", "store/bolt", // what verifies a copy
-		"internal/report",
+		"internal/report", "internal/reconcile",
 		"cmd/whittle/internal/demo", "cmd/whittle/internal/devissuer", "cmd/whittle/internal/exit", "cmd/whittle/internal/profile",
 		"cmd/whittle/internal/remote", "cmd/whittle/internal/settings", "cmd/whittle/internal/show",
 		"cmd/whittle/internal/starter", "server/tracing",
