@@ -13,7 +13,7 @@ import (
 // Lookback is how far before an action the record has to be read: no task, and so no token, lives longer.
 const Lookback = 7*24*time.Hour + time.Hour
 
-// Record is what the audit log says of tokens: what was granted, used and revoked. It takes some 600 bytes a token.
+// Record is what the audit log says of tokens: what was granted, used and revoked. It takes some 700 bytes a token.
 type Record struct {
 	most    int
 	tokens  map[token.ID]*grant
