@@ -40,7 +40,7 @@ var rooms = map[string][]string{
 	"internal/verify":            {"internal/audit", "internal/checkpoint", "internal/tree", "store"}, // alone: none of the log's secrets
 	"internal/report":            {"internal/audit", "internal/policy"},                               // pure: entries in, figures out
 	"internal/folder":            {"internal/audit", "internal/durable", "internal/index", "internal/seal", "store", "store/anchored", "store/bolt", "store/sealed"},
-	"internal/reconcile":         {"internal/audit", "internal/token"},                                // alone: none of the log's secrets
+	"internal/reconcile":         {"internal/audit", "internal/token"}, // alone: none of the log's secrets
 	"internal/live":              {"internal/policy", "internal/token", "internal/scope", "internal/principal", "store"},
 	"internal/clientauth":        {"internal/principal", "internal/policy", "internal/token", "internal/issuer", "internal/live"},
 	"internal/engine": {
