@@ -23,7 +23,7 @@ type maker struct {
 func newMaker(kind Kind, s Source) *maker {
 	m := &maker{Source: s, report: &Report{
 		Kind: kind, From: s.From.UTC(), To: s.To.UTC(), Made: s.Made.UTC(), Server: s.Server,
-		Checkpoint: s.Checkpoint, Note: s.Note, Key: s.Key, KeyGiven: s.KeyGiven, First: s.First, Entries: s.Read,
+		Checkpoint: s.Checkpoint, Note: s.Note, Key: s.Key, KeyGiven: s.KeyGiven, First: s.First, Entries: s.Read, Named: s.Privileged,
 		Notes: []string{}, Figures: []Figure{}, Plots: []Plot{}, Spans: []Spans{}, Tables: []Table{},
 	}}
 	erased := map[string]bool{}
@@ -39,10 +39,10 @@ func newMaker(kind Kind, s Source) *maker {
 		}
 	}
 	if s.Dropped > 0 {
-		m.notef("%d entries were dropped by retention: only their hashes are left, and no figure counts them.", s.Dropped)
+		m.notef("Entries that retention dropped: %d. Only their hashes are left, and no figure counts them.", s.Dropped)
 	}
 	if len(erased) > 0 {
-		m.notef("%d people whom entries name were erased. They stay apart by a pseudonym; nobody knows who they were.", len(erased))
+		m.notef("People whom entries name and who were erased: %d. They stay apart by a pseudonym; nobody knows who they were.", len(erased))
 	}
 	return m
 }

@@ -47,12 +47,13 @@ type Report struct {
 	Made       time.Time  `json:"made"`
 	Server     string     `json:"server"`
 	Checkpoint Checkpoint `json:"checkpoint"`
-	Note       string     `json:"note"`         // the signed note of the checkpoint
-	Key        string     `json:"verifier_key"` // what it was verified with
-	KeyGiven   bool       `json:"key_given"`    // by the reader; else the server's own word
-	First      uint64     `json:"first_entry"`  // that was read
-	Entries    uint64     `json:"entries"`      // that were read from there on; those of the window are counted
-	Notes      []string   `json:"notes"`        // what isn't in the figures, and why
+	Note       string     `json:"note"`            // the signed note of the checkpoint
+	Key        string     `json:"verifier_key"`    // what it was verified with
+	KeyGiven   bool       `json:"key_given"`       // by the reader; else the server's own word
+	First      uint64     `json:"first_entry"`     // that was read
+	Entries    uint64     `json:"entries"`         // that were read from there on; those of the window are counted
+	Named      []string   `json:"named,omitempty"` // scopes that the reader called privileged
+	Notes      []string   `json:"notes"`           // what isn't in the figures, and why
 	Figures    []Figure   `json:"figures"`
 	Plots      []Plot     `json:"plots"`
 	Spans      []Spans    `json:"spans"`

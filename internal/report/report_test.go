@@ -198,7 +198,7 @@ func TestEverythingCarriesTheCheckpoint(t *testing.T) {
 		if n := strings.Count(page.String(), "at 30 entries, root abababababab… of sts.example.com/log/00"); n != parts {
 			t.Errorf("%s: the page names it %d times for %d", kind, n, parts)
 		}
-		if !strings.Contains(page.String(), s.Note[:20]) || !strings.Contains(page.String(), "2 entries were dropped") || !strings.Contains(page.String(), "1 people whom entries name were erased") {
+		if !strings.Contains(page.String(), s.Note[:20]) || !strings.Contains(page.String(), "Entries that retention dropped: 2.") || !strings.Contains(page.String(), "and who were erased: 1.") {
 			t.Errorf("%s: the note, or what isn't counted, is missing", kind)
 		}
 	}
