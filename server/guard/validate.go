@@ -26,8 +26,8 @@ func newValidator(services []protoreflect.ServiceDescriptor) (protovalidate.Vali
 	)
 }
 
-// validate checks a message's shape. The description names the field and the rule that it broke,
-// and never the value.
+// validate checks a message's shape. The description names the field and says the rule that it broke, in
+// the validator's words for that rule, and never the value.
 func (g *Guard) validate(message any) error {
 	m, ok := message.(proto.Message)
 	if !ok {
@@ -46,7 +46,11 @@ func (g *Guard) validate(message any) error {
 	}
 	v := broken.Violations[0].Proto
 	field := protovalidate.FieldPathString(v.GetField())
-	return engine.Refuse(codeOf(v.GetField().GetElements()[0].GetFieldName()), "shape", field+" breaks the rule "+v.GetRuleId())
+	rule := v.GetMessage()
+	if rule == "" {
+		rule = "breaks the rule " + v.GetRuleId()
+	}
+	return engine.Refuse(codeOf(v.GetField().GetElements()[0].GetFieldName()), "shape", field+": "+rule)
 }
 
 // holdsUnknown says whether the message, or one in it, holds a field that the contract doesn't have.
