@@ -39,6 +39,9 @@ func (f Forward) check() error {
 	if f.Secret == "" {
 		return errors.New("forward: a webhook needs a secret that signs what is posted")
 	}
+	if strings.HasPrefix(f.Secret, "whsec_") { // don't show it
+		return errors.New("forward: the webhook's secret itself is no setting: name a file that holds it, or env:NAME")
+	}
 	return nil
 }
 

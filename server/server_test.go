@@ -43,6 +43,7 @@ func TestSettingsThatCanNotWork(t *testing.T) {
 		"plaintext gRPC for everybody":      func(c *server.Config) { c.GRPCAddr = ":0" },
 		"an algorithm that nobody knows":    func(c *server.Config) { c.SigningAlg = "HS256" },
 		"a certificate that isn't there":    func(c *server.Config) { c.CertFile, c.KeyFile = "no.pem", "no.pem" },
+		"a secret instead of its place":     func(c *server.Config) { c.Forward.Webhook, c.Forward.Secret = "https://siem.example.com", "whsec_AA" },
 		"an address that isn't this host's": func(c *server.Config) { c.HTTPAddr = "192.0.2.1:80" },
 	} {
 		t.Run(name, func(t *testing.T) {

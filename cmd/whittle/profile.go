@@ -29,12 +29,8 @@ A profile that has the name already stays: remove it first.`,
   whittle profile add ops --url https://sts.example.com --client ops-console --secret-file /run/secrets/ops`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			for _, file := range []*string{&p.SecretFile, &p.CAFile} {
-				if *file != "" {
-					if *file, err = filepath.Abs(*file); err != nil {
-						return err
-					}
-				}
+			if err := absolute(&p); err != nil {
+				return err
 			}
 			if p.Client != "" && p.SecretFile == "" {
 				if p.Secret, err = (&hidden{what: "secret"}).read(cmd); err != nil {
@@ -60,6 +56,22 @@ A profile that has the name already stays: remove it first.`,
 	f.BoolVar(&p.Plaintext, "plaintext", false, "ask another machine over plain http")
 	_ = cmd.MarkFlagRequired("url") // it is there
 	return cmd
+}
+
+// absolute makes the names of the profile's files good in every folder. The secret itself is no name.
+func absolute(p *profile.Profile) (err error) {
+	if secretText.MatchString(p.SecretFile) {
+		return exit.With(exit.Usage, fmt.Errorf("--secret-file %s is no file", p.SecretFile))
+	}
+	for _, file := range []*string{&p.SecretFile, &p.CAFile} {
+		if *file == "" {
+			continue
+		}
+		if *file, err = filepath.Abs(*file); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func profileList() *cobra.Command {
