@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/whittle-sts/whittle/cmd/whittle/internal/show"
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
+	"github.com/whittle-sts/whittle/internal/audit"
 )
 
 func auditCommand() *cobra.Command {
@@ -34,12 +36,29 @@ func filterFlags(cmd *cobra.Command, f *whittlev1.EntryFilter) {
 	flags.StringVar(&f.TokenId, "token-id", "", "the id (jti) of a token that it is about, or of an ancestor")
 	flags.StringVar(&f.Scope, "scope", "", "a scope that was asked for, granted or exercised")
 	flags.StringVar(&f.Resource, "resource", "", "a resource that was asked for or granted")
-	flags.StringVar(&f.Kind, "kind", "", "what it is about: exchange, revocation and others")
-	flags.StringVar(&f.Outcome, "outcome", "", "granted, refused or done")
+	oneOf(cmd, &f.Kind, "kind", "what it is about: exchange, revocation and others", audit.Kinds())
+	oneOf(cmd, &f.Outcome, "outcome", "granted, refused or done", []audit.Outcome{audit.OutcomeGranted, audit.OutcomeRefused, audit.OutcomeDone})
 	flags.StringVar(&f.Reason, "reason", "", "the short word for why")
 	flags.StringVar(&f.Rule, "rule", "", "the rule that decided")
 	flags.StringVar(&f.Decision, "decision", "", "the id of one decision")
 	flags.Uint64Var(&f.PolicyVersion, "policy-version", 0, "the policy version that decided")
+}
+
+// oneOf adds a flag that takes one of these words: with another one nothing would match, which looks as if
+// nothing had happened.
+func oneOf[T ~string](cmd *cobra.Command, to *string, name, usage string, words []T) {
+	var all []string
+	for _, w := range words {
+		all = append(all, string(w))
+	}
+	cmd.Flags().Func(name, usage, func(text string) error {
+		if !slices.Contains(all, text) {
+			return errors.New("it is one of " + strings.Join(all, ", "))
+		}
+		*to = text
+		return nil
+	})
+	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(all, cobra.ShellCompDirectiveNoFileComp)) // it is there
 }
 
 // wanted is the filter, absent if no flag named a member.

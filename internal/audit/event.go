@@ -29,6 +29,16 @@ const (
 	KindAdministration    Kind = "administration"     // an administrative operation that was refused
 )
 
+// Kinds is all of them.
+func Kinds() []Kind {
+	return []Kind{
+		KindExchange, KindClientCredentials, KindUse, KindEveryUse, KindUses,
+		KindRevocation, KindUnblock, KindPolicy, KindCredential, KindKey,
+		KindBootstrap, KindRefusals, KindClock, KindBackup, KindRestore,
+		KindPrivacy, KindAdministration,
+	}
+}
+
 // Outcome is how it ended.
 type Outcome string
 
