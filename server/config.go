@@ -100,6 +100,8 @@ const (
 	PlaintextAnywhere = "anywhere" // whoever is on the way reads secrets and tokens, unless something else encrypts
 )
 
+var errNoData = errors.New("no data folder is set (data in the settings' file, WHITTLE_DATA or --data)")
+
 // Check says what can't work, without starting anything.
 func (c Config) Check() error {
 	_, err := c.complete()
@@ -109,7 +111,7 @@ func (c Config) Check() error {
 // complete fills in defaults and says what can't work.
 func (c Config) complete() (Config, error) {
 	if c.DataDir == "" {
-		return c, errors.New("no data folder is set (data in the settings' file, WHITTLE_DATA or --data)")
+		return c, errNoData
 	}
 	if (c.CertFile == "") != (c.KeyFile == "") {
 		return c, errors.New("TLS needs both a certificate file and a key file")
@@ -141,7 +143,7 @@ func (c Config) complete() (Config, error) {
 // Place is where the state lives by these settings, for what looks after a folder that nobody serves.
 func (c Config) Place() (folder.Place, error) {
 	if c.DataDir == "" {
-		return folder.Place{}, errors.New("no data folder")
+		return folder.Place{}, errNoData
 	}
 	keys := filepath.Join(c.DataDir, "keys")
 	kek, err := seal.ParseSource(or(c.KEK, filepath.Join(keys, "kek")))

@@ -40,12 +40,24 @@ var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 func (h *hidden) read(cmd *cobra.Command) (token.Secret, error) {
 	text, err := h.text(cmd)
 	if text = strings.TrimSpace(text); err == nil && text == "" {
-		err = fmt.Errorf("there is no %s in it", h.what)
+		err = fmt.Errorf("there is no %s in %s: pipe it in, or name a file or variable that holds it (see --help)", h.what, h.place())
 	}
 	if err == nil && len(text) > maxHidden {
 		err = fmt.Errorf("the %s is longer than %d bytes", h.what, maxHidden)
 	}
 	return token.NewSecret(text), exit.With(exit.Usage, err)
+}
+
+// place is where read looks, in words.
+func (h *hidden) place() string {
+	switch {
+	case h.env != "":
+		return "the environment variable " + h.env
+	case h.file != "" && h.file != "-":
+		return h.file
+	default:
+		return "standard input"
+	}
 }
 
 func (h *hidden) text(cmd *cobra.Command) (string, error) {

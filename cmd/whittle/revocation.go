@@ -108,6 +108,9 @@ the record, and seen by every look that begins from now on. What can be named:` 
 		if err != nil {
 			return err
 		}
+		if who := ask.GetSelector().GetSubject(); who != "" && !strings.Contains(who, ":") {
+			c.note("%q is taken for a client's id; a person is named with the issuer, as in corp:%s", who, who)
+		}
 		return c.revocation(res.GetRevocation())
 	})
 	cmd.Flags().BoolVar(&ask.Block, "block", false, "refuse new tokens too, until it is lifted")

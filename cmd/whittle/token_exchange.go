@@ -7,6 +7,7 @@ import (
 
 	"github.com/whittle-sts/whittle/cmd/whittle/internal/exit"
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
+	"github.com/whittle-sts/whittle/internal/token"
 )
 
 func tokenExchange() *cobra.Command {
@@ -33,7 +34,7 @@ A token of an outside issuer is --subject-token-type jwt or id_token; Whittle's 
 		if err := unused(w.to); err != nil {
 			return err
 		}
-		text, err := subject.read(c.cmd)
+		text, err := subjectToken(c.cmd, &subject)
 		if err != nil {
 			return err
 		}
@@ -62,4 +63,17 @@ A token of an outside issuer is --subject-token-type jwt or id_token; Whittle's 
 	typeFlag(cmd, &ask.RequestedTokenType, "requested-token-type", "what is wanted")
 	w.flags(cmd)
 	return cmd
+}
+
+// subjectToken reads it. Unless its type is said it must not be a JWT of another type than Whittle's own have
+// (RFC 9068): the server may only say that it isn't acceptable.
+func subjectToken(cmd *cobra.Command, from *hidden) (token.Secret, error) {
+	text, err := from.read(cmd)
+	if err != nil || cmd.Flags().Changed("subject-token-type") {
+		return text, err
+	}
+	if jws, err := token.ParseJWS(text.Reveal()); err == nil && jws.Type() != "at+jwt" {
+		return text, exit.With(exit.Usage, errors.New("this subject token isn't one of Whittle's: say --subject-token-type jwt, or id_token"))
+	}
+	return text, nil
 }

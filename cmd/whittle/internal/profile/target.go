@@ -82,7 +82,9 @@ func choose(flags Flags, e env, name string, p Profile) (Target, error) {
 		return at, err
 	}
 	switch {
-	case e.client != "" || e.secret != "" || e.secretFile != "":
+	case e.client == "" && (e.secret != "" || e.secretFile != ""):
+		_, err = e.credential() // half of one
+	case e.client != "":
 		if flags.URL == "" && e.url == "" && p.Client != "" && p.Client != e.client {
 			return at, fmt.Errorf("the environment's credential is of client %q, and profile %q (%s) of %q: say --url to send it there, or --profile to use the profile's",
 				e.client, name, p.URL, p.Client)

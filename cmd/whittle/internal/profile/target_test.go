@@ -36,6 +36,7 @@ func TestACredentialGoesOnlyWhereItBelongs(t *testing.T) {
 		"asked to by --url":                           {flags: Flags{URL: one}, env: "CLIENT_ID=x CLIENT_SECRET=E", want: one + " x:E"},
 		"half of one":                                 {env: "URL=" + three + " CLIENT_ID=x", err: "without WHITTLE_CLIENT_SECRET"},
 		"half of one never takes the profile's half":  {env: "CLIENT_ID=ops", err: "without WHITTLE_CLIENT_SECRET"},
+		"the other half, beside a profile":            {env: "CLIENT_SECRET=E", err: "without WHITTLE_CLIENT_ID"},
 		"the other half":                              {env: "URL=" + one + " CLIENT_SECRET=E", err: "without WHITTLE_CLIENT_ID"},
 		"twice":                                       {env: "URL=" + one + " CLIENT_ID=x CLIENT_SECRET=E CLIENT_SECRET_FILE=f", err: "unset one"},
 		"from a file":                                 {env: "URL=" + one + " CLIENT_ID=x CLIENT_SECRET_FILE=FILE", want: one + " x:F"},
