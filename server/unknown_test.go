@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2/connecthttp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -41,6 +43,13 @@ func TestAFieldThatIsNotKnownIsRefused(t *testing.T) {
 				t.Errorf("%s, %s: %v", wire.Name(), name, err)
 			}
 		}
+	}
+	use := &whittlev1.TokenUse{}
+	use.ProtoReflect().SetUnknown(later)
+	_, err := whittlev1.NewIntrospectionServiceClient(b.Conn).BatchIntrospect(b.As(context.Background(), b.Client("data-gateway")),
+		&whittlev1.BatchIntrospectRequest{Tokens: []string{"x"}, Uses: []*whittlev1.TokenUse{use}})
+	if status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), "doesn't know") {
+		t.Errorf("in a list: %v", err)
 	}
 	auth := []string{"Authorization", b.basic("data-gateway")}
 	for _, body := range []string{`{"token":"x","hunter2":"hunter2"}`, `{"token":"x","hunter2":null}`, `{"token":"x","Token":"hunter2"}`} {

@@ -55,7 +55,7 @@ func (g *Guard) validate(message any) error {
 
 // holdsUnknown says whether the message, or one in it, holds a field that the contract doesn't have.
 // It may be a restriction of a later version: what can't be enforced must not be dropped. That no
-// request has a list or map of messages, the contract's tests say.
+// request has a map, the contract's tests say.
 func holdsUnknown(m protoreflect.Message) bool {
 	if len(m.GetUnknown()) > 0 {
 		return true
@@ -63,7 +63,19 @@ func holdsUnknown(m protoreflect.Message) bool {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
 		f := fields.Get(i)
-		if f.Message() != nil && m.Has(f) && holdsUnknown(m.Get(f).Message()) {
+		if f.Message() == nil || !m.Has(f) {
+			continue
+		}
+		if f.IsList() && anyHoldsUnknown(m.Get(f).List()) || !f.IsList() && holdsUnknown(m.Get(f).Message()) {
+			return true
+		}
+	}
+	return false
+}
+
+func anyHoldsUnknown(list protoreflect.List) bool {
+	for i := range list.Len() {
+		if holdsUnknown(list.Get(i).Message()) {
 			return true
 		}
 	}
