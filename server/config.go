@@ -16,6 +16,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/folder"
 	"github.com/whittle-sts/whittle/internal/seal"
 	"github.com/whittle-sts/whittle/internal/token"
@@ -63,6 +64,10 @@ type Config struct {
 	// Forward says to whom the audit log's entries are handed on.
 	Forward Forward
 
+	// Retention is how long bodies of the audit log's entries are kept, by their class ("issued", "refused", "used",
+	// "revoked"). Default: for good.
+	Retention Retention
+
 	CORSOrigins   []string       // whose scripts may call Connect and read keys and metadata; none: nobody's
 	Reflection    bool           // gRPC server reflection
 	AllowNetworks []netip.Prefix // networks beyond the public Internet, this host included, in which outside issuers may live
@@ -92,6 +97,15 @@ type Config struct {
 	Now     func() time.Time     // the wall clock. Default: time.Now
 	Elapsed func() time.Duration // only ever runs on. Default: since New
 	Random  io.Reader            // cryptographic. Default: crypto/rand
+}
+
+// Retention is how long bodies of the audit log's entries are kept; zero: for good.
+type Retention struct{ Issued, Refused, Used, Revoked time.Duration }
+
+func (r Retention) classes() map[audit.Class]time.Duration {
+	return map[audit.Class]time.Duration{
+		audit.ClassIssued: r.Issued, audit.ClassRefused: r.Refused, audit.ClassUsed: r.Used, audit.ClassRevoked: r.Revoked,
+	}
 }
 
 // What [Config.Plaintext] may be.

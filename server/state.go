@@ -128,7 +128,7 @@ func (s *Server) startEngine(context.Context) (err error) {
 	s.engine, err = engine.New(engine.Config{
 		Issuer: s.config.Issuer, Alg: s.config.SigningAlg, Store: s.store, Log: s.log, Image: s.image,
 		Clock: s.clock, Outside: s.outside, Vault: s.vault, Random: s.config.Random,
-		RevocationShare: s.config.Limits.Revocations, Room: s.space.room, Guide: s.guide(),
+		Retention: s.config.Retention.classes(), RevocationShare: s.config.Limits.Revocations, Room: s.space.room, Guide: s.guide(),
 	})
 	return err
 }

@@ -77,7 +77,7 @@ func (c *call) export(ask *whittlev1.ExportEntriesRequest) (err error) {
 		}
 		if e := res.GetEntry(); e != nil {
 			next = e.GetIndex() + 1
-			err = out.Entry(e.GetIndex(), e.GetSealed(), e.GetHashes())
+			err = out.Entry(e.GetIndex(), e.GetSealed(), e.GetLeafHash(), e.GetHashes())
 		} else {
 			size = res.GetSize()
 			err = out.Begin(res.GetCheckpoint(), ask.GetFrom())

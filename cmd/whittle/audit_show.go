@@ -51,6 +51,11 @@ func (c *call) whole(e *whittlev1.AuditEntry) error {
 	for _, p := range e.GetPeople() {
 		facts = append(facts, show.Fact{Name: p.GetRole(), Value: person(p)})
 	}
+	if class := e.GetDropped(); class != "" {
+		return c.Facts(append(facts,
+			show.Fact{Name: "decision", Value: e.GetDroppedDecision()}, show.Fact{Name: "time", Value: show.Time(e.GetDroppedTime())},
+			show.Fact{Name: "dropped", Value: "its body, when the time of entries of class " + class + " was over"}))
+	}
 	if err := c.Facts(facts); err != nil {
 		return err
 	}
@@ -69,6 +74,9 @@ type summary struct {
 }
 
 func stored(e *whittlev1.AuditEntry) (s summary) {
+	if class := e.GetDropped(); class != "" {
+		return summary{Kind: "dropped", Outcome: class, Decision: e.GetDroppedDecision(), Time: show.Time(e.GetDroppedTime())}
+	}
 	if err := json.Unmarshal(e.GetSealed(), &s); err != nil {
 		s.Kind = fmt.Sprintf("unreadable: %v", err)
 	}

@@ -179,6 +179,9 @@ func (r *reporting) entries(stretch *verify.Stretch, end, size uint64) error {
 			if e.GetIndex() >= end {
 				break
 			}
+			if e.GetDropped() != "" {
+				continue
+			}
 			if err := r.dropped(stretch, e.GetIndex(), size); err != nil {
 				return err
 			}

@@ -49,11 +49,17 @@ type checker struct {
 	next  uint64
 	tree  *tree.Tree // of the entries before next
 	tiles uint64     // that it has filled
+
+	hashes *tree.Reader // of the store as it is in this step
+	absent Absences
 }
 
 // step checks the next entries and, if there are no more, the end.
 func (c *checker) step(ctx context.Context, r store.Reader) (done bool, err error) {
 	end := c.next + checkStep
+	if c.hashes, err = hashes(r); err != nil {
+		return false, err
+	}
 	var bad error
 	err = r.Entries(c.next, func(index uint64, entry []byte) bool {
 		if c.next == end {
@@ -77,16 +83,13 @@ func (c *checker) entry(r store.Reader, index uint64, entry []byte) error {
 	if index != c.next {
 		return &EntryError{c.next, fmt.Errorf("%w: it is missing", ErrEntry)}
 	}
-	e, err := Decode(entry)
-	if err == nil {
-		err = openPeople(r, &e)
-	}
+	leaf, err := c.look(r, index, entry)
 	if err != nil {
 		return &EntryError{index, err}
 	}
 	c.next = index + 1
 	span := uint64(1) // of one hash of the tile
-	for _, want := range c.tree.Append(tree.LeafHash(entry)) {
+	for _, want := range c.tree.Append(leaf) {
 		got, err := r.Tile(c.tiles)
 		if err != nil {
 			return &EntryError{index, err}
@@ -98,6 +101,22 @@ func (c *checker) entry(r store.Reader, index uint64, entry []byte) error {
 		span *= tree.TileWidth
 	}
 	return nil
+}
+
+// look reads the entry, or notes that its body is gone, and says what its hash is.
+func (c *checker) look(r store.Reader, index uint64, entry []byte) (leaf tree.Hash, err error) {
+	if _, dropped := ReadRemnant(entry); dropped {
+		c.absent.Missing(index)
+		return c.hashes.Leaf(index)
+	}
+	e, err := Decode(entry)
+	if err != nil {
+		return leaf, err
+	}
+	if err := errors.Join(c.absent.Explained(&e), openPeople(r, &e)); err != nil {
+		return leaf, err
+	}
+	return tree.LeafHash(entry), nil
 }
 
 // firstDifference is the first hash in which two tiles differ.
@@ -113,9 +132,12 @@ func firstDifference(a, b []byte) (at uint64, same bool) {
 
 func (c *checker) atEnd(r store.Reader) error {
 	meta, err := r.Meta()
+	first, unexplained := c.absent.Left()
 	switch {
 	case err != nil:
 		return err
+	case unexplained:
+		return &EntryError{first, ErrAbsent}
 	case c.next != meta.Size:
 		return &EntryError{min(c.next, meta.Size), fmt.Errorf("%w: the log has %d entries, but %d were written", ErrEntry, c.next, meta.Size)}
 	case c.next > 0 && c.tree.Root() != meta.Root:

@@ -47,6 +47,7 @@ func (w *entryWriter) event(e *Event) {
 	w.some("credential", e.Credential)
 	w.text("decision", e.Decision)
 	w.some("detail", e.Detail)
+	w.dropped(e.Dropped)
 	w.number("format", uint64(e.Format))
 	w.some("from", e.From)
 	w.granted(e.Granted)
@@ -226,6 +227,18 @@ func (w *entryWriter) change(c *Change) {
 	w.some("note", c.Note)
 	w.positive("version", c.Version)
 	w.sometime("wall", c.Wall)
+	w.close()
+}
+
+func (w *entryWriter) dropped(d *Dropped) {
+	if d == nil {
+		return
+	}
+	w.open("dropped")
+	w.time("before", d.Before)
+	w.text("class", string(d.Class))
+	w.number("first", d.First)
+	w.text("which", d.Which)
 	w.close()
 }
 

@@ -34,6 +34,9 @@ const timeLayout = "2006-01-02T15:04:05.000Z"
 // instead of being overlooked.
 func Decode(entry []byte) (Event, error) {
 	var e Event
+	if _, dropped := ReadRemnant(entry); dropped {
+		return Event{}, ErrDropped
+	}
 	if len(entry) > MaxEntry {
 		return Event{}, fmt.Errorf("%w: %w", ErrEntry, ErrTooLarge)
 	}

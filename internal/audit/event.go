@@ -26,6 +26,7 @@ const (
 	KindBackup            Kind = "backup"             // a copy of the whole state was asked for
 	KindRestore           Kind = "restore"            // a generation began from a backup
 	KindPrivacy           Kind = "privacy"            // what is held about a person was handed out, or the person erased
+	KindRetention         Kind = "retention"          // bodies of entries were dropped whose time was over
 	KindAdministration    Kind = "administration"     // an administrative operation that was refused
 )
 
@@ -66,8 +67,9 @@ type Event struct {
 	Credential   string    `json:"credential,omitzero"` // the id of what the client proved itself with
 	Decision     string    `json:"decision"`            // from [NewDecision]; Prepare makes one if empty
 	Detail       string    `json:"detail,omitzero"`     // Reason in more words; sealed with the first of the people, if any
-	Format       int       `json:"format"`              // set by Prepare
-	From         string    `json:"from,omitzero"`       // the client's network address
+	Dropped      *Dropped  `json:"dropped,omitzero"`
+	Format       int       `json:"format"`        // set by Prepare
+	From         string    `json:"from,omitzero"` // the client's network address
 	Granted      *Granted  `json:"granted,omitzero"`
 	Kind         Kind      `json:"kind"`
 	Outcome      Outcome   `json:"outcome"`
@@ -104,6 +106,7 @@ func (e *Event) check() error {
 		return errors.New("kind or outcome is missing")
 	case max(e.Policy, e.Rev) > maxNumber,
 		e.Counted != nil && e.Counted.Count > maxNumber,
+		e.Dropped != nil && e.Dropped.First > maxNumber,
 		e.Uses != nil && !e.Uses.exact(),
 		e.Revoked != nil && e.Revoked.Seq > maxNumber,
 		e.Restored != nil && !e.Restored.exact(),

@@ -89,6 +89,9 @@ func (l *Log) matcher(r store.Reader, f Filter) (*matcher, error) {
 
 // matches says whether the entry does, or is so damaged that it can't be told.
 func (m *matcher) matches(entry []byte) bool {
+	if rest, dropped := ReadRemnant(entry); dropped {
+		return len(m.terms) == 0 && m.within(rest.Time())
+	}
 	for _, needle := range m.needles {
 		if !bytes.Contains(entry, needle) {
 			return false
@@ -106,5 +109,9 @@ func (m *matcher) matches(entry []byte) bool {
 		return true
 	}
 	at, err := m.sketch.Time()
-	return err != nil || !at.Before(m.after) && (m.before.IsZero() || at.Before(m.before))
+	return err != nil || m.within(at)
+}
+
+func (m *matcher) within(at time.Time) bool {
+	return !at.Before(m.after) && (m.before.IsZero() || at.Before(m.before))
 }

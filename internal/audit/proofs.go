@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +57,10 @@ func (l *Log) Prove(ctx context.Context, size, from uint64, limit int) (out []Pr
 			if bad = ctx.Err(); bad != nil || index >= size || len(out) >= limit {
 				return false
 			}
-			p := Proved{Item: Item{Index: index, Bytes: bytes.Clone(entry), Leaf: tree.LeafHash(entry)}}
+			var p Proved
+			if p.Item, bad = item(t, index, entry); bad != nil {
+				return false
+			}
 			if p.Proof, bad = t.Inclusion(size, index); bad != nil {
 				return false
 			}

@@ -8,28 +8,32 @@ import (
 	"sort"
 	"time"
 
-	"github.com/whittle-sts/whittle/internal/tree"
 	"github.com/whittle-sts/whittle/store"
 )
 
 // Item is one entry as it is stored.
 type Item struct {
-	Index uint64
-	Bytes []byte
-	Leaf  [32]byte
+	Index   uint64
+	Bytes   []byte  // none if it was dropped
+	Dropped Remnant // what is left then
+	Leaf    [32]byte
 }
 
 // List is up to limit entries from index on.
 func (l *Log) List(ctx context.Context, from uint64, limit int) ([]Item, error) {
 	var items []Item
 	err := l.store.View(ctx, func(r store.Reader) error {
-		return r.Entries(from, func(index uint64, entry []byte) bool {
-			if len(items) >= limit || ctx.Err() != nil {
+		t, bad := hashes(r)
+		err := r.Entries(from, func(index uint64, entry []byte) bool {
+			if len(items) >= limit || bad != nil || ctx.Err() != nil {
 				return false
 			}
-			items = append(items, Item{Index: index, Bytes: bytes.Clone(entry), Leaf: tree.LeafHash(entry)})
+			var i Item
+			i, bad = item(t, index, entry)
+			items = append(items, i)
 			return true
 		})
+		return errors.Join(bad, err)
 	})
 	if err = errors.Join(err, ctx.Err()); err != nil {
 		return nil, err
@@ -170,7 +174,12 @@ func (f *finder) scan(low, high uint64) (found uint64, e Event, err error) {
 		case f.ctx.Err() != nil:
 			err = f.ctx.Err()
 			return false
-		case !bytes.Contains(entry, mark):
+		}
+		if rest, dropped := ReadRemnant(entry); dropped && rest.Decision == f.decision {
+			found, err = index, ErrDropped
+			return false
+		}
+		if !bytes.Contains(entry, mark) {
 			return true
 		}
 		found = index
@@ -187,7 +196,9 @@ func (f *finder) scan(low, high uint64) (found uint64, e Event, err error) {
 func (f *finder) timeOf(index uint64) (at time.Time, err error) {
 	err = store.ErrCorrupt
 	viewErr := f.reader.Entries(index, func(_ uint64, entry []byte) bool {
-		if f.sketch.Read(entry) {
+		if rest, dropped := ReadRemnant(entry); dropped {
+			at, err = rest.Time(), nil
+		} else if f.sketch.Read(entry) {
 			at, err = f.sketch.Time()
 		} else {
 			_, err = Decode(entry)

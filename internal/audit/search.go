@@ -58,7 +58,8 @@ type Results struct {
 	More  bool   // there is more to look at; if not, and forward, Next is the end of the log
 }
 
-// Search looks for entries. What it found is stable: an entry never changes, and never changes its place.
+// Search looks for entries. What it found is stable: an entry never changes, and never changes its place. One whose
+// body was dropped is found by its time alone, and with a decision only.
 func (l *Log) Search(ctx context.Context, q Query) (Results, error) {
 	var out Results
 	err := l.store.View(ctx, func(r store.Reader) error {
@@ -95,6 +96,7 @@ func (l *Log) Entry(ctx context.Context, index uint64) (Found, error) {
 type searcher struct {
 	ctx      context.Context
 	reader   store.Reader
+	hashes   *tree.Reader
 	matcher  *matcher
 	guide    Guide
 	backward bool
@@ -113,7 +115,7 @@ func (s *searcher) bound(f Filter) error {
 	if err != nil {
 		return err
 	}
-	s.size, s.bounds = meta.Size, Range{0, meta.Size}
+	s.size, s.bounds, s.hashes = meta.Size, Range{0, meta.Size}, tree.NewReader(s.reader, meta.Treed)
 	times := finder{ctx: s.ctx, reader: s.reader}
 	first := func(at time.Time) uint64 {
 		return uint64(sort.Search(int(s.size), func(i int) bool {
@@ -149,6 +151,9 @@ func (s *searcher) boundTo(decision string) error {
 	index, _, err := f.find(at)
 	if errors.Is(err, ErrNotFound) {
 		return nil
+	}
+	if errors.Is(err, ErrDropped) {
+		err = nil
 	}
 	s.bounds = Range{index, index + 1}
 	return err
@@ -297,10 +302,17 @@ func (s *searcher) read(in Range, fn func(uint64, []byte) (bool, error)) error {
 // take keeps what was found.
 func (s *searcher) take(index uint64, entry []byte) error {
 	e, err := Decode(entry)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrDropped) {
 		return &EntryError{index, err}
 	}
-	s.found = append(s.found, Found{Item{Index: index, Bytes: bytes.Clone(entry), Leaf: tree.LeafHash(entry)}, e})
+	found := Found{Event: e}
+	if found.Item, err = item(s.hashes, index, entry); err != nil {
+		return &EntryError{index, err}
+	}
+	if rest := found.Dropped; rest.Class != "" {
+		found.Event = Event{Decision: rest.Decision, Time: rest.Time()}
+	}
+	s.found = append(s.found, found)
 	s.bytes += len(entry)
 	return nil
 }

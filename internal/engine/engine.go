@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/issuer"
@@ -33,6 +34,9 @@ type Config struct {
 	// power away doesn't ask: it has a reserve.
 	Room func() error
 
+	// Retention is how long bodies of the log's entries are kept, by their class; one that isn't named is kept for good.
+	Retention map[audit.Class]time.Duration
+
 	// RevocationShare is how many live revocations of its own tokens a client may have; 0: any number.
 	RevocationShare int
 }
@@ -50,7 +54,8 @@ type Engine struct {
 	copying  atomic.Bool // a backup is being made
 	traces   atomic.Bool // what was erased may have left traces in the store's free space
 
-	uncovered atomic.Uint64 // uses of scopes that the token doesn't hold
+	retention *audit.Retention // housekeeping alone uses it
+	uncovered atomic.Uint64    // uses of scopes that the token doesn't hold
 }
 
 // New makes an Engine.
@@ -59,6 +64,7 @@ func New(c Config) (*Engine, error) {
 		return nil, errors.New("engine: a part is missing from the configuration")
 	}
 	e := &Engine{Config: c, minter: token.NewMinter(c.Issuer, c.Random), verifier: token.NewVerifier(c.Issuer)}
+	e.retention = audit.NewRetention(c.Log)
 	e.traces.Store(true) // an erasure may have been the last thing that was done
 	if err := e.checkNames(c.Image.View().Policy); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)

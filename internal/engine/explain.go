@@ -20,6 +20,9 @@ func (e *Engine) Explain(ctx context.Context, caller clientauth.Caller, decision
 		return 0, audit.Event{}, Refuse(NotFound, "no_decision",
 			"no entry has this decision id; refusals beyond the first few of a minute are only counted")
 	}
+	if errors.Is(err, audit.ErrDropped) {
+		return 0, audit.Event{}, errDropped()
+	}
 	if err != nil {
 		return 0, audit.Event{}, unavailable("store", err)
 	}

@@ -43,7 +43,7 @@ func (e *Engine) KeepOnce(ctx context.Context) error {
 	if err := e.Clock.Trust(); err != nil {
 		return err
 	}
-	return errors.Join(e.rotateIfDue(ctx, now), e.dropKeys(ctx, now), e.dropSecrets(ctx, now), e.forget(ctx, now), e.noteUses(ctx), e.scrub(ctx))
+	return errors.Join(e.rotateIfDue(ctx, now), e.dropKeys(ctx, now), e.dropSecrets(ctx, now), e.forget(ctx, now), e.noteUses(ctx), e.retain(ctx, now), e.scrub(ctx))
 }
 
 func (e *Engine) rotateIfDue(ctx context.Context, now time.Time) error {

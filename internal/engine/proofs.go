@@ -70,6 +70,9 @@ func (e *Engine) Receipt(ctx context.Context, caller clientauth.Caller, index ui
 	if len(items) == 0 {
 		return Receipt{}, proofFailed(audit.ErrNotCovered)
 	}
+	if items[0].Dropped.Class != "" {
+		return Receipt{}, errDropped()
+	}
 	event, err := audit.Decode(items[0].Bytes)
 	if err != nil {
 		return Receipt{}, err

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/checkpoint"
+	"github.com/whittle-sts/whittle/internal/tree"
 	"github.com/whittle-sts/whittle/store"
 )
 
@@ -85,9 +87,16 @@ func database(ctx context.Context, r store.Reader, a Against) (Report, error) {
 	}
 	w := newWalk(marks...)
 	var bad error
+	hashes := tree.NewReader(r, meta.Treed)
 	err = r.Entries(0, func(index uint64, entry []byte) bool {
-		if bad = ctx.Err(); bad == nil {
-			bad = w.next(index, entry, r.Tile)
+		if bad = ctx.Err(); bad != nil {
+			return false
+		}
+		leaf, err := audit.Leaf(hashes, index, entry)
+		if err != nil {
+			bad = at(index, ErrMissing, err)
+		} else {
+			bad = w.next(index, entry, leaf, r.Tile)
 		}
 		if bad == nil {
 			bad = a.each(index, entry)

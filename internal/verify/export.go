@@ -26,8 +26,9 @@ type head struct {
 // line is one entry of an export, byte for byte as it is hashed, with the proof that the checkpoint covers it.
 type line struct {
 	Index uint64   `json:"index"`
-	Entry string   `json:"entry"`
-	Proof [][]byte `json:"proof"` // RFC 6962 section 2.1.1
+	Entry string   `json:"entry"`          // empty: its body was dropped
+	Leaf  []byte   `json:"leaf,omitempty"` // its hash then
+	Proof [][]byte `json:"proof"`          // RFC 6962 section 2.1.1
 }
 
 const (
@@ -63,7 +64,10 @@ func Export(ctx context.Context, s store.Store, from uint64, w io.Writer) error 
 			for i := range hashes {
 				proof[i] = hashes[i][:]
 			}
-			bad = out.Entry(index, entry, proof)
+			var leaf tree.Hash
+			if leaf, bad = audit.Leaf(proofs, index, entry); bad == nil {
+				bad = out.Entry(index, entry, leaf[:], proof)
+			}
 			return bad == nil
 		})
 		return errors.Join(bad, err)
@@ -82,9 +86,12 @@ func (w *Writer) Begin(checkpoint string, from uint64) error {
 	return w.put(head{exportFormat, checkpoint, from})
 }
 
-// Entry writes the next entry.
-func (w *Writer) Entry(index uint64, entry []byte, proof [][]byte) error {
-	return w.put(line{index, string(entry), proof})
+// Entry writes the next entry, of whose hash only one needs to be told whose body was dropped.
+func (w *Writer) Entry(index uint64, entry, leaf []byte, proof [][]byte) error {
+	if gone(entry) {
+		return w.put(line{Index: index, Leaf: leaf, Proof: proof})
+	}
+	return w.put(line{Index: index, Entry: string(entry), Proof: proof})
 }
 
 // Flush writes what is still held.
@@ -164,6 +171,7 @@ type export struct {
 	signed checkpoint.Signed
 	next   uint64
 	walk   *walk // nil: it doesn't begin with the log
+	absent audit.Absences
 }
 
 func (e *export) entry(l line) error {
@@ -184,17 +192,29 @@ func (e *export) entry(l line) error {
 	if l.Index >= e.signed.Size {
 		return at(l.Index, ErrUnsigned, fmt.Sprintf("the checkpoint covers %d", e.signed.Size))
 	}
-	if err := tlog.CheckRecord(proof.Hashes, int64(e.signed.Size), e.signed.Root, int64(l.Index), tree.LeafHash(entry)); err != nil {
-		return at(l.Index, ErrChanged, err)
+	leaf, err := l.hash()
+	if err != nil {
+		return err
 	}
-	if _, err := audit.Decode(entry); err != nil {
+	if err := tlog.CheckRecord(proof.Hashes, int64(e.signed.Size), e.signed.Root, int64(l.Index), leaf); err != nil {
 		return at(l.Index, ErrChanged, err)
 	}
 	e.next++
 	if e.walk == nil {
-		return nil
+		return look(&e.absent, l.Index, entry)
 	}
-	return e.walk.next(l.Index, entry, nil)
+	return e.walk.next(l.Index, entry, leaf, nil)
+}
+
+// hash is the entry's, or what the line says that it was.
+func (l line) hash() (tree.Hash, error) {
+	switch {
+	case l.Entry != "" && l.Leaf == nil:
+		return tree.LeafHash([]byte(l.Entry)), nil
+	case l.Entry == "" && len(l.Leaf) == len(tree.Hash{}):
+		return tree.Hash(l.Leaf), nil
+	}
+	return tree.Hash{}, at(l.Index, ErrChanged, "it has neither an entry nor the hash of one, or both")
 }
 
 func (e *export) end() error {
@@ -202,7 +222,7 @@ func (e *export) end() error {
 		return at(e.next, ErrTruncated, fmt.Sprintf("the checkpoint covers %d", e.signed.Size))
 	}
 	if e.walk == nil {
-		return nil
+		return explained(&e.absent)
 	}
 	return e.walk.end()
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/checkpoint"
 	"github.com/whittle-sts/whittle/internal/tree"
 )
@@ -22,7 +23,8 @@ type Monitor struct {
 	Seen  Memory // what it saw last
 	// Client is what it asks with. Nil: one with a time limit.
 	Client *http.Client
-	// Entries is a page of the entries from there on, for who may read them. Nil: only hashes are looked at.
+	// Entries is a page of the entries from there on, for who may read them; one whose body was dropped is empty. Nil:
+	// only hashes are looked at.
 	Entries func(ctx context.Context, from uint64) ([][]byte, error)
 }
 
@@ -114,6 +116,7 @@ func unreadable(size uint64, err error) error {
 
 // compare holds each new entry to the tree.
 func (m *Monitor) compare(ctx context.Context, from, size uint64, hashes tlog.HashReader) error {
+	var absent audit.Absences
 	for index := from; index < size; {
 		page, err := m.Entries(ctx, index)
 		if err != nil {
@@ -132,13 +135,40 @@ func (m *Monitor) compare(ctx context.Context, from, size uint64, hashes tlog.Ha
 			return unreadable(size, err)
 		}
 		for i, entry := range page {
-			if tree.LeafHash(entry) != want[i] {
+			if !gone(entry) && tree.LeafHash(entry) != want[i] {
 				return at(index+uint64(i), ErrChanged, "its hash is another")
+			}
+			if err := glance(&absent, index+uint64(i), entry); err != nil {
+				return err
 			}
 		}
 		index += uint64(len(page))
 	}
-	return nil
+	return m.explain(ctx, size, &absent)
+}
+
+// explain looks beyond the checkpoint for what says that bodies were dropped: it may have happened while the entries were
+// read. What is there is compared in the next step.
+func (m *Monitor) explain(ctx context.Context, size uint64, absent *audit.Absences) error {
+	for index := size; ; {
+		err := explained(absent)
+		if err == nil {
+			return nil
+		}
+		page, failed := m.Entries(ctx, index)
+		if failed != nil {
+			return fmt.Errorf("%w: %w", errFetch, failed)
+		}
+		if len(page) == 0 {
+			return err
+		}
+		for i, entry := range page {
+			if bad := glance(absent, index+uint64(i), entry); bad != nil {
+				return bad
+			}
+		}
+		index += uint64(len(page))
+	}
 }
 
 func (m *Monitor) get(ctx context.Context, path string, limit int64) ([]byte, error) {

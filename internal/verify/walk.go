@@ -23,6 +23,8 @@ type walk struct {
 	tiles uint64
 	marks []mark // by size
 	held  uint64 // the size at the newest mark that held
+
+	absent audit.Absences
 }
 
 func newWalk(marks ...mark) *walk {
@@ -30,19 +32,19 @@ func newWalk(marks ...mark) *walk {
 	return &walk{marks: marks}
 }
 
-// next takes the entry at index, and the tiles that the log keeps, if it keeps any.
-func (w *walk) next(index uint64, entry []byte, kept func(uint64) ([]byte, error)) error {
+// next takes the entry at index with its hash, and the tiles that the log keeps, if it keeps any.
+func (w *walk) next(index uint64, entry []byte, leaf tree.Hash, kept func(uint64) ([]byte, error)) error {
 	if err := w.reached(); err != nil {
 		return err
 	}
 	if index != w.tree.Size() {
 		return at(w.tree.Size(), ErrMissing, fmt.Sprintf("entry %d comes next", index))
 	}
-	if _, err := audit.Decode(entry); err != nil {
-		return at(index, ErrChanged, err)
+	if err := look(&w.absent, index, entry); err != nil {
+		return err
 	}
 	span := uint64(1) // of one hash of a tile
-	for _, want := range w.tree.Append(tree.LeafHash(entry)) {
+	for _, want := range w.tree.Append(leaf) {
 		if kept != nil {
 			if err := w.compare(index, span, want, kept); err != nil {
 				return err
@@ -89,6 +91,9 @@ func (w *walk) reached() error {
 // end is called after the last entry.
 func (w *walk) end() error {
 	if err := w.reached(); err != nil {
+		return err
+	}
+	if err := explained(&w.absent); err != nil {
 		return err
 	}
 	if len(w.marks) > 0 {

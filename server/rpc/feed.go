@@ -49,6 +49,9 @@ func export(ctx context.Context, e *engine.Engine, m *whittlev1.ExportEntriesReq
 		return send(&whittlev1.ExportEntriesResponse{Checkpoint: string(c.Note), Size: c.Size})
 	}, func(p audit.Proved) error {
 		out := &whittlev1.ProvedEntry{Index: p.Index, Sealed: p.Bytes}
+		if p.Dropped.Class != "" {
+			out.LeafHash = p.Leaf[:]
+		}
 		for i := range p.Proof {
 			out.Hashes = append(out.Hashes, p.Proof[i][:])
 		}

@@ -664,7 +664,9 @@ type ProvedEntry struct {
 	// Its stored form, which is hashed.
 	Sealed []byte `protobuf:"bytes,2,opt,name=sealed,proto3" json:"sealed,omitempty"`
 	// The inclusion proof (RFC 6962 section 2.1.1).
-	Hashes        [][]byte `protobuf:"bytes,3,rep,name=hashes,proto3" json:"hashes,omitempty"`
+	Hashes [][]byte `protobuf:"bytes,3,rep,name=hashes,proto3" json:"hashes,omitempty"`
+	// Its hash, if its stored form was dropped.
+	LeafHash      []byte `protobuf:"bytes,4,opt,name=leaf_hash,json=leafHash,proto3" json:"leaf_hash,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -720,6 +722,13 @@ func (x *ProvedEntry) GetHashes() [][]byte {
 	return nil
 }
 
+func (x *ProvedEntry) GetLeafHash() []byte {
+	if x != nil {
+		return x.LeafHash
+	}
+	return nil
+}
+
 // AuditEntry is one entry of the log.
 type AuditEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -730,7 +739,14 @@ type AuditEntry struct {
 	// SHA-256 of a zero byte and the stored form (RFC 6962 section 2.1).
 	LeafHash []byte `protobuf:"bytes,3,opt,name=leaf_hash,json=leafHash,proto3" json:"leaf_hash,omitempty"`
 	// The people whom it names, opened.
-	People        []*AuditPerson `protobuf:"bytes,4,rep,name=people,proto3" json:"people,omitempty"`
+	People []*AuditPerson `protobuf:"bytes,4,rep,name=people,proto3" json:"people,omitempty"`
+	// The class by which its stored form was dropped when its time was over: then only its place, its hash, decision and time
+	// are left. Empty: it wasn't.
+	Dropped string `protobuf:"bytes,5,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	// The decision's id, if it was dropped; of any other it is in the stored form.
+	DroppedDecision string `protobuf:"bytes,6,opt,name=dropped_decision,json=droppedDecision,proto3" json:"dropped_decision,omitempty"`
+	// When it was, likewise.
+	DroppedTime   *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=dropped_time,json=droppedTime,proto3" json:"dropped_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -789,6 +805,27 @@ func (x *AuditEntry) GetLeafHash() []byte {
 func (x *AuditEntry) GetPeople() []*AuditPerson {
 	if x != nil {
 		return x.People
+	}
+	return nil
+}
+
+func (x *AuditEntry) GetDropped() string {
+	if x != nil {
+		return x.Dropped
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetDroppedDecision() string {
+	if x != nil {
+		return x.DroppedDecision
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetDroppedTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DroppedTime
 	}
 	return nil
 }
@@ -1193,17 +1230,21 @@ const file_whittle_v1_audit_proto_rawDesc = "" +
 	"checkpoint\x18\x01 \x01(\tR\n" +
 	"checkpoint\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12-\n" +
-	"\x05entry\x18\x03 \x01(\v2\x17.whittle.v1.ProvedEntryR\x05entry\"S\n" +
+	"\x05entry\x18\x03 \x01(\v2\x17.whittle.v1.ProvedEntryR\x05entry\"p\n" +
 	"\vProvedEntry\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x16\n" +
 	"\x06sealed\x18\x02 \x01(\fR\x06sealed\x12\x16\n" +
-	"\x06hashes\x18\x03 \x03(\fR\x06hashes\"\x88\x01\n" +
+	"\x06hashes\x18\x03 \x03(\fR\x06hashes\x12\x1b\n" +
+	"\tleaf_hash\x18\x04 \x01(\fR\bleafHash\"\x8c\x02\n" +
 	"\n" +
 	"AuditEntry\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x16\n" +
 	"\x06sealed\x18\x02 \x01(\fR\x06sealed\x12\x1b\n" +
 	"\tleaf_hash\x18\x03 \x01(\fR\bleafHash\x12/\n" +
-	"\x06people\x18\x04 \x03(\v2\x17.whittle.v1.AuditPersonR\x06people\"\x87\x01\n" +
+	"\x06people\x18\x04 \x03(\v2\x17.whittle.v1.AuditPersonR\x06people\x12\x18\n" +
+	"\adropped\x18\x05 \x01(\tR\adropped\x12)\n" +
+	"\x10dropped_decision\x18\x06 \x01(\tR\x0fdroppedDecision\x12=\n" +
+	"\fdropped_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vdroppedTime\"\x87\x01\n" +
 	"\vAuditPerson\x12\x12\n" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x16\n" +
 	"\x06issuer\x18\x02 \x01(\tR\x06issuer\x12\x18\n" +
@@ -1280,24 +1321,25 @@ var file_whittle_v1_audit_proto_depIdxs = []int32{
 	10, // 6: whittle.v1.FollowEntriesResponse.entry:type_name -> whittle.v1.AuditEntry
 	9,  // 7: whittle.v1.ExportEntriesResponse.entry:type_name -> whittle.v1.ProvedEntry
 	11, // 8: whittle.v1.AuditEntry.people:type_name -> whittle.v1.AuditPerson
-	15, // 9: whittle.v1.ExplainResponse.time:type_name -> google.protobuf.Timestamp
-	14, // 10: whittle.v1.ExplainResponse.removed:type_name -> whittle.v1.Removal
-	11, // 11: whittle.v1.ExplainResponse.people:type_name -> whittle.v1.AuditPerson
-	1,  // 12: whittle.v1.AuditService.ListEntries:input_type -> whittle.v1.ListEntriesRequest
-	3,  // 13: whittle.v1.AuditService.GetEntry:input_type -> whittle.v1.GetEntryRequest
-	12, // 14: whittle.v1.AuditService.Explain:input_type -> whittle.v1.ExplainRequest
-	5,  // 15: whittle.v1.AuditFeedService.FollowEntries:input_type -> whittle.v1.FollowEntriesRequest
-	7,  // 16: whittle.v1.AuditFeedService.ExportEntries:input_type -> whittle.v1.ExportEntriesRequest
-	2,  // 17: whittle.v1.AuditService.ListEntries:output_type -> whittle.v1.ListEntriesResponse
-	4,  // 18: whittle.v1.AuditService.GetEntry:output_type -> whittle.v1.GetEntryResponse
-	13, // 19: whittle.v1.AuditService.Explain:output_type -> whittle.v1.ExplainResponse
-	6,  // 20: whittle.v1.AuditFeedService.FollowEntries:output_type -> whittle.v1.FollowEntriesResponse
-	8,  // 21: whittle.v1.AuditFeedService.ExportEntries:output_type -> whittle.v1.ExportEntriesResponse
-	17, // [17:22] is the sub-list for method output_type
-	12, // [12:17] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	15, // 9: whittle.v1.AuditEntry.dropped_time:type_name -> google.protobuf.Timestamp
+	15, // 10: whittle.v1.ExplainResponse.time:type_name -> google.protobuf.Timestamp
+	14, // 11: whittle.v1.ExplainResponse.removed:type_name -> whittle.v1.Removal
+	11, // 12: whittle.v1.ExplainResponse.people:type_name -> whittle.v1.AuditPerson
+	1,  // 13: whittle.v1.AuditService.ListEntries:input_type -> whittle.v1.ListEntriesRequest
+	3,  // 14: whittle.v1.AuditService.GetEntry:input_type -> whittle.v1.GetEntryRequest
+	12, // 15: whittle.v1.AuditService.Explain:input_type -> whittle.v1.ExplainRequest
+	5,  // 16: whittle.v1.AuditFeedService.FollowEntries:input_type -> whittle.v1.FollowEntriesRequest
+	7,  // 17: whittle.v1.AuditFeedService.ExportEntries:input_type -> whittle.v1.ExportEntriesRequest
+	2,  // 18: whittle.v1.AuditService.ListEntries:output_type -> whittle.v1.ListEntriesResponse
+	4,  // 19: whittle.v1.AuditService.GetEntry:output_type -> whittle.v1.GetEntryResponse
+	13, // 20: whittle.v1.AuditService.Explain:output_type -> whittle.v1.ExplainResponse
+	6,  // 21: whittle.v1.AuditFeedService.FollowEntries:output_type -> whittle.v1.FollowEntriesResponse
+	8,  // 22: whittle.v1.AuditFeedService.ExportEntries:output_type -> whittle.v1.ExportEntriesResponse
+	18, // [18:23] is the sub-list for method output_type
+	13, // [13:18] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_whittle_v1_audit_proto_init() }

@@ -178,6 +178,31 @@ func span(path string, field func(*target) *time.Duration, least, most time.Dura
 	}, showSpan)
 }
 
+// forever is how long what nobody limits is kept.
+const forever = "forever"
+
+// days is a time in whole days, or for good.
+func days(path string, field func(*target) *time.Duration, doc string) Setting {
+	const day, most = 24 * time.Hour, 36500
+	form := fmt.Sprintf("1d to %dd, or %s", most, forever)
+	return one(path, form, doc, "", field, func(s string) (time.Duration, error) {
+		if s == forever {
+			return 0, nil
+		}
+		text, found := strings.CutSuffix(s, "d")
+		n, err := strconv.Atoi(text)
+		if !found || err != nil || n < 1 || n > most {
+			return 0, fmt.Errorf("%q must be a number of days as in 400d, or %s", s, forever)
+		}
+		return time.Duration(n) * day, nil
+	}, func(d time.Duration) string {
+		if d == 0 {
+			return forever
+		}
+		return fmt.Sprintf("%dd", d/day)
+	})
+}
+
 // showSpan leaves out the parts that are zero: 5m, not 5m0s.
 func showSpan(d time.Duration) string {
 	s := d.String()

@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/whittle-sts/whittle/internal/audit"
+)
+
+// Housekeeping drops bodies whose time is over; whoever asks for such an entry is told so.
+func TestHousekeepingDropsWhoseTimeIsOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	issued := w.trade("agent", outside(w.ana(), "ai.training.read"))
+	for w.Log.Size() < 300 {
+		w.trade("agent", outside(w.ana(), "ai.training.read"))
+	}
+	first, _, err := w.Explain(ctx, w.as("ops"), issued.Decision)
+	w.check(err)
+	_, err = w.Log.Sign(ctx)
+	w.check(err)
+	w.Retention = map[audit.Class]time.Duration{audit.ClassIssued: 24 * time.Hour}
+	w.check(w.KeepOnce(ctx))
+	if _, err := w.Receipt(ctx, w.as("agent"), first, false); err != nil {
+		t.Errorf("before its time: %v", err)
+	}
+	w.clock.pass(25 * time.Hour)
+	w.check(w.KeepOnce(ctx))
+
+	found, err := w.Entry(ctx, w.as("ops"), first)
+	w.check(err)
+	if found.Dropped.Class != audit.ClassIssued || found.Dropped.Decision != issued.Decision || found.Bytes != nil || found.Event.Time.IsZero() {
+		t.Errorf("it is %+v", found)
+	}
+	if refused := mustBe(t, second(w.Receipt(ctx, w.as("agent"), first, false)), NotFound); refused.Reason() != "dropped" {
+		t.Errorf("its receipt: %v", refused)
+	}
+	_, _, err = w.Explain(ctx, w.as("ops"), issued.Decision)
+	if refused := mustBe(t, err, NotFound); refused.Reason() != "dropped" {
+		t.Errorf("why: %v", refused)
+	}
+	var dropped, kept int
+	follow, stop := context.WithCancel(ctx)
+	_ = w.FollowEntries(follow, w.as("ops"), FollowRequest{From: new(uint64)}, func(e *Entry, _ uint64) error {
+		switch {
+		case e == nil:
+			stop()
+		case e.Dropped.Class != "":
+			dropped++
+		default:
+			kept++
+		}
+		return nil
+	})
+	if want := 256 - int(first); dropped != want || kept < 300-want {
+		t.Errorf("following shows %d dropped of %d, %d kept", dropped, want, kept)
+	}
+	w.check(w.Log.Check(ctx))
+	w.restart()
+	w.check(w.Log.Check(ctx))
+}
+
+func second[T any](_ T, err error) error { return err }
