@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/whittle-sts/whittle/server"
@@ -101,12 +102,18 @@ func Table() []Setting {
 			"One good answer in so many is logged; 0: none. A line for each costs as much as a tenth of the answer."),
 		toggle("core_dumps", func(t *target) *bool { return &t.CoreDumps },
 			"Let the system write the memory of a server that crashes, keys and all, to a disk, and debuggers read it."),
+	}
+	return slices.Concat(config, ending(), limits())
+}
+
+// ending lists the settings of how the server stops.
+func ending() []Setting {
+	return []Setting{
 		span("drain.delay", func(t *target) *time.Duration { return &t.DrainDelay }, 0, 5*time.Minute,
 			"How long the server goes on when it was told to stop, while /readyz already says no: a balancer's time to notice."),
 		span("drain.time", func(t *target) *time.Duration { return &t.DrainTime }, time.Second, 10*time.Minute,
 			"How long requests in flight have after that."),
 	}
-	return append(config, limits()...)
 }
 
 // limits lists the settings of what the wires take. Their maxima are what the rest was tried with.
