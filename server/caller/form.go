@@ -11,7 +11,7 @@ type Parameters interface{ Get(name string) string }
 func FromForm(values func(name string) []string, form Parameters) (clientauth.Credentials, error) {
 	id, secret := form.Get("client_id"), form.Get("client_secret")
 	assertion, kind := form.Get("client_assertion"), form.Get("client_assertion_type")
-	inHeader := len(values("authorization")) > 0 || len(values("dpop")) > 0
+	inHeader := len(values(authorizationHeader)) > 0 || len(values(dpopHeader)) > 0
 	switch {
 	case count(inHeader, secret != "", assertion != "" || kind != "") > 1:
 		return clientauth.Credentials{}, malformed("more than one client authentication method")

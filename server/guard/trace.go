@@ -12,11 +12,12 @@ import (
 	"github.com/whittle-sts/whittle/internal/engine"
 )
 
-// RequestID is the header, and in gRPC the metadata, that tells the caller how the log calls its request.
-const RequestID = "X-Request-ID"
+// RequestID is the header, and in gRPC the metadata, that tells the caller how the log calls its request. Both names
+// are spelt as net/http keeps them.
+const RequestID = "X-Request-Id"
 
 // Traceparent is the header in which a caller names its trace (W3C Trace Context section 3.2).
-const Traceparent = "traceparent"
+const Traceparent = "Traceparent"
 
 // begin counts the call in, and out is end.
 func (c *call) begin(ctx context.Context) context.Context {
