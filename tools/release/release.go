@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,8 +19,8 @@ import (
 // platforms are those that each version is published for.
 var platforms = []string{"linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64"}
 
-// papers go into each archive beside the command, if they are there.
-var papers = []string{"README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "NOTICE", "examples/policy.yaml", "deploy/*"}
+// papers go into each archive beside the command, if they are there; of a folder all that is below it.
+var papers = []string{"README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "NOTICE", "examples/policy.yaml", "deploy"}
 
 // release is one version that is being made.
 type release struct {
@@ -158,21 +159,31 @@ func (r *release) contents(ctx context.Context, command, name string) ([]file, e
 		return nil, err
 	}
 	files := []file{{name, 0o755, binary}}
-	for _, pattern := range papers {
-		found, err := filepath.Glob(pattern)
+	for _, paper := range papers {
+		found, err := read(paper)
 		if err != nil {
 			return nil, err
 		}
-		for _, paper := range found {
-			text, err := os.ReadFile(paper)
-			if err != nil {
-				return nil, err
-			}
-			files = append(files, file{filepath.ToSlash(paper), 0o644, text})
-		}
+		files = append(files, found...)
 	}
 	notices, err := licences(ctx, command)
 	return append(files, file{"THIRD-PARTY-LICENSES", 0o644, notices}), err
+}
+
+// read is a file, or all of a folder in the order of the names; none if there is nothing of that name.
+func read(root string) (files []file, err error) {
+	if _, err := os.Stat(root); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		files = append(files, file{filepath.ToSlash(path), 0o644, text})
+		return err
+	})
+	return files, err
 }
 
 // output runs a command and answers what it prints, or says what went wrong.

@@ -94,6 +94,28 @@ func TestAZipHoldsTheFiles(t *testing.T) {
 	}
 }
 
+func TestAFolderGoesInWithAllBelowIt(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"deploy/unit", "deploy/rules/alerts", "README.md"} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, []byte(name), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for root, want := range map[string]string{"README.md": "README.md ", "deploy": "deploy/rules/alerts deploy/unit ", "LICENSE": ""} {
+		var got strings.Builder
+		found, err := read(root)
+		for _, f := range found {
+			if string(f.data) != f.name {
+				t.Errorf("%s holds %q", f.name, f.data)
+			}
+			got.WriteString(f.name + " ")
+		}
+		if err != nil || got.String() != want {
+			t.Errorf("%s: %q, %v", root, got.String(), err)
+		}
+	}
+}
+
 func TestSumsAreOfTheRelease(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{"whittle_b.tar.gz": "", "whittle_a.zip": "abc", "other": "not of the release"} {
