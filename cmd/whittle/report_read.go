@@ -179,25 +179,33 @@ func (r *reporting) entries(stretch *verify.Stretch, end, size uint64) error {
 			if e.GetIndex() >= end {
 				break
 			}
-			if e.GetDropped() != "" {
-				continue
-			}
-			if err := r.dropped(stretch, e.GetIndex(), size); err != nil {
+			if err := r.take(stretch, e, size); err != nil {
 				return err
 			}
-			event, err := stretch.Take(e.GetIndex(), e.GetSealed())
-			if err != nil {
-				return found(err)
-			}
-			if err := open(&event, e.GetPeople()); err != nil {
-				return exit.With(exit.No, err)
-			}
-			r.source.Entries = append(r.source.Entries, report.Entry{Index: e.GetIndex(), Event: event})
 		}
 		if ask.PageToken = res.GetNextPageToken(); res.GetNextPageToken() == "" {
 			return r.dropped(stretch, end, size)
 		}
 	}
+	return nil
+}
+
+// take takes the next entry, and those before it that were dropped. One that was dropped itself has its turn with the next.
+func (r *reporting) take(stretch *verify.Stretch, e *whittlev1.AuditEntry, size uint64) error {
+	if e.GetDropped() != "" {
+		return nil
+	}
+	if err := r.dropped(stretch, e.GetIndex(), size); err != nil {
+		return err
+	}
+	event, err := stretch.Take(e.GetIndex(), e.GetSealed())
+	if err != nil {
+		return found(err)
+	}
+	if err := open(&event, e.GetPeople()); err != nil {
+		return exit.With(exit.No, err)
+	}
+	r.source.Entries = append(r.source.Entries, report.Entry{Index: e.GetIndex(), Event: event})
 	return nil
 }
 

@@ -36,7 +36,7 @@ func Kinds() []Kind {
 		KindExchange, KindClientCredentials, KindUse, KindEveryUse, KindUses,
 		KindRevocation, KindUnblock, KindPolicy, KindCredential, KindKey,
 		KindBootstrap, KindRefusals, KindClock, KindBackup, KindRestore,
-		KindPrivacy, KindAdministration,
+		KindPrivacy, KindRetention, KindAdministration,
 	}
 }
 

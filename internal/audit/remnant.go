@@ -139,15 +139,15 @@ func (a *Absences) Explained(e *Event) error {
 }
 
 // Left is the first entry whose body is gone though no entry says so, if there is one.
-func (a *Absences) Left() (first uint64, any bool) {
+func (a *Absences) Left() (first uint64, left bool) {
 	for n, word := range a.words {
 		for bit := range uint64(64) {
-			if index := 64*n + bit; word&(1<<bit) != 0 && (!any || index < first) {
-				first, any = index, true
+			if index := 64*n + bit; word&(1<<bit) != 0 && (!left || index < first) {
+				first, left = index, true
 			}
 		}
 	}
-	return first, any
+	return first, left
 }
 
 // ErrAbsent says that the body of an entry is gone and no entry says that it was dropped.

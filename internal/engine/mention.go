@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -23,7 +24,7 @@ const maxMentions = 1000
 
 // mentions looks through all versions of the policy, whose text nobody encrypts: people write it for people.
 func (e *Engine) mentions(ctx context.Context, subject string) ([]PolicyMention, error) {
-	found := make(map[string]PolicyMention)
+	found := make(mentions)
 	for version, newest := uint64(1), uint64(1); version <= newest; version++ {
 		err := e.Store.View(ctx, func(r store.Reader) error {
 			meta, err := r.Meta()
@@ -31,44 +32,43 @@ func (e *Engine) mentions(ctx context.Context, subject string) ([]PolicyMention,
 				return err
 			}
 			record, err := r.Policy(version)
-			if err != nil {
-				return err
+			if err == nil {
+				found.of(record, subject)
 			}
-			note := PolicyMention{First: version, Last: version, Text: record.Note}
-			if mentioned(note.Text, subject) {
-				found["\x00"+note.Text] = note.after(found["\x00"+note.Text])
-			}
-			number := 0
-			for line := range strings.Lines(string(record.YAML)) {
-				number++
-				if !mentioned(line, subject) || len(found) >= maxMentions {
-					continue
-				}
-				m := PolicyMention{First: version, Last: version, Line: number, Text: strings.TrimSpace(line)}
-				found[m.Text] = m.after(found[m.Text])
-			}
-			return nil
+			return err
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	out := make([]PolicyMention, 0, len(found))
-	for _, m := range found {
-		out = append(out, m)
-	}
-	slices.SortFunc(out, func(a, b PolicyMention) int {
+	return slices.SortedFunc(maps.Values(found), func(a, b PolicyMention) int {
 		return cmp.Or(cmp.Compare(b.Last, a.Last), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Text, b.Text))
-	})
-	return out, nil
+	}), nil
 }
 
-// after is the mention, of which an earlier version may have had the same.
-func (m PolicyMention) after(earlier PolicyMention) PolicyMention {
-	if earlier.First != 0 {
-		m.First = earlier.First
+// mentions is lines by their text, notes behind a zero byte.
+type mentions map[string]PolicyMention
+
+// of adds those of one version, of which earlier ones were added.
+func (found mentions) of(p store.Policy, subject string) {
+	add := func(key string, m PolicyMention) {
+		earlier, known := found[key]
+		if !mentioned(m.Text, subject) || !known && len(found) >= maxMentions {
+			return
+		}
+		m.First, m.Last = p.Version, p.Version
+		if known {
+			m.First = earlier.First
+		}
+		found[key] = m
 	}
-	return m
+	add("\x00"+p.Note, PolicyMention{Text: p.Note})
+	number := 0
+	for line := range strings.Lines(string(p.YAML)) {
+		number++
+		text := strings.TrimSpace(line)
+		add(text, PolicyMention{Line: number, Text: text})
+	}
 }
 
 // mentioned says whether the text has the subject in it, and not just as a part of a longer word.

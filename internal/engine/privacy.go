@@ -88,16 +88,11 @@ func (e *Engine) exportEntries(ctx context.Context, name audit.Name, key audit.P
 			if f.Index >= end {
 				break
 			}
-			entry := PersonEntry{Entry: f}
-			for _, p := range f.Event.People {
-				if p.Erased && p.Key == string(key) {
-					return errErasedMeanwhile
-				}
-				if p.Key == string(key) {
-					entry.About = append(entry.About, p)
-				}
+			entry, err := about(f, key)
+			if err == nil {
+				err = send(PersonItem{Entry: &entry})
 			}
-			if err := send(PersonItem{Entry: &entry}); err != nil {
+			if err != nil {
 				return err
 			}
 		}
@@ -107,6 +102,21 @@ func (e *Engine) exportEntries(ctx context.Context, name audit.Name, key audit.P
 		next = found.Next
 	}
 	return e.stillHeld(ctx, name, key)
+}
+
+// about is what the entry says of the one person.
+func about(found Entry, key audit.Pseudonym) (PersonEntry, error) {
+	entry := PersonEntry{Entry: found}
+	for _, p := range found.Event.People {
+		switch {
+		case p.Key != string(key):
+		case p.Erased:
+			return entry, errErasedMeanwhile
+		default:
+			entry.About = append(entry.About, p)
+		}
+	}
+	return entry, nil
 }
 
 // stillHeld says whether the person was erased since: then entries may be missing of what was sent.

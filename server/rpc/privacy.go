@@ -102,5 +102,5 @@ func toPersonalFields(p *audit.Person) (*whittlev1.PersonalFields, error) {
 }
 
 func toMention(m engine.PolicyMention) *whittlev1.PolicyMention {
-	return &whittlev1.PolicyMention{FirstVersion: m.First, LastVersion: m.Last, Line: int32(m.Line), Text: m.Text} //nolint:gosec // a document has few lines
+	return &whittlev1.PolicyMention{FirstVersion: m.First, LastVersion: m.Last, Line: int32(m.Line), Text: m.Text}
 }
