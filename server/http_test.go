@@ -189,7 +189,7 @@ func TestUnknownClientAndWrongSecretGetTheSameAnswer(t *testing.T) {
 		wrong := b.send("POST", path, "token=x", "Authorization", servertest.Client{ID: "research-agent", Secret: "x"}.Basic())
 		for _, h := range []http.Header{unknown.header, wrong.header} {
 			h.Del("Date")
-			h.Del("X-Request-Id")
+			h.Del("X-Request-ID")
 		}
 		if unknown.status != wrong.status || unknown.body != wrong.body || fmt.Sprint(unknown.header) != fmt.Sprint(wrong.header) {
 			t.Errorf("%s: %v and %v", path, unknown, wrong)

@@ -160,8 +160,8 @@ func TestEachWireTellsTheRequestsID(t *testing.T) {
 		t.Fatal(err)
 	}
 	for where, got := range map[string][]string{
-		"OAuth": oauth.header.Values("X-Request-Id"), "Connect": rpc.header.Values("X-Request-ID"),
-		"a refusal": refused.header.Values("X-Request-Id"), "gRPC": header.Get("x-request-id"),
+		"OAuth": oauth.header.Values("X-Request-ID"), "Connect": rpc.header.Values("X-Request-ID"),
+		"a refusal": refused.header.Values("X-Request-ID"), "gRPC": header.Get("x-request-id"),
 	} {
 		if len(got) != 1 || got[0] != id {
 			t.Errorf("%s: %q", where, got)

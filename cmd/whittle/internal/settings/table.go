@@ -72,6 +72,13 @@ func Table() []Setting {
 		networks("allow_networks", func(t *target) *prefixes { return (*prefixes)(&t.AllowNetworks) },
 			"Networks in which outside issuers live, if that isn't the public Internet, as in 10.1.0.0/16.").flag("allow-network"),
 		choice("signing_alg", func(t *target) *string { return &t.SigningAlg }, "The algorithm of new signing keys.", "ES256", "RS256", "EdDSA"),
+	}
+	return slices.Concat(config, recorded(), told(), ending(), limits())
+}
+
+// recorded lists the settings of what becomes of the audit log.
+func recorded() []Setting {
+	return []Setting{
 		list("witnesses", func(t *target) *[]string { return &t.Witnesses },
 			"Who co-signs the audit log's checkpoints (C2SP tlog-witness): each its URL and its verifier key, with a space between.").flag("witness"),
 		number("witness_quorum", func(t *target) *int { return &t.WitnessQuorum }, 0, 100,
@@ -94,6 +101,12 @@ func Table() []Setting {
 		days("retention.used", func(t *target) *time.Duration { return &t.Retention.Used }, "The same for uses of tokens, one by one and counted."),
 		days("retention.revoked", func(t *target) *time.Duration { return &t.Retention.Revoked },
 			"The same for revocations and unblocks. What else changed the server's state is kept for good."),
+	}
+}
+
+// told lists the settings of what the server says of itself.
+func told() []Setting {
+	return []Setting{
 		toggle("reflection", func(t *target) *bool { return &t.Reflection }, "Serve gRPC reflection."),
 		choice("log.level", func(t *target) *string { return &t.Log.Level },
 			"The least that is logged. Faults are errors, what can't be done now is a warning, refusals (at most ten lines a second) are info.", "debug", "info", "warn", "error"),
@@ -103,7 +116,6 @@ func Table() []Setting {
 		toggle("core_dumps", func(t *target) *bool { return &t.CoreDumps },
 			"Let the system write the memory of a server that crashes, keys and all, to a disk, and debuggers read it."),
 	}
-	return slices.Concat(config, ending(), limits())
 }
 
 // ending lists the settings of how the server stops.
