@@ -49,8 +49,8 @@ The record is the server's, or with --db or --export a copy, which is verified w
 before the time looked at, since tokens descend from others; what it says of tokens is held in memory, some 700 bytes for
 each. The access log is read line by line, once, and may be of any size.
 
-Revocations by group aren't held against tokens: which of them rest on a group, entries say only sealed. Nor is what a later policy
-took away, which introspection sees.`,
+Revocations by group aren't held against tokens: which of them rest on a group, entries say only sealed. Nor is what a
+later policy took away, which introspection sees.`,
 		Example: `  whittle audit reconcile --resource https://data.example.com access.jsonl
   jq -c 'select(.kind == "access")' app.log | whittle audit reconcile --field time=ts --field token=auth.jti -`,
 		Args: cobra.ExactArgs(1),
