@@ -21,8 +21,11 @@ import (
 // far smaller, and compressing them would cost more than all the rest of the request.
 const compressFrom = 16 << 10
 
-// writeTime is how long an answer may take, or one message of a stream.
+// writeTime is how long writing an answer may take, or one message of a stream.
 const writeTime = time.Minute
+
+// sendTime is how long a request may be under way, beyond what answering it may take.
+const sendTime = 10 * time.Second
 
 // serveHTTP makes the HTTP server: Connect, gRPC-Web and OAuth on one listener, over HTTP/1.1 and
 // HTTP/2, the latter also without TLS on loopback addresses.
@@ -62,8 +65,8 @@ func (s *Server) newHTTPServer(handler http.Handler) *http.Server {
 		Protocols:         protocols,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: s.config.Limits.Streams},
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      writeTime,
+		ReadTimeout:       s.config.Limits.Time + sendTime, // its end also ends what is being answered
+		WriteTimeout:      s.config.Limits.Time + writeTime,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    s.config.Limits.Header,
 		ErrorLog:          slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelDebug),

@@ -138,7 +138,7 @@ func limits() []Setting {
 		number("limits.connections", func(t *target) *int { return &t.Limits.Connections }, 1, 1_000_000,
 			"How many connections each of the first two listeners has open; more wait."),
 		span("limits.request_time", func(t *target) *time.Duration { return &t.Limits.Time }, time.Second, 5*time.Minute,
-			"How long any one request may take, waiting for the disk included."),
+			"How long any one request may take, waiting for the disk included. Sending it may take ten seconds more."),
 		number("limits.revocations", func(t *target) *int { return &t.Limits.Revocations }, 100, 1_000_000,
 			"How many live revocations of its own tokens a client may have; those with revoke.any are not limited."),
 	}

@@ -22,6 +22,9 @@ func parts() []string { return []string{policyFile, stateFolder, keysFolder, dev
 
 // check says why a folder can't be begun in: nothing that is there is ever replaced.
 func check(dir string) error {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is no folder: name one that isn't there yet, or is empty", dir)
+	}
 	there := func(name string) bool {
 		_, err := os.Lstat(filepath.Join(dir, name))
 		return !errors.Is(err, fs.ErrNotExist)

@@ -93,6 +93,16 @@ func TestAnInterruptedRunIsExplained(t *testing.T) {
 	}
 }
 
+func TestAFileIsNoFolder(t *testing.T) {
+	o := options(t, "")
+	if err := os.WriteFile(o.Dir, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Make(t.Context(), o); err == nil || !strings.Contains(err.Error(), "is no folder") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestARunThatFailsLeavesNothing(t *testing.T) {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
