@@ -172,15 +172,16 @@ func (r *release) contents(ctx context.Context, command, name string) ([]file, e
 
 // read is a file, or all of a folder in the order of the names; none if there is nothing of that name.
 func read(root string) (files []file, err error) {
-	if _, err := os.Stat(root); errors.Is(err, fs.ErrNotExist) {
+	here := os.DirFS(".")
+	if _, err := fs.Stat(here, root); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+	err = fs.WalkDir(here, root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		text, err := os.ReadFile(path)
-		files = append(files, file{filepath.ToSlash(path), 0o644, text})
+		text, err := fs.ReadFile(here, path)
+		files = append(files, file{path, 0o644, text})
 		return err
 	})
 	return files, err
