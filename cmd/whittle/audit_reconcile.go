@@ -42,8 +42,8 @@ func auditReconcile() *cobra.Command {
 		Long: `Reads what a resource server did, a JSON object a line, and finds in the record what let it: actions with no token
 (no_token), with a token that didn't allow them (not_allowed), with one that had been revoked (after_revocation), and
 tokens that were granted and never used (never_used). A line names its token by the id (jti, as introspection answers
-it), never by the token itself, or its task (txn). Each may have a time, a scope or several, an action, a resource, and a
-status: what the resource server refused, with 400 and more, isn't an action.
+it), never by the token itself, or its task (txn). Each may have a time, a scope or several, an action, a resource, and
+a status: what the resource server refused, with 400 and more, isn't an action.
 
 The record is the server's, or with --db or --export a copy, which is verified while it is read. It is read from a week
 before the time looked at, since tokens descend from others; what it says of tokens is held in memory, some 700 bytes
