@@ -100,3 +100,15 @@ func BenchmarkEncode(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkDecode(b *testing.B) {
+	l := open(b, newMemory())
+	entry := prepare(b, l, sample("00u1ana")).bytes
+	b.SetBytes(int64(len(entry)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Decode(entry); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

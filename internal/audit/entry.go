@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/go-json-experiment/json"
 )
 
 // MaxEntry is the most bytes of an entry: what an entry bundle of C2SP tlog-tiles can hold.
@@ -33,14 +31,14 @@ const timeLayout = "2006-01-02T15:04:05.000Z"
 // event again gives, so an entry has one form, and a member that this version doesn't know is an error
 // instead of being overlooked.
 func Decode(entry []byte) (Event, error) {
-	var e Event
 	if _, dropped := ReadRemnant(entry); dropped {
 		return Event{}, ErrDropped
 	}
 	if len(entry) > MaxEntry {
 		return Event{}, fmt.Errorf("%w: %w", ErrEntry, ErrTooLarge)
 	}
-	if err := json.Unmarshal(entry, &e, json.RejectUnknownMembers(true)); err != nil {
+	e, err := decode(string(entry))
+	if err != nil {
 		return Event{}, fmt.Errorf("%w: %w", ErrEntry, err)
 	}
 	if e.Format != Format {

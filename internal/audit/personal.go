@@ -28,57 +28,51 @@ var personalDecoding = json.JoinOptions(
 
 // encodePersonal writes by hand, as encode does, what json.Marshal with personalEncoding would.
 func encodePersonal(p *Personal) ([]byte, error) {
-	w := entryWriter{b: make([]byte, 0, usualPersonal)}
-	w.open("")
-	w.some("issuer", p.Issuer)
-	w.text("subject", p.Subject)
-	w.list("groups", p.Groups)
-	if len(p.Attributes) > 0 {
-		w.name("attributes")
-		w.value(p.Attributes)
+	f := form{written: make([]byte, 0, usualPersonal)}
+	f.open('{')
+	some(&f, "issuer", &p.Issuer)
+	text(&f, "subject", &p.Subject)
+	texts(&f, "groups", &p.Groups)
+	if f.member("attributes", len(p.Attributes) > 0) {
+		f.value(p.Attributes)
 	}
-	w.list("bindings", p.Bindings)
-	w.some("label", p.Label)
-	w.some("reason", p.Reason)
-	w.some("detail", p.Detail)
-	w.close()
-	return w.b, w.err
+	texts(&f, "bindings", &p.Bindings)
+	some(&f, "label", &p.Label)
+	some(&f, "reason", &p.Reason)
+	some(&f, "detail", &p.Detail)
+	f.close('}')
+	return f.written, f.err
 }
 
 // usualPersonal is the bytes that most people's fields fit into.
 const usualPersonal = 512
 
 // value writes what CEL knows; whatever else, by reflection.
-func (w *entryWriter) value(v any) {
+func (f *form) value(v any) {
 	switch v := v.(type) {
 	case string:
-		w.quote(v)
+		f.quote(v)
 	case bool:
-		w.b = strconv.AppendBool(w.b, v)
+		f.written = strconv.AppendBool(f.written, v)
 	case int64:
-		w.b = strconv.AppendInt(w.b, v, 10)
+		f.written = strconv.AppendInt(f.written, v, 10)
 	case []any:
-		w.b = append(w.b, '[')
-		for _, e := range v {
-			w.comma()
-			w.value(e)
-		}
-		w.b = append(w.b, ']')
+		elements(f, &v, func(f *form, one *any) { f.value(*one) })
 	case map[string]any:
-		w.open("")
+		f.open('{')
 		for _, name := range slices.Sorted(maps.Keys(v)) {
-			w.comma()
-			w.quote(name)
-			w.b = append(w.b, ':')
-			w.value(v[name])
+			f.comma()
+			f.quote(name)
+			f.written = append(f.written, ':')
+			f.value(v[name])
 		}
-		w.close()
+		f.close('}')
 	default:
 		text, err := json.Marshal(v, personalEncoding)
 		if err != nil {
-			w.err = err
+			f.err = err
 		}
-		w.b = append(w.b, text...)
+		f.written = append(f.written, text...)
 	}
 }
 

@@ -1,0 +1,142 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// decode reads what encode wrote. What it takes beyond that, encoding again shows.
+func decode(entry string) (e Event, err error) {
+	f := form{reading: true, rest: entry}
+	f.open('{')
+	f.event(&e)
+	f.close('}')
+	if f.err == nil && f.rest != "" {
+		f.fail("something follows the entry")
+	}
+	return e, f.err
+}
+
+// fail ends the reading, with the first reason.
+func (f *form) fail(why string) {
+	if f.err == nil {
+		f.err, f.rest = errors.New(why), ""
+	}
+}
+
+// cut takes what must come next.
+func (f *form) cut(want string) {
+	rest, ok := strings.CutPrefix(f.rest, want)
+	if !ok {
+		f.fail("malformed JSON")
+		return
+	}
+	f.rest = rest
+}
+
+// expect takes a bracket. A member that comes instead of the last one is one that no version wrote there.
+func (f *form) expect(bracket byte) {
+	if f.rest != "" && f.rest[0] == bracket {
+		f.rest = f.rest[1:]
+		return
+	}
+	if name, ok := strings.CutPrefix(f.rest, ","); ok && bracket == '}' {
+		f.rest = name
+		f.fail(fmt.Sprintf("member %q is unknown, repeated or out of place", f.cutText()))
+	}
+	f.fail("malformed JSON")
+}
+
+// cutName begins a member if it is the one of that name.
+func (f *form) cutName(name string) bool {
+	rest := f.rest
+	if !f.first {
+		if rest == "" || rest[0] != ',' {
+			return false
+		}
+		rest = rest[1:]
+	}
+	end := len(name) + 1
+	if len(rest) < end+2 || rest[0] != '"' || rest[1:end] != name || rest[end:end+2] != `":` {
+		return false
+	}
+	f.rest, f.first = rest[end+2:], false
+	return true
+}
+
+// more begins an element if there is one.
+func (f *form) more() bool {
+	if f.rest == "" || f.rest[0] == ']' {
+		return false
+	}
+	if !f.first {
+		f.cut(",")
+	}
+	f.first = false
+	return f.err == nil
+}
+
+func (f *form) cutText() string {
+	end := 1
+	for end < len(f.rest) && plain(f.rest[end]) {
+		end++
+	}
+	if end < len(f.rest) && f.rest[0] == '"' && f.rest[end] == '"' {
+		text := f.rest[1:end]
+		f.rest = f.rest[end+1:]
+		return text
+	}
+	return f.cutEscaped()
+}
+
+// cutEscaped is cutText for what isn't plain.
+func (f *form) cutEscaped() string {
+	if f.rest == "" || f.rest[0] != '"' {
+		f.fail("malformed JSON")
+		return ""
+	}
+	end := 1
+	for end < len(f.rest) && f.rest[end] != '"' {
+		if f.rest[end] == '\\' {
+			end++
+		}
+		end++
+	}
+	if end >= len(f.rest) {
+		f.fail("malformed JSON")
+		return ""
+	}
+	text, err := jsontext.AppendUnquote(nil, f.rest[:end+1])
+	f.rest = f.rest[end+1:]
+	if err != nil {
+		f.fail(err.Error())
+	}
+	return string(text)
+}
+
+func (f *form) cutNumber() uint64 {
+	end := 0
+	for end < len(f.rest) && '0' <= f.rest[end] && f.rest[end] <= '9' {
+		end++
+	}
+	n, err := strconv.ParseUint(f.rest[:end], 10, 64)
+	if err != nil {
+		f.fail("malformed number")
+		return 0
+	}
+	f.rest = f.rest[end:]
+	return n
+}
+
+func (f *form) cutTime() time.Time {
+	t, err := time.Parse(time.RFC3339, f.cutText())
+	if err != nil {
+		f.fail("malformed time")
+	}
+	return t
+}
