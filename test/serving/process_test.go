@@ -66,7 +66,7 @@ func start(t *testing.T, args ...string) *process {
 	}
 	t.Cleanup(func() { _ = p.command.Process.Kill() }) // if it goes on
 	lines := bufio.NewScanner(stdout)
-	for p.secrets["bootstrap"] == "" && lines.Scan() {
+	for (p.http == "" || p.secrets["bootstrap"] == "") && lines.Scan() { // in whatever order
 		if found := addresses.FindStringSubmatch(lines.Text()); found != nil {
 			p.grpc, p.http, p.admin = found[1], found[2], found[3]
 		}
