@@ -4,26 +4,21 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/checkpoint"
+	"github.com/whittle-sts/whittle/internal/witness/witnesstest"
 	"github.com/whittle-sts/whittle/store"
 	"github.com/whittle-sts/whittle/store/bolt"
 )
@@ -153,51 +148,17 @@ func TestExistingWitness(t *testing.T) {
 	}
 }
 
-// played is a witness whose answers the test decides.
-type played struct {
-	name    string
-	private ed25519.PrivateKey
-	answer  func(w http.ResponseWriter, old string, note []byte)
-	asked   int
-}
-
-func (p *played) start(t *testing.T) Witness {
+// play serves a witness whose answers the test decides.
+func play(t *testing.T, name string, answer witnesstest.Answer) (*witnesstest.Witness, Witness) {
 	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p.asked++
-		body, _ := io.ReadAll(r.Body)
-		head, note, _ := bytes.Cut(body, []byte("\n\n"))
-		old, _, _ := strings.Cut(string(head), "\n")
-		p.answer(w, old, note)
-	}))
+	p := witnesstest.New(name, answer)
+	s := httptest.NewServer(p)
 	t.Cleanup(s.Close)
-	public := p.private.Public().(ed25519.PublicKey)
-	sum := sha256.Sum256(slices.Concat([]byte(p.name), []byte{'\n', 4}, public))
-	return Witness{s.URL, fmt.Sprintf("%s+%x+%s", p.name, sum[:4], base64.StdEncoding.EncodeToString(append([]byte{4}, public...)))}
+	return p, Witness{s.URL, p.Key()}
 }
 
-func play(name string, answer func(p *played, w http.ResponseWriter, old string, note []byte)) *played {
-	seed := sha256.Sum256([]byte(name))
-	p := &played{name: name, private: ed25519.NewKeyFromSeed(seed[:])}
-	p.answer = func(w http.ResponseWriter, old string, note []byte) { answer(p, w, old, note) }
-	return p
-}
-
-// line co-signs the text of a note.
-func (p *played) line(note []byte) string {
-	text := note[:bytes.LastIndex(note, []byte("\n\n"))+1]
-	at := uint64(time.Now().Unix())
-	public := p.private.Public().(ed25519.PublicKey)
-	sum := sha256.Sum256(slices.Concat([]byte(p.name), []byte{'\n', 4}, public))
-	raw := binary.BigEndian.AppendUint64(slices.Clone(sum[:4]), at)
-	raw = append(raw, ed25519.Sign(p.private, fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", at, text))...)
-	return fmt.Sprintf("— %s %s\n", p.name, base64.StdEncoding.EncodeToString(raw))
-}
-
-func honest(p *played, w http.ResponseWriter, _ string, note []byte) { fmt.Fprint(w, p.line(note)) }
-
-func conflict(size string) func(*played, http.ResponseWriter, string, []byte) {
-	return func(_ *played, w http.ResponseWriter, _ string, _ []byte) {
+func conflict(size string) witnesstest.Answer {
+	return func(_ *witnesstest.Witness, w http.ResponseWriter, _ string, _ []byte) {
 		w.Header().Set("Content-Type", "text/x.tlog.size")
 		w.WriteHeader(http.StatusConflict)
 		fmt.Fprint(w, size)
@@ -206,46 +167,49 @@ func conflict(size string) func(*played, http.ResponseWriter, string, []byte) {
 
 // A witness that lies is one that doesn't count, whatever it says; the honest one beside it does.
 func TestLyingWitness(t *testing.T) {
-	other := play("other", nil)
+	other := witnesstest.New("other", nil)
 	for name, c := range map[string]struct {
-		answer func(*played, http.ResponseWriter, string, []byte)
+		answer witnesstest.Answer
 		want   error
 	}{
-		"another checkpoint co-signed": {func(p *played, w http.ResponseWriter, _ string, note []byte) {
-			fmt.Fprint(w, p.line(bytes.Replace(note, []byte("\n1\n"), []byte("\n2\n"), 1)))
+		"another checkpoint co-signed": {witnesstest.Another, errAnswer},
+		"another's signature": {func(_ *witnesstest.Witness, w http.ResponseWriter, _ string, note []byte) {
+			fmt.Fprint(w, other.Line(note))
 		}, errAnswer},
-		"another's signature": {func(_ *played, w http.ResponseWriter, _ string, note []byte) { fmt.Fprint(w, other.line(note)) }, errAnswer},
-		"another key under its name": {func(p *played, w http.ResponseWriter, _ string, note []byte) {
-			fmt.Fprint(w, strings.Replace(other.line(note), "other", p.name, 1))
+		"another key under its name": {func(p *witnesstest.Witness, w http.ResponseWriter, _ string, note []byte) {
+			fmt.Fprint(w, strings.Replace(other.Line(note), "other", p.Name(), 1))
 		}, errAnswer},
-		"garbage":               {func(_ *played, w http.ResponseWriter, _ string, _ []byte) { fmt.Fprint(w, "<html>") }, errAnswer},
-		"nothing":               {func(*played, http.ResponseWriter, string, []byte) {}, errAnswer},
-		"an endless answer":     {func(_ *played, w http.ResponseWriter, _ string, _ []byte) { fmt.Fprint(w, strings.Repeat("x", 1<<20)) }, errAnswer},
+		"garbage": {func(_ *witnesstest.Witness, w http.ResponseWriter, _ string, _ []byte) { fmt.Fprint(w, "<html>") }, errAnswer},
+		"nothing": {func(*witnesstest.Witness, http.ResponseWriter, string, []byte) {}, errAnswer},
+		"an endless answer": {func(_ *witnesstest.Witness, w http.ResponseWriter, _ string, _ []byte) {
+			fmt.Fprint(w, strings.Repeat("x", 1<<20))
+		}, errAnswer},
 		"more than there is":    {conflict("5\n"), ErrAhead},
 		"less, again and again": {conflict("0\n"), errAnswer},
 		"a size that is none":   {conflict("01\n"), errAnswer},
 		"a negative size":       {conflict("-1\n"), errAnswer},
-		"a refusal": {func(_ *played, w http.ResponseWriter, _ string, _ []byte) {
+		"a refusal": {func(_ *witnesstest.Witness, w http.ResponseWriter, _ string, _ []byte) {
 			w.WriteHeader(http.StatusUnprocessableEntity)
 		}, ErrRefused},
-		"a redirect": {func(_ *played, w http.ResponseWriter, _ string, _ []byte) {
+		"a redirect": {func(_ *witnesstest.Witness, w http.ResponseWriter, _ string, _ []byte) {
 			w.Header().Set("Location", "/")
 			w.WriteHeader(http.StatusFound)
 		}, errAnswer},
-		"a fault": {func(_ *played, w http.ResponseWriter, _ string, _ []byte) {
+		"a fault": {func(_ *witnesstest.Witness, w http.ResponseWriter, _ string, _ []byte) {
 			w.WriteHeader(http.StatusInternalServerError)
 		}, errAnswer},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLog(t, 1)
-			liar, good := play("liar", c.answer), play("good", honest)
-			both := []Witness{liar.start(t), good.start(t)}
+			liar, first := play(t, "liar", c.answer)
+			_, second := play(t, "good", witnesstest.Honest)
+			both := []Witness{first, second}
 			err := keeper(t, l, 2, both...).Round(t.Context())
 			if _, ok := l.Witnessed(); ok || !errors.Is(err, c.want) {
 				t.Errorf("both are needed: %v, %v", ok, err)
 			}
-			if liar.asked > 2 {
-				t.Errorf("it is asked %d times", liar.asked)
+			if n := liar.Asked(); n > 2 {
+				t.Errorf("it is asked %d times", n)
 			}
 			if err := keeper(t, l, 1, both...).Round(t.Context()); !errors.Is(err, c.want) {
 				t.Errorf("one is needed: %v", err)
@@ -259,15 +223,17 @@ func TestLyingWitness(t *testing.T) {
 
 func TestProblemIsToldOnce(t *testing.T) {
 	l := newLog(t, 1)
-	p := play("w", func(_ *played, w http.ResponseWriter, _ string, _ []byte) {
+	p, asked := play(t, "w", func(_ *witnesstest.Witness, w http.ResponseWriter, _ string, _ []byte) {
 		w.WriteHeader(http.StatusInternalServerError)
 	})
-	k := keeper(t, l, 1, p.start(t))
+	k := keeper(t, l, 1, asked)
 	var told []error
 	for range 3 {
 		k.tell(k.Round(context.Background()), func(err error) { told = append(told, err) })
 	}
-	p.answer = func(w http.ResponseWriter, _ string, _ []byte) { w.WriteHeader(http.StatusForbidden) }
+	p.From(func(_ *witnesstest.Witness, w http.ResponseWriter, _ string, _ []byte) {
+		w.WriteHeader(http.StatusForbidden)
+	})
 	k.tell(k.Round(context.Background()), func(err error) { told = append(told, err) })
 	if len(told) != 2 || !errors.Is(told[1], ErrRefused) {
 		t.Errorf("told %v", told)
@@ -276,7 +242,7 @@ func TestProblemIsToldOnce(t *testing.T) {
 
 func TestSettingsThatCantWork(t *testing.T) {
 	l := newLog(t, 1)
-	good := play("good", honest).start(t)
+	_, good := play(t, "good", witnesstest.Honest)
 	if got := Parse(good.URL + " " + good.Key); got != good {
 		t.Errorf("read as %+v", got)
 	}

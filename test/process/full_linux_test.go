@@ -2,7 +2,6 @@ package process
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -68,17 +67,6 @@ func fillUp(t *testing.T, file string) {
 			t.Fatal(err)
 		}
 	}
-}
-
-// said is what a path of the admin listener answers.
-func said(t *testing.T, url string) (int, string) {
-	t.Helper()
-	res, err := http.Get(url)
-	must(t, err)
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	must(t, err)
-	return res.StatusCode, string(text)
 }
 
 // On a disk without one free byte revoking goes on from the reserve, nothing is issued, and all recovers by

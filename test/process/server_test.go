@@ -3,6 +3,8 @@ package process
 import (
 	"bufio"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -143,4 +145,15 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		}
 	}
 	t.Fatalf("it never came to this: %s", what)
+}
+
+// said is what a path of the admin listener answers.
+func said(t *testing.T, url string) (int, string) {
+	t.Helper()
+	res, err := http.Get(url)
+	must(t, err)
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	must(t, err)
+	return res.StatusCode, string(text)
 }
