@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -55,26 +56,37 @@ type action struct {
 // errLine is what is wrong with a line; what it says is never quoted, since it may hold a token.
 var errLine = errors.New("not an action")
 
-// lines calls fn with each line of the log, or with what is wrong with it.
+// lines calls fn with each line of the log, or with what is wrong with it. A line that is too long is one that can't be
+// read: whoever can have a resource server write one must not hide the lines after it.
 func (f Fields) lines(log io.Reader, fn func(action, error) error) error {
-	in := bufio.NewScanner(log)
-	in.Buffer(make([]byte, 0, 64<<10), maxLine)
-	n := uint64(0)
-	for in.Scan() {
-		n++
-		if len(strings.TrimSpace(in.Text())) == 0 {
-			continue
+	in := bufio.NewReaderSize(log, maxLine)
+	for n := uint64(1); ; n++ {
+		text, err := in.ReadSlice('\n')
+		long := errors.Is(err, bufio.ErrBufferFull)
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = in.ReadSlice('\n')
 		}
-		a, err := f.read(in.Bytes())
-		a.line = n
-		if err := fn(a, err); err != nil {
+		last := errors.Is(err, io.EOF)
+		if err != nil && !last {
+			return fmt.Errorf("the access log after line %d: %w", n-1, err)
+		}
+		if err := f.tell(n, text, long, fn); err != nil || last {
 			return err
 		}
 	}
-	if err := in.Err(); err != nil {
-		return fmt.Errorf("the access log after line %d: %w", n, err)
+}
+
+// tell calls fn with a line, if there is anything in it.
+func (f Fields) tell(n uint64, text []byte, long bool, fn func(action, error) error) error {
+	if long {
+		return fn(action{line: n}, fmt.Errorf("%w: it is longer than 1 MiB", errLine))
 	}
-	return nil
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil
+	}
+	a, err := f.read(text)
+	a.line = n
+	return fn(a, err)
 }
 
 func (f Fields) read(text []byte) (a action, err error) {
@@ -87,9 +99,11 @@ func (f Fields) read(text []byte) (a action, err error) {
 	}
 	a.token, a.task = word(member(line, f.Token)), word(member(line, f.Task))
 	a.does, a.resource = word(member(line, f.Action)), word(member(line, f.Resource))
-	a.status, _ = strconv.Atoi(word(member(line, f.Status)))
-	a.scope = words(member(line, f.Scope))
-	return a, nil
+	if a.status, err = strconv.Atoi(word(member(line, f.Status))); err != nil {
+		a.status = 0 // also of a number that is too great: only what is a refusal excuses
+	}
+	a.scope, err = words(member(line, f.Scope))
+	return a, err
 }
 
 // member is a value of the line; nil: it isn't there. A name with dots may also be a member's own.
@@ -122,12 +136,18 @@ func word(v jsontext.Value) string {
 	return text
 }
 
-// words is a list of texts, or one text with spaces between them.
-func words(v jsontext.Value) (list []string) {
-	if json.Unmarshal(v, &list) != nil {
+// words is a list of texts, or one text with spaces between them. What is neither isn't taken for none: then any token
+// would do.
+func words(v jsontext.Value) (list []string, err error) {
+	switch {
+	case v == nil || v.Kind() == 'n':
+		return nil, nil
+	case v.Kind() == '"':
 		list = strings.Fields(word(v))
+	case json.Unmarshal(v, &list) != nil:
+		return nil, fmt.Errorf("%w: its scope can't be read", errLine)
 	}
-	return slices.DeleteFunc(list, func(s string) bool { return s == "" })
+	return slices.DeleteFunc(list, func(s string) bool { return s == "" }), nil
 }
 
 // clockLayouts is how access logs write times, besides numbers.

@@ -326,12 +326,35 @@ func TestNoTokenIsShown(t *testing.T) {
 	}
 }
 
-func TestALogHasItsBounds(t *testing.T) {
+// Whoever has a resource server write odd lines hides neither them nor the lines after them, and spends no memory.
+func TestHostileLines(t *testing.T) {
 	s := begin(t)
-	s.log.WriteString(`{"time":1795608060,"x":"` + strings.Repeat("x", maxLine) + `"}`)
-	if _, err := s.Log(strings.NewReader(s.log.String()), Question{Fields: StandardFields()}, nil); err == nil {
-		t.Error("a line without an end was read")
+	s.granted(1)
+	at := `{"time":"2026-11-25T12:01:00Z",`
+	for _, line := range []string{
+		at + `"x":"` + strings.Repeat("x", 3*maxLine) + `"}`,
+		at + `"jti":"` + id(9).String() + `","jti":"$","scope":"data.read"}`, // which one counts?
+		at + `"jti":"$","scope":"data.read","x":{"y":1,"y":2}}`,
+		at + `"jti":"$","scope":"data.read","x":` + strings.Repeat("[", 50_000) + strings.Repeat("]", 50_000) + `}`,
+		at + `"jti":"$","scope":"data.read","x":"` + "\xff" + `"}`,
+		at + `"jti":"$","scope":["data.write",7]}`,
+		at + `"jti":"$","scope":{"data.write":true}}`,
+		at + `"jti":"$","scope":7}`,
+		at + `"jti":"$","scope":"data.write","status":99999999999999999999}`,
+		"\x00",
+		at + `"jti":"` + id(8).String() + `"}` + "\r",
+		at + `"jti":"$","scope":null}`,
+	} {
+		s.log.WriteString(strings.ReplaceAll(line, "$", id(1).String()) + "\n")
 	}
+	s.log.WriteString(strings.Repeat("x", 2*maxLine)) // and no end
+	s.want(Question{Fields: StandardFields()},
+		"unreadable 1 - not an action: it is longer than 1 MiB", "unreadable 2 - not an action: it is no JSON object", "unreadable 3", "unreadable 4", "unreadable 5",
+		"unreadable 6 - not an action: its scope can't be read", "unreadable 7", "unreadable 8", "not_allowed 9", "unreadable 10", "no_token 11",
+		"unreadable 13 - not an action: it is longer than 1 MiB")
+}
+
+func TestARecordHasItsBounds(t *testing.T) {
 	small := NewRecord(1)
 	e := audit.Event{Granted: &audit.Granted{Token: id(1).String(), Task: id(2).String()}}
 	if err := small.Add(0, &e); err != nil {
