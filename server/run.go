@@ -47,7 +47,11 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.index != nil {
 		group.Go(func() error {
 			s.index.Run(running, s.log, func(err error) {
-				s.config.Logger.Error("the index of the audit log", slog.String("error", err.Error()))
+				if err == nil {
+					s.config.Logger.Info("the index of the audit log is kept up again")
+					return
+				}
+				s.config.Logger.Error("the index of the audit log isn't kept up", slog.String("error", err.Error()))
 			})
 			return nil
 		})

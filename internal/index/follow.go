@@ -17,15 +17,16 @@ const (
 	retry = time.Second
 )
 
-// Run follows the log until ctx is done. What goes wrong is told, and tried again. It takes half of one processor at most.
+// Run follows the log until ctx is done. What goes wrong is tried again. It is told once, and nil once it works again.
+// It takes half of one processor at most.
 func (x *Index) Run(ctx context.Context, log Log, tell func(error)) {
-	f := follower{index: x, log: log}
+	f := follower{index: x, log: log, tell: tell}
 	for ctx.Err() == nil {
 		err := f.run(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		tell(err)
+		f.fares(err)
 		if errors.Is(err, ErrDamaged) {
 			x.condemn(err)
 		}
@@ -53,10 +54,20 @@ func (x *Index) Build(ctx context.Context) error {
 type follower struct {
 	index    *Index
 	log      Log
+	tell     func(error)
+	failing  bool
 	merge    *merge // under way
 	untidy   bool   // a merge came to nothing
 	sketch   audit.Sketch
 	postings []posting
+}
+
+// fares tells how it goes, if that has changed: a disk stays full for longer than anybody reads the same line.
+func (f *follower) fares(err error) {
+	if (err != nil) != f.failing {
+		f.failing = err != nil
+		f.tell(err)
+	}
 }
 
 // run follows until something goes wrong.
@@ -74,6 +85,7 @@ func (f *follower) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		f.fares(nil)
 		if more {
 			wait(ctx, time.Since(began))
 		} else {

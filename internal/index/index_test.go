@@ -9,7 +9,9 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -46,11 +48,11 @@ func drawTerms(t *rapid.T, size uint64) []audit.Term {
 // Whatever is asked for, the index names just what a look at each entry finds: on pages in memory, in small segments and in
 // a large one.
 func TestNamedIsWhatIsThere(t *testing.T) {
-	const size = (2*testSegment+2)*pageWidth + 5000
+	const size = (2*testSegment+1)*pageWidth + 5000
 	m := newMade()
 	m.grow(size)
 	x := built(t, m.config(t))
-	if got := x.file.head.segments; len(got) != 4 || got[0].pages != testSegment || got[3].pages != 1 {
+	if got := x.file.head.segments; len(got) != 3 || got[0].pages != testSegment || got[2].pages != 1 {
 		t.Fatalf("the segments aren't those that were to be tried: %v", got)
 	}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -311,7 +313,7 @@ func TestTheFollowerGoesOn(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	var group sync.WaitGroup
 	var told sync.Map
-	group.Go(func() { x.Run(ctx, m, func(err error) { told.Store(err.Error(), true) }) })
+	group.Go(func() { x.Run(ctx, m, func(err error) { told.Store(fmt.Sprint(err), true) }) })
 	defer group.Wait()
 	defer stop()
 	reaches := func(what string, size uint64) {
@@ -351,6 +353,42 @@ func TestTheFollowerGoesOn(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	reaches("made anew", m.Size())
+}
+
+// What stays wrong is told once, and that it is over.
+func TestAFullDiskIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMade()
+		m.grow(pageWidth)
+		c := m.config(t)
+		full := errors.New("the disk is full")
+		var room atomic.Pointer[error]
+		room.Store(&full)
+		var tries atomic.Int32
+		c.Room = func() error {
+			if why := room.Load(); why != nil {
+				tries.Add(1)
+				return *why
+			}
+			return nil
+		}
+		x := opened(t, c)
+		ctx, stop := context.WithCancel(context.Background())
+		var told []error
+		var group sync.WaitGroup
+		group.Go(func() { x.Run(ctx, m, func(err error) { told = append(told, err) }) })
+		time.Sleep(10 * retry)
+		room.Store(nil)
+		time.Sleep(10 * retry)
+		stop()
+		group.Wait()
+		if !slices.Equal(told, []error{full, nil}) || tries.Load() < 9 {
+			t.Errorf("told %v in %d tries", told, tries.Load())
+		}
+		if len(x.file.head.segments) != 1 {
+			t.Error("the page was not written once there was room")
+		}
+	})
 }
 
 // Entries whose bodies are gone, and such as nobody can read, have no terms, and hold nothing up.
