@@ -80,7 +80,11 @@ func (c *call) export(ask *whittlev1.ExportEntriesRequest) (err error) {
 			err = out.Entry(e.GetIndex(), e.GetSealed(), e.GetLeafHash(), e.GetHashes())
 		} else {
 			size = res.GetSize()
-			err = out.Begin(res.GetCheckpoint(), ask.GetFrom())
+			handovers := make([][]byte, len(res.GetHandovers()))
+			for i, h := range res.GetHandovers() {
+				handovers[i] = []byte(h)
+			}
+			err = out.Begin(res.GetCheckpoint(), ask.GetFrom(), handovers)
 		}
 		if err != nil {
 			return err

@@ -15,7 +15,7 @@ func keyCommand() *cobra.Command {
 	return group("key", "Look after the keys that sign tokens, and the one that seals the state",
 		`The signing keys rotate by themselves; these commands are for looking at them, and for doing it sooner. Needs
 key.manage.`,
-		keyList(), keyRotate(), keyRetire(), keyRevoke(), keyKEK(), keyRotateKEK())
+		keyList(), keyRotate(), keyRetire(), keyRevoke(), keyKEK(), keyRotateKEK(), keyRotateLog())
 }
 
 // keys lists signing keys.

@@ -51,3 +51,25 @@ them. What the state holds is sealed anew in the background; "whittle key kek" s
 		return err
 	})
 }
+
+func keyRotateLog() *cobra.Command {
+	return asking(&cobra.Command{
+		Use:   "rotate-log",
+		Short: "Replace the key that signs the audit log's checkpoints",
+		Long: `Replaces the key that signs the audit log. An entry names the new key before it signs, and both keys sign the
+checkpoint with which it takes over. What the old one signed until then stays good, and whittle audit verify, given
+either, follows to the other. Hand the new verifier key to your witnesses, who refuse what a key signs that they
+don't know, and to whoever verifies receipts.`,
+		Example: "  whittle key rotate-log",
+		Args:    cobra.NoArgs,
+	}, func(c *call) error {
+		res, err := c.server.Keys().RotateLogKey(c.ctx, &whittlev1.RotateLogKeyRequest{})
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return c.Object(res)
+		}
+		return c.Facts([]show.Fact{{Name: "signs now", Value: res.GetVerifierKey()}, {Name: "before", Value: res.GetPrevious()}})
+	})
+}

@@ -21,38 +21,79 @@ const signEvery = time.Second / 2
 // keyName is the secret that the log's signing key is made of. Token keys are others.
 const keyName = "audit.key"
 
+// nextKeyName is what the key that takes over is made of, from its entry until it has; handoversName is the handovers.
+const (
+	nextKeyName   = "audit.key.next"
+	handoversName = "audit.key.handovers"
+)
+
 // ErrForked says that a checkpoint would contradict one that was signed: the state isn't the one that signed it.
 var ErrForked = errors.New("the log has signed another state")
 
 // signer signs what is durable, each state at most once and never an older or another one.
 type signer struct {
-	key   *checkpoint.Key
-	trust *checkpoint.Trust // in the key alone
+	keys atomic.Pointer[keys]
 
 	mu        sync.Mutex // held while a checkpoint is made durable
 	signed    atomic.Pointer[store.Checkpoint]
 	witnessed atomic.Pointer[store.Checkpoint]
 }
 
-// openSigner makes the key of the log's generation and takes up what was signed so far.
+// keys is the key in force, and what the log signed with earlier ones. It never changes.
+type keys struct {
+	key       *checkpoint.Key
+	next      *checkpoint.Key // that an entry names and that is to take over; nil: none
+	handovers [][]byte
+	trust     *checkpoint.Trust // in the log's own keys alone
+}
+
+// openSigner makes the keys of the log's generation and takes up what was signed so far.
 func openSigner(c Config) (*signer, error) {
-	seed, origin, err := loadSeed(c)
+	secrets, origin, err := loadSecrets(c)
+	if err != nil {
+		return nil, err
+	}
+	k, err := secrets.keys(origin)
 	if err != nil {
 		return nil, err
 	}
 	s := new(signer)
-	if s.key, err = checkpoint.NewKey(origin, seed); err != nil {
-		return nil, err
-	}
-	if s.trust, err = checkpoint.NewTrust(s.key.Verifier(), nil, 0); err != nil {
-		return nil, err
-	}
+	s.keys.Store(k)
 	return s, c.Store.View(context.Background(), s.resume)
 }
 
-// loadSeed reads what the key is made of and the log's name, and makes them in a new store. It gives no power, so no
+func (s *signerSecrets) keys(origin string) (k *keys, err error) {
+	k = &keys{handovers: checkpoint.SplitHandovers(s.handovers)}
+	if k.key, err = checkpoint.NewKey(origin, s.seed); err != nil {
+		return nil, err
+	}
+	if len(s.next) > 0 {
+		if k.next, err = checkpoint.NewKey(origin, s.next); err != nil {
+			return nil, err
+		}
+	}
+	return k, k.trusted()
+}
+
+// trusted makes the trust in all keys.
+func (k *keys) trusted() error {
+	own, err := checkpoint.NewTrust(k.key.Verifier(), nil, 0)
+	if err != nil {
+		return err
+	}
+	k.trust, _, err = own.Follow(k.handovers)
+	return err
+}
+
+// signerSecrets is what the store keeps of the keys.
+type signerSecrets struct {
+	seed, next []byte // of the key in force, and of one that is to take over
+	handovers  []byte // no secret, but it belongs to them
+}
+
+// loadSecrets reads what the key is made of and the log's name, and makes them in a new store. It gives no power, so no
 // entry tells of it. The name stays for the whole generation, whatever becomes of the issuer's.
-func loadSeed(c Config) (seed []byte, origin string, err error) {
+func loadSecrets(c Config) (s signerSecrets, origin string, err error) {
 	outcomes, err := c.Store.Update(context.Background(), func(tx store.Tx) error {
 		meta, err := tx.Meta()
 		if err != nil {
@@ -61,8 +102,8 @@ func loadSeed(c Config) (seed []byte, origin string, err error) {
 		stored, err := tx.Secret(keyName)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
-			seed = make([]byte, checkpoint.SeedSize)
-			if _, err := io.ReadFull(c.Random, seed); err != nil {
+			s.seed = make([]byte, checkpoint.SeedSize)
+			if _, err := io.ReadFull(c.Random, s.seed); err != nil {
 				return err
 			}
 		case err != nil:
@@ -70,20 +111,33 @@ func loadSeed(c Config) (seed []byte, origin string, err error) {
 		case len(stored) < checkpoint.SeedSize:
 			return store.ErrCorrupt
 		default:
-			seed, origin = bytes.Clone(stored[:checkpoint.SeedSize]), string(stored[checkpoint.SeedSize:])
+			s.seed, origin = bytes.Clone(stored[:checkpoint.SeedSize]), string(stored[checkpoint.SeedSize:])
 		}
 		if checkpoint.OfGeneration(origin, meta.Generation) {
-			return nil
+			return s.loadOthers(tx)
 		}
 		if origin, err = nameLog(c.Issuer, origin, meta.Generation); err != nil {
 			return err
 		}
-		return tx.PutSecret(keyName, append(bytes.Clone(seed), origin...))
+		return errors.Join(
+			tx.PutSecret(keyName, append(bytes.Clone(s.seed), origin...)), // of another log: what was signed before is not its
+			tx.PutSecret(nextKeyName, nil), tx.PutSecret(handoversName, nil))
 	})
 	if err := errors.Join(append(outcomes, err)...); err != nil {
-		return nil, "", fmt.Errorf("the key of the log: %w", err)
+		return s, "", fmt.Errorf("the key of the log: %w", err)
 	}
-	return seed, origin, nil
+	return s, origin, nil
+}
+
+func (s *signerSecrets) loadOthers(r store.Reader) error {
+	for name, to := range map[string]*[]byte{nextKeyName: &s.next, handoversName: &s.handovers} {
+		value, err := r.Secret(name)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		*to = bytes.Clone(value)
+	}
+	return nil
 }
 
 // nameLog is the name of a generation's log, which is new or restored.
@@ -112,7 +166,7 @@ func (s *signer) resume(r store.Reader) error {
 		if err != nil {
 			return err
 		}
-		note, err := s.trust.Open(c.Note)
+		note, err := s.keys.Load().trust.Open(c.Note)
 		if err != nil || note.Size != c.Size || note.Root != c.Root {
 			return fmt.Errorf("%w: the newest checkpoint isn't what this log signs: %w", store.ErrCorrupt, err)
 		}
@@ -132,10 +186,10 @@ func (s *signer) resume(r store.Reader) error {
 }
 
 // Verifier is the key that others check this log's checkpoints with.
-func (l *Log) Verifier() string { return l.signer.key.Verifier() }
+func (l *Log) Verifier() string { return l.signer.keys.Load().key.Verifier() }
 
 // Origin names this log.
-func (l *Log) Origin() string { return l.signer.key.Origin() }
+func (l *Log) Origin() string { return l.signer.keys.Load().key.Origin() }
 
 // Signed is the newest checkpoint; false before the first.
 func (l *Log) Signed() (store.Checkpoint, bool) { return newest(&l.signer.signed) }
@@ -156,11 +210,16 @@ func (l *Log) Sign(ctx context.Context) (store.Checkpoint, error) {
 	s := l.signer
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.keys.Load().next != nil {
+		if err := l.handOver(ctx); err != nil {
+			return store.Checkpoint{}, err
+		}
+	}
 	t := l.tree.Load()
 	if last, ok := l.Signed(); ok && last.Size == t.Size() {
 		return last, nil
 	}
-	note, err := s.key.Sign(t.Size(), t.Root())
+	note, err := s.keys.Load().key.Sign(t.Size(), t.Root())
 	if err != nil {
 		return store.Checkpoint{}, err
 	}
@@ -177,7 +236,7 @@ func (l *Log) KeepWitnessed(ctx context.Context, c store.Checkpoint) error {
 	s := l.signer
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	note, err := s.trust.Open(c.Note)
+	note, err := s.keys.Load().trust.Open(c.Note)
 	if err != nil || note.Size != c.Size || note.Root != c.Root {
 		return fmt.Errorf("%w: not a checkpoint of this log: %w", ErrForked, err)
 	}
@@ -192,25 +251,34 @@ func (l *Log) KeepWitnessed(ctx context.Context, c store.Checkpoint) error {
 // keep writes a checkpoint that contradicts none before it.
 func (l *Log) keep(ctx context.Context, next store.Checkpoint) error {
 	outcomes, err := l.store.Update(ctx, func(tx store.Tx) error {
-		meta, err := tx.Meta()
-		if err != nil {
+		if err := mayFollow(tx, next); err != nil {
 			return err
-		}
-		if meta.Treed < next.Size || meta.Treed == next.Size && next.Size > 0 && meta.Root != next.Root {
-			return fmt.Errorf("%w: the store has %d entries, not these %d", ErrForked, meta.Treed, next.Size)
-		}
-		last, err := tx.Checkpoint(next.Witnessed)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-		case err != nil:
-			return err
-		case last.Size > next.Size, last.Size == next.Size && last.Root != next.Root:
-			return fmt.Errorf("%w: %d entries, after %d", ErrForked, next.Size, last.Size)
 		}
 		return tx.PutCheckpoint(next)
 	})
 	if err := errors.Join(append(outcomes, err)...); err != nil {
 		return fmt.Errorf("%w: checkpoint: %w", ErrUnavailable, err)
+	}
+	return nil
+}
+
+// mayFollow says why the checkpoint would contradict the store, or one before it.
+func mayFollow(r store.Reader, next store.Checkpoint) error {
+	meta, err := r.Meta()
+	if err != nil {
+		return err
+	}
+	if meta.Treed < next.Size || meta.Treed == next.Size && next.Size > 0 && meta.Root != next.Root {
+		return fmt.Errorf("%w: the store has %d entries, not these %d", ErrForked, meta.Treed, next.Size)
+	}
+	last, err := r.Checkpoint(next.Witnessed)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case last.Size > next.Size, last.Size == next.Size && last.Root != next.Root:
+		return fmt.Errorf("%w: %d entries, after %d", ErrForked, next.Size, last.Size)
 	}
 	return nil
 }

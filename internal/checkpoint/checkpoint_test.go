@@ -29,7 +29,7 @@ func TestExampleOfTheStandard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := note.Open([]byte(exampleNote), note.VerifierList(trust.log)); err != nil {
+	if _, err := note.Open([]byte(exampleNote), note.VerifierList(trust.keys[0])); err != nil {
 		t.Errorf("the signature: %v", err)
 	}
 	if _, err := trust.Open([]byte(exampleNote)); !errors.Is(err, ErrText) {

@@ -14,7 +14,7 @@ const MaxNote = 64 << 10
 
 // Trust is whom somebody believes about one log.
 type Trust struct {
-	log       note.Verifier
+	keys      []logKey // of the log: the one that is trusted first, then those that were followed to
 	witnesses []*cosigner
 	quorum    int
 }
@@ -29,7 +29,7 @@ func NewTrust(log string, witnesses []string, quorum int) (*Trust, error) {
 	if quorum < 0 || quorum > len(witnesses) {
 		return nil, fmt.Errorf("%d witnesses are needed, but %d are known", quorum, len(witnesses))
 	}
-	t := &Trust{log: verifier, quorum: quorum}
+	t := &Trust{keys: []logKey{{Verifier: verifier}}, quorum: quorum}
 	for _, vkey := range witnesses {
 		w, err := newCosigner(vkey)
 		if err != nil {
@@ -44,7 +44,7 @@ func NewTrust(log string, witnesses []string, quorum int) (*Trust, error) {
 }
 
 // Origin is the log that it is about.
-func (t *Trust) Origin() string { return t.log.Name() }
+func (t *Trust) Origin() string { return t.keys[0].Name() }
 
 // Quorum is how many witnesses are needed.
 func (t *Trust) Quorum() int { return t.quorum }
@@ -66,7 +66,10 @@ func (t *Trust) Open(signed []byte) (Signed, error) {
 	if len(signed) > MaxNote {
 		return Signed{}, fmt.Errorf("%w: too long", ErrNote)
 	}
-	known := []note.Verifier{t.log}
+	var known []note.Verifier
+	for _, k := range t.keys {
+		known = append(known, k)
+	}
 	for _, w := range t.witnesses {
 		known = append(known, w)
 	}
@@ -81,17 +84,26 @@ func (t *Trust) Open(signed []byte) (Signed, error) {
 	s := Signed{Checkpoint: c, note: n}
 	byLog := false
 	for _, signature := range n.Sigs {
-		if signature.Name == t.log.Name() && signature.Hash == t.log.KeyHash() {
-			byLog = true
-		} else {
+		if k := t.signer(signature); k == nil {
 			s.Witnesses = append(s.Witnesses, signature.Name)
+		} else if k.until == nil || c.Size <= *k.until {
+			byLog = true
 		}
 	}
-	if !byLog || c.Origin != t.log.Name() {
+	if !byLog || c.Origin != t.Origin() {
 		return Signed{}, fmt.Errorf("%w: it is of %.200q, or the log hasn't signed it", ErrNote, c.Origin)
 	}
 	s.Witnessed = t.quorum > 0 && len(s.Witnesses) >= t.quorum
 	return s, nil
+}
+
+// signer is the key of the log that the signature is of; nil: of none.
+func (t *Trust) signer(s note.Signature) *logKey {
+	i := slices.IndexFunc(t.keys, func(k logKey) bool { return k.Name() == s.Name && k.KeyHash() == s.Hash })
+	if i < 0 {
+		return nil
+	}
+	return &t.keys[i]
 }
 
 // Add is the note with the signature lines that a witness answered with. Lines of others are left out; it is an error if

@@ -58,3 +58,19 @@ func (e *Engine) RotateKeyEncryptionKey(ctx context.Context, caller clientauth.C
 	}
 	return id, previous, nil
 }
+
+// RotateLogKey replaces the key that signs the audit log's checkpoints, and returns the verifier keys of the new one
+// and of the one before. The caller must hold key.manage.
+func (e *Engine) RotateLogKey(ctx context.Context, caller clientauth.Caller) (verifier, previous string, err error) {
+	if err := e.require(caller, policy.KeyManage); err != nil {
+		return "", "", err
+	}
+	event, err := e.administered(caller, audit.KindKey)
+	if err != nil {
+		return "", "", err
+	}
+	if previous, verifier, err = e.Log.RotateKey(ctx, event); err != nil {
+		return "", "", unavailable("log_key", err)
+	}
+	return verifier, previous, nil
+}

@@ -68,10 +68,19 @@ func database(ctx context.Context, r store.Reader, a Against) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	handovers, err := handoversIn(ctx, r)
+	if err != nil {
+		return Report{}, at(0, ErrChanged, err)
+	}
+	a, led, err := a.follow(handovers)
+	if err != nil {
+		return Report{}, err
+	}
 	marks, newest, err := a.marks()
 	if err != nil {
 		return Report{}, err
 	}
+	marks = append(marks, led...)
 	own, err := ownCheckpoints(r, a.Trust)
 	if err != nil {
 		return Report{}, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"golang.org/x/mod/sumdb/tlog"
@@ -21,6 +22,8 @@ type head struct {
 	Format     int    `json:"format"`
 	Checkpoint string `json:"checkpoint"` // signed note
 	From       uint64 `json:"from"`       // the first entry; the last is the checkpoint's
+	// Handovers is with which checkpoints the log's keys followed each other, for who knows an earlier one.
+	Handovers []string `json:"handovers,omitempty"`
 }
 
 // line is one entry of an export, byte for byte as it is hashed, with the proof that the checkpoint covers it.
@@ -47,7 +50,11 @@ func Export(ctx context.Context, s store.Store, from uint64, w io.Writer) error 
 		if err != nil {
 			return fmt.Errorf("the newest checkpoint: %w", err)
 		}
-		if err := out.Begin(string(c.Note), from); err != nil {
+		handovers, err := handoversIn(ctx, r)
+		if err != nil {
+			return err
+		}
+		if err := out.Begin(string(c.Note), from, handovers); err != nil {
 			return err
 		}
 		proofs := tree.NewReader(r, c.Size)
@@ -81,9 +88,13 @@ type Writer struct{ out *bufio.Writer }
 // NewExport writes an export to w.
 func NewExport(w io.Writer) *Writer { return &Writer{bufio.NewWriter(w)} }
 
-// Begin writes the checkpoint, a signed note, and which entry is the first.
-func (w *Writer) Begin(checkpoint string, from uint64) error {
-	return w.put(head{exportFormat, checkpoint, from})
+// Begin writes the checkpoint, a signed note, which entry is the first, and how the log's keys followed each other.
+func (w *Writer) Begin(checkpoint string, from uint64, handovers [][]byte) error {
+	h := head{Format: exportFormat, Checkpoint: checkpoint, From: from}
+	for _, note := range handovers {
+		h.Handovers = append(h.Handovers, string(note))
+	}
+	return w.put(h)
 }
 
 // Entry writes the next entry, of whose hash only one needs to be told whose body was dropped.
@@ -112,15 +123,23 @@ func ReadExport(ctx context.Context, in io.Reader, a Against) (Report, error) {
 	if a.Trust == nil {
 		return Report{}, errors.New("an export is verified with the key of the log that signed it")
 	}
-	marks, _, err := a.marks()
-	if err != nil {
-		return Report{}, err
-	}
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
 	var h head
 	if err := read(lines, &h); err != nil || h.Format != exportFormat {
 		return Report{}, fmt.Errorf("%w: its first line: %w", ErrExport, errors.Join(err, fmt.Errorf("format %d", h.Format)))
+	}
+	handovers := make([][]byte, len(h.Handovers))
+	for i, note := range h.Handovers {
+		handovers[i] = []byte(note)
+	}
+	a, led, err := a.follow(handovers)
+	if err != nil {
+		return Report{}, err
+	}
+	marks, _, err := a.marks()
+	if err != nil {
+		return Report{}, err
 	}
 	s, err := a.Trust.Open([]byte(h.Checkpoint))
 	if err != nil {
@@ -128,6 +147,7 @@ func ReadExport(ctx context.Context, in io.Reader, a Against) (Report, error) {
 	}
 	e := export{signed: s, next: h.From}
 	if h.From == 0 {
+		marks = append(marks, slices.DeleteFunc(led, func(m mark) bool { return m.size > s.Size })...)
 		e.walk = newWalk(append(marks, mark{s.Size, s.Root, ErrChanged})...)
 	} else if len(marks) > 0 {
 		return Report{}, errors.New("an export that begins in the middle can't be compared with what was seen")

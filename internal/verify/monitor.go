@@ -44,20 +44,29 @@ func (m *Monitor) Step(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	s, err := m.Trust.Open(note)
+	trust, led, err := m.follow(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	s, err := trust.Open(note)
 	if err != nil {
 		return Report{}, fmt.Errorf("%w: %w", ErrUnsigned, err)
 	}
 	if s.Size > 0 && m.Trust.Quorum() > len(s.Witnesses) {
 		return Report{}, fmt.Errorf("%w: %d witnesses have co-signed the checkpoint of %d entries, of the %d needed", ErrUnsigned, len(s.Witnesses), s.Size, m.Trust.Quorum())
 	}
-	last, err := m.last()
+	last, err := m.last(trust)
 	if err != nil {
 		return Report{}, err
 	}
 	hashes := tlog.TileHashReader(tlog.Tree{N: int64(s.Size), Hash: s.Root}, &tiles{ctx, m})
-	if err := consistent(last, s, hashes); err != nil {
-		return Report{}, err
+	for _, older := range append(led, last.Checkpoint) {
+		if older.Size > s.Size && older != last.Checkpoint {
+			continue // the checkpoint that is published waits for its witnesses
+		}
+		if err := consistent(older, s, hashes); err != nil {
+			return Report{}, err
+		}
 	}
 	if m.Entries != nil {
 		if err := m.compare(ctx, last.Size, s.Size, hashes); err != nil {
@@ -72,13 +81,26 @@ func (m *Monitor) Step(ctx context.Context) (Report, error) {
 	}, nil
 }
 
+// follow trusts also the keys that followed the one that is known, or that it followed.
+func (m *Monitor) follow(ctx context.Context) (*checkpoint.Trust, []checkpoint.Checkpoint, error) {
+	joined, err := m.get(ctx, "handovers", checkpoint.MaxHandovers)
+	if err != nil && !errors.Is(err, errNone) { // a log of other software has none
+		return nil, nil, err
+	}
+	trust, led, err := m.Trust.Follow(checkpoint.SplitHandovers(joined))
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrUnsigned, err)
+	}
+	return trust, led, nil
+}
+
 // last is what was seen; the empty log if nothing was.
-func (m *Monitor) last() (checkpoint.Signed, error) {
+func (m *Monitor) last(trust *checkpoint.Trust) (checkpoint.Signed, error) {
 	note, err := m.Seen.Load()
 	if err != nil || note == nil {
 		return checkpoint.Signed{}, err
 	}
-	s, err := m.Trust.Open(note)
+	s, err := trust.Open(note)
 	if err != nil {
 		return s, fmt.Errorf("what was seen last is of another log, or damaged: %w", err)
 	}
@@ -86,7 +108,7 @@ func (m *Monitor) last() (checkpoint.Signed, error) {
 }
 
 // consistent says whether the newer log begins with the older one. The hashes are verified against the newer's root.
-func consistent(older, newer checkpoint.Signed, hashes tlog.HashReader) error {
+func consistent(older checkpoint.Checkpoint, newer checkpoint.Signed, hashes tlog.HashReader) error {
 	switch {
 	case older.Size > newer.Size:
 		return at(newer.Size, ErrTruncated, fmt.Sprintf("it had %d entries", older.Size))
@@ -102,6 +124,9 @@ func consistent(older, newer checkpoint.Signed, hashes tlog.HashReader) error {
 	}
 	return nil
 }
+
+// errNone says that it was reached, and publishes nothing like that.
+var errNone = errors.New("there is no such thing")
 
 // errFetch is what isn't the log's fault, or can't be told from that.
 var errFetch = errors.New("the log can't be reached")
@@ -187,6 +212,9 @@ func (m *Monitor) get(ctx context.Context, path string, limit int64) ([]byte, er
 		return nil, fmt.Errorf("%w: %w", errFetch, err)
 	}
 	defer answer.Body.Close()
+	if answer.StatusCode == http.StatusNotFound {
+		return nil, fmt.Errorf("%w: %w: %s", errFetch, errNone, r.URL)
+	}
 	if answer.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%w: %s answers %s", errFetch, r.URL, answer.Status)
 	}

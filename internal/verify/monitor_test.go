@@ -23,6 +23,14 @@ func published(t *testing.T, c *copied) string {
 			_, _ = w.Write(c.checkpoints[false].Note)
 			return
 		}
+		if r.URL.Path == "/handovers" {
+			handovers, err := handoversIn(r.Context(), c)
+			if err != nil {
+				t.Error(err)
+			}
+			_, _ = w.Write(checkpoint.JoinHandovers(handovers))
+			return
+		}
 		tile, err := tree.ParsePath(strings.TrimPrefix(r.URL.Path, "/"))
 		if err != nil {
 			http.NotFound(w, r)

@@ -48,10 +48,13 @@ type Log interface {
 
 // Keeper keeps a log witnessed.
 type Keeper struct {
-	log   Log
-	trust *checkpoint.Trust
-	peers []*peer
-	told  map[string]string // the last problem with each witness, so that it is told once
+	log    Log
+	keys   []string // of the witnesses
+	quorum int
+	signer string // the log's key that trust is in
+	trust  *checkpoint.Trust
+	peers  []*peer
+	told   map[string]string // the last problem with each witness, so that it is told once
 }
 
 // New makes a Keeper. So many of the witnesses must co-sign before a checkpoint counts as witnessed.
@@ -63,12 +66,11 @@ func New(log Log, witnesses []Witness, quorum int) (*Keeper, error) {
 	if quorum < 1 {
 		return nil, errors.New("witnesses: at least one has to co-sign")
 	}
-	trust, err := checkpoint.NewTrust(log.Verifier(), keys, quorum)
-	if err != nil {
-		return nil, fmt.Errorf("witnesses: %w", err)
-	}
 	client := &http.Client{Timeout: askTime, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	k := &Keeper{log: log, trust: trust, told: make(map[string]string)}
+	k := &Keeper{log: log, keys: keys, quorum: quorum, told: make(map[string]string)}
+	if err := k.follow(); err != nil {
+		return nil, err
+	}
 	for _, w := range witnesses {
 		if err := checkURL(w.URL); err != nil {
 			return nil, err
@@ -76,6 +78,20 @@ func New(log Log, witnesses []Witness, quorum int) (*Keeper, error) {
 		k.peers = append(k.peers, &peer{Witness: w, client: client})
 	}
 	return k, nil
+}
+
+// follow trusts the key that the log signs with now.
+func (k *Keeper) follow() error {
+	signer := k.log.Verifier()
+	if signer == k.signer {
+		return nil
+	}
+	trust, err := checkpoint.NewTrust(signer, k.keys, k.quorum)
+	if err != nil {
+		return fmt.Errorf("witnesses: %w", err)
+	}
+	k.signer, k.trust = signer, trust
+	return nil
 }
 
 func checkURL(text string) error {
@@ -135,6 +151,9 @@ func (k *Keeper) tell(err error, failed func(error)) {
 // Round asks all witnesses about the newest checkpoint. It is witnessed, and kept as such, if enough co-sign; what the others
 // did wrong is in the error all the same.
 func (k *Keeper) Round(ctx context.Context) error {
+	if err := k.follow(); err != nil {
+		return err
+	}
 	c, ok := k.log.Signed()
 	if last, witnessed := k.log.Witnessed(); !ok || witnessed && last.Size == c.Size {
 		return nil

@@ -74,6 +74,7 @@ func rules() map[string]rule {
 		"/whittle.v1.KeyService/RevokeKey":              manageKeys,
 		"/whittle.v1.KeyService/GetKeyEncryptionKey":    manageKeys,
 		"/whittle.v1.KeyService/RotateKeyEncryptionKey": manageKeys,
+		"/whittle.v1.KeyService/RotateLogKey":           manageKeys,
 
 		"/whittle.v1.PrivacyService/ErasePerson":       managePeople,
 		"/whittle.v1.PersonExportService/ExportPerson": managePeople,

@@ -46,7 +46,11 @@ func (s *connectFeed) ExportEntries(ctx context.Context, m *whittlev1.ExportEntr
 
 func export(ctx context.Context, e *engine.Engine, m *whittlev1.ExportEntriesRequest, send func(*whittlev1.ExportEntriesResponse) error) error {
 	return e.Export(ctx, caller.Of(ctx), m.GetFrom(), m.GetWitnessed(), func(c store.Checkpoint) error {
-		return send(&whittlev1.ExportEntriesResponse{Checkpoint: string(c.Note), Size: c.Size})
+		out := &whittlev1.ExportEntriesResponse{Checkpoint: string(c.Note), Size: c.Size}
+		for _, h := range e.Log.Handovers() {
+			out.Handovers = append(out.Handovers, string(h))
+		}
+		return send(out)
 	}, func(p audit.Proved) error {
 		out := &whittlev1.ProvedEntry{Index: p.Index, Sealed: p.Bytes}
 		if p.Dropped.Class != "" {

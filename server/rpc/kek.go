@@ -24,3 +24,12 @@ func (s *keys) RotateKeyEncryptionKey(ctx context.Context, _ *whittlev1.RotateKe
 	}
 	return &whittlev1.RotateKeyEncryptionKeyResponse{Id: id, Previous: previous}, nil
 }
+
+// RotateLogKey implements the rpc.
+func (s *keys) RotateLogKey(ctx context.Context, _ *whittlev1.RotateLogKeyRequest) (*whittlev1.RotateLogKeyResponse, error) {
+	verifier, previous, err := s.engine.RotateLogKey(ctx, caller.Of(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return &whittlev1.RotateLogKeyResponse{VerifierKey: verifier, Previous: previous}, nil
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/checkpoint"
 	"github.com/whittle-sts/whittle/internal/tree"
 	"github.com/whittle-sts/whittle/store"
 )
@@ -21,6 +22,7 @@ type Log interface {
 	Origin() string
 	Signed() (store.Checkpoint, bool)
 	Witnessed() (store.Checkpoint, bool)
+	Handovers() [][]byte
 	Tile(ctx context.Context, tile tree.Tile) ([]byte, error)
 }
 
@@ -42,6 +44,7 @@ func (s *Server) Register(mux *http.ServeMux, issuer string, public func(http.Ha
 	}
 	below := strings.TrimSuffix(u.EscapedPath(), "/") + "/log/" + path.Base(s.log.Origin()) + "/"
 	mux.Handle("GET "+below+"checkpoint", public(http.HandlerFunc(s.checkpoint)))
+	mux.Handle("GET "+below+"handovers", public(http.HandlerFunc(s.handovers)))
 	mux.Handle("GET "+below+"tile/", public(http.StripPrefix(below, http.HandlerFunc(s.tile))))
 	return nil
 }
@@ -59,6 +62,13 @@ func (s *Server) checkpoint(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-cache")
 	write(w, c.Note)
+}
+
+// handovers serves the checkpoints with which the log's keys followed each other; none, as nearly always, is nothing.
+func (s *Server) handovers(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-cache")
+	write(w, checkpoint.JoinHandovers(s.log.Handovers()))
 }
 
 // tile serves a tile of hashes, which never changes. One that isn't full may be asked for as long as it is

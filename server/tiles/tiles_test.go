@@ -98,3 +98,5 @@ func TestCheckpointIsTheWitnessedOne(t *testing.T) {
 		t.Errorf("with witnesses: %s", got)
 	}
 }
+
+func (f *fake) Handovers() [][]byte { return nil }

@@ -58,7 +58,7 @@ var rooms = map[string][]string{
 		"gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/engine", "internal/audit", "internal/live", "internal/policy",
 		"internal/principal", "internal/token", "server/caller", "server/fault", "server/guard", "store",
 	},
-	"server/tiles": {"internal/audit", "internal/tree", "store"},
+	"server/tiles": {"internal/audit", "internal/checkpoint", "internal/tree", "store"},
 	"server/oauth": {
 		"internal/engine", "internal/clientauth", "internal/token", "internal/scope", "internal/principal", "server/caller", "server/fault", "server/guard",
 	},

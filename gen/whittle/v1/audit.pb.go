@@ -600,7 +600,9 @@ type ExportEntriesResponse struct {
 	// The size that it is of; 0 in all but the first message.
 	Size uint64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
 	// The entry; absent in the first message.
-	Entry         *ProvedEntry `protobuf:"bytes,3,opt,name=entry,proto3" json:"entry,omitempty"`
+	Entry *ProvedEntry `protobuf:"bytes,3,opt,name=entry,proto3" json:"entry,omitempty"`
+	// The checkpoints with which the log's keys followed each other, for who knows an earlier key; in the first message.
+	Handovers     []string `protobuf:"bytes,4,rep,name=handovers,proto3" json:"handovers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -652,6 +654,13 @@ func (x *ExportEntriesResponse) GetSize() uint64 {
 func (x *ExportEntriesResponse) GetEntry() *ProvedEntry {
 	if x != nil {
 		return x.Entry
+	}
+	return nil
+}
+
+func (x *ExportEntriesResponse) GetHandovers() []string {
+	if x != nil {
+		return x.Handovers
 	}
 	return nil
 }
@@ -1224,13 +1233,14 @@ const file_whittle_v1_audit_proto_rawDesc = "" +
 	"\x04next\x18\x02 \x01(\x04R\x04next\"H\n" +
 	"\x14ExportEntriesRequest\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x1c\n" +
-	"\twitnessed\x18\x02 \x01(\bR\twitnessed\"z\n" +
+	"\twitnessed\x18\x02 \x01(\bR\twitnessed\"\x98\x01\n" +
 	"\x15ExportEntriesResponse\x12\x1e\n" +
 	"\n" +
 	"checkpoint\x18\x01 \x01(\tR\n" +
 	"checkpoint\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12-\n" +
-	"\x05entry\x18\x03 \x01(\v2\x17.whittle.v1.ProvedEntryR\x05entry\"p\n" +
+	"\x05entry\x18\x03 \x01(\v2\x17.whittle.v1.ProvedEntryR\x05entry\x12\x1c\n" +
+	"\thandovers\x18\x04 \x03(\tR\thandovers\"p\n" +
 	"\vProvedEntry\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x16\n" +
 	"\x06sealed\x18\x02 \x01(\fR\x06sealed\x12\x16\n" +

@@ -738,6 +738,98 @@ func (x *RotateKeyEncryptionKeyResponse) GetPrevious() string {
 	return ""
 }
 
+// RotateLogKeyRequest names nothing: a key never travels.
+type RotateLogKeyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateLogKeyRequest) Reset() {
+	*x = RotateLogKeyRequest{}
+	mi := &file_whittle_v1_key_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateLogKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateLogKeyRequest) ProtoMessage() {}
+
+func (x *RotateLogKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_key_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateLogKeyRequest.ProtoReflect.Descriptor instead.
+func (*RotateLogKeyRequest) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_key_proto_rawDescGZIP(), []int{13}
+}
+
+// RotateLogKeyResponse says which key took over. Witnesses and whoever keeps the key need the new one.
+type RotateLogKeyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The verifier key (C2SP signed-note) of the new key.
+	VerifierKey string `protobuf:"bytes,1,opt,name=verifier_key,json=verifierKey,proto3" json:"verifier_key,omitempty"`
+	// That of the one before.
+	Previous      string `protobuf:"bytes,2,opt,name=previous,proto3" json:"previous,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateLogKeyResponse) Reset() {
+	*x = RotateLogKeyResponse{}
+	mi := &file_whittle_v1_key_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateLogKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateLogKeyResponse) ProtoMessage() {}
+
+func (x *RotateLogKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_key_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateLogKeyResponse.ProtoReflect.Descriptor instead.
+func (*RotateLogKeyResponse) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_key_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RotateLogKeyResponse) GetVerifierKey() string {
+	if x != nil {
+		return x.VerifierKey
+	}
+	return ""
+}
+
+func (x *RotateLogKeyResponse) GetPrevious() string {
+	if x != nil {
+		return x.Previous
+	}
+	return ""
+}
+
 var File_whittle_v1_key_proto protoreflect.FileDescriptor
 
 const file_whittle_v1_key_proto_rawDesc = "" +
@@ -778,13 +870,17 @@ const file_whittle_v1_key_proto_rawDesc = "" +
 	"\x1dRotateKeyEncryptionKeyRequest\"L\n" +
 	"\x1eRotateKeyEncryptionKeyResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
+	"\bprevious\x18\x02 \x01(\tR\bprevious\"\x15\n" +
+	"\x13RotateLogKeyRequest\"U\n" +
+	"\x14RotateLogKeyResponse\x12!\n" +
+	"\fverifier_key\x18\x01 \x01(\tR\vverifierKey\x12\x1a\n" +
 	"\bprevious\x18\x02 \x01(\tR\bprevious*\x83\x01\n" +
 	"\bKeyState\x12\x19\n" +
 	"\x15KEY_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13KEY_STATE_PUBLISHED\x10\x01\x12\x15\n" +
 	"\x11KEY_STATE_SIGNING\x10\x02\x12\x15\n" +
 	"\x11KEY_STATE_RETIRED\x10\x03\x12\x15\n" +
-	"\x11KEY_STATE_REVOKED\x10\x042\x94\x04\n" +
+	"\x11KEY_STATE_REVOKED\x10\x042\xe7\x04\n" +
 	"\n" +
 	"KeyService\x12J\n" +
 	"\bListKeys\x12\x1b.whittle.v1.ListKeysRequest\x1a\x1c.whittle.v1.ListKeysResponse\"\x03\x90\x02\x01\x12H\n" +
@@ -792,7 +888,8 @@ const file_whittle_v1_key_proto_rawDesc = "" +
 	"\tRetireKey\x12\x1c.whittle.v1.RetireKeyRequest\x1a\x1d.whittle.v1.RetireKeyResponse\x12H\n" +
 	"\tRevokeKey\x12\x1c.whittle.v1.RevokeKeyRequest\x1a\x1d.whittle.v1.RevokeKeyResponse\x12k\n" +
 	"\x13GetKeyEncryptionKey\x12&.whittle.v1.GetKeyEncryptionKeyRequest\x1a'.whittle.v1.GetKeyEncryptionKeyResponse\"\x03\x90\x02\x01\x12o\n" +
-	"\x16RotateKeyEncryptionKey\x12).whittle.v1.RotateKeyEncryptionKeyRequest\x1a*.whittle.v1.RotateKeyEncryptionKeyResponseB9Z7github.com/whittle-sts/whittle/gen/whittle/v1;whittlev1b\x06proto3"
+	"\x16RotateKeyEncryptionKey\x12).whittle.v1.RotateKeyEncryptionKeyRequest\x1a*.whittle.v1.RotateKeyEncryptionKeyResponse\x12Q\n" +
+	"\fRotateLogKey\x12\x1f.whittle.v1.RotateLogKeyRequest\x1a .whittle.v1.RotateLogKeyResponseB9Z7github.com/whittle-sts/whittle/gen/whittle/v1;whittlev1b\x06proto3"
 
 var (
 	file_whittle_v1_key_proto_rawDescOnce sync.Once
@@ -807,7 +904,7 @@ func file_whittle_v1_key_proto_rawDescGZIP() []byte {
 }
 
 var file_whittle_v1_key_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_whittle_v1_key_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_whittle_v1_key_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_whittle_v1_key_proto_goTypes = []any{
 	(KeyState)(0),                          // 0: whittle.v1.KeyState
 	(*SigningKey)(nil),                     // 1: whittle.v1.SigningKey
@@ -823,17 +920,19 @@ var file_whittle_v1_key_proto_goTypes = []any{
 	(*GetKeyEncryptionKeyResponse)(nil),    // 11: whittle.v1.GetKeyEncryptionKeyResponse
 	(*RotateKeyEncryptionKeyRequest)(nil),  // 12: whittle.v1.RotateKeyEncryptionKeyRequest
 	(*RotateKeyEncryptionKeyResponse)(nil), // 13: whittle.v1.RotateKeyEncryptionKeyResponse
-	(*timestamppb.Timestamp)(nil),          // 14: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),            // 15: google.protobuf.Duration
+	(*RotateLogKeyRequest)(nil),            // 14: whittle.v1.RotateLogKeyRequest
+	(*RotateLogKeyResponse)(nil),           // 15: whittle.v1.RotateLogKeyResponse
+	(*timestamppb.Timestamp)(nil),          // 16: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),            // 17: google.protobuf.Duration
 }
 var file_whittle_v1_key_proto_depIdxs = []int32{
 	0,  // 0: whittle.v1.SigningKey.state:type_name -> whittle.v1.KeyState
-	14, // 1: whittle.v1.SigningKey.created:type_name -> google.protobuf.Timestamp
-	14, // 2: whittle.v1.SigningKey.active:type_name -> google.protobuf.Timestamp
-	14, // 3: whittle.v1.SigningKey.retired:type_name -> google.protobuf.Timestamp
-	14, // 4: whittle.v1.SigningKey.expires:type_name -> google.protobuf.Timestamp
+	16, // 1: whittle.v1.SigningKey.created:type_name -> google.protobuf.Timestamp
+	16, // 2: whittle.v1.SigningKey.active:type_name -> google.protobuf.Timestamp
+	16, // 3: whittle.v1.SigningKey.retired:type_name -> google.protobuf.Timestamp
+	16, // 4: whittle.v1.SigningKey.expires:type_name -> google.protobuf.Timestamp
 	1,  // 5: whittle.v1.ListKeysResponse.keys:type_name -> whittle.v1.SigningKey
-	15, // 6: whittle.v1.RotateKeyRequest.overlap:type_name -> google.protobuf.Duration
+	17, // 6: whittle.v1.RotateKeyRequest.overlap:type_name -> google.protobuf.Duration
 	1,  // 7: whittle.v1.RotateKeyResponse.key:type_name -> whittle.v1.SigningKey
 	1,  // 8: whittle.v1.RetireKeyResponse.keys:type_name -> whittle.v1.SigningKey
 	1,  // 9: whittle.v1.RevokeKeyResponse.keys:type_name -> whittle.v1.SigningKey
@@ -843,14 +942,16 @@ var file_whittle_v1_key_proto_depIdxs = []int32{
 	8,  // 13: whittle.v1.KeyService.RevokeKey:input_type -> whittle.v1.RevokeKeyRequest
 	10, // 14: whittle.v1.KeyService.GetKeyEncryptionKey:input_type -> whittle.v1.GetKeyEncryptionKeyRequest
 	12, // 15: whittle.v1.KeyService.RotateKeyEncryptionKey:input_type -> whittle.v1.RotateKeyEncryptionKeyRequest
-	3,  // 16: whittle.v1.KeyService.ListKeys:output_type -> whittle.v1.ListKeysResponse
-	5,  // 17: whittle.v1.KeyService.RotateKey:output_type -> whittle.v1.RotateKeyResponse
-	7,  // 18: whittle.v1.KeyService.RetireKey:output_type -> whittle.v1.RetireKeyResponse
-	9,  // 19: whittle.v1.KeyService.RevokeKey:output_type -> whittle.v1.RevokeKeyResponse
-	11, // 20: whittle.v1.KeyService.GetKeyEncryptionKey:output_type -> whittle.v1.GetKeyEncryptionKeyResponse
-	13, // 21: whittle.v1.KeyService.RotateKeyEncryptionKey:output_type -> whittle.v1.RotateKeyEncryptionKeyResponse
-	16, // [16:22] is the sub-list for method output_type
-	10, // [10:16] is the sub-list for method input_type
+	14, // 16: whittle.v1.KeyService.RotateLogKey:input_type -> whittle.v1.RotateLogKeyRequest
+	3,  // 17: whittle.v1.KeyService.ListKeys:output_type -> whittle.v1.ListKeysResponse
+	5,  // 18: whittle.v1.KeyService.RotateKey:output_type -> whittle.v1.RotateKeyResponse
+	7,  // 19: whittle.v1.KeyService.RetireKey:output_type -> whittle.v1.RetireKeyResponse
+	9,  // 20: whittle.v1.KeyService.RevokeKey:output_type -> whittle.v1.RevokeKeyResponse
+	11, // 21: whittle.v1.KeyService.GetKeyEncryptionKey:output_type -> whittle.v1.GetKeyEncryptionKeyResponse
+	13, // 22: whittle.v1.KeyService.RotateKeyEncryptionKey:output_type -> whittle.v1.RotateKeyEncryptionKeyResponse
+	15, // 23: whittle.v1.KeyService.RotateLogKey:output_type -> whittle.v1.RotateLogKeyResponse
+	17, // [17:24] is the sub-list for method output_type
+	10, // [10:17] is the sub-list for method input_type
 	10, // [10:10] is the sub-list for extension type_name
 	10, // [10:10] is the sub-list for extension extendee
 	0,  // [0:10] is the sub-list for field type_name
@@ -867,7 +968,7 @@ func file_whittle_v1_key_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_whittle_v1_key_proto_rawDesc), len(file_whittle_v1_key_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   13,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -25,14 +25,15 @@ const (
 	KeyService_RevokeKey_FullMethodName              = "/whittle.v1.KeyService/RevokeKey"
 	KeyService_GetKeyEncryptionKey_FullMethodName    = "/whittle.v1.KeyService/GetKeyEncryptionKey"
 	KeyService_RotateKeyEncryptionKey_FullMethodName = "/whittle.v1.KeyService/RotateKeyEncryptionKey"
+	KeyService_RotateLogKey_FullMethodName           = "/whittle.v1.KeyService/RotateLogKey"
 )
 
 // KeyServiceClient is the client API for KeyService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// KeyService looks after the keys that sign tokens. They rotate by themselves; this is for looking at them
-// and for doing it sooner. All of it needs key.manage.
+// KeyService looks after the keys that sign tokens, which rotate by themselves, and replaces the others. All of it needs
+// key.manage.
 type KeyServiceClient interface {
 	// ListKeys lists the keys that are published, and those that were revoked and not dropped yet.
 	ListKeys(ctx context.Context, in *ListKeysRequest, opts ...grpc.CallOption) (*ListKeysResponse, error)
@@ -47,6 +48,9 @@ type KeyServiceClient interface {
 	// RotateKeyEncryptionKey replaces it by the next one that the settings name, or, if it is a file, by a new one
 	// in its place. The state is sealed anew while it is served. Copies made before still need the old key.
 	RotateKeyEncryptionKey(ctx context.Context, in *RotateKeyEncryptionKeyRequest, opts ...grpc.CallOption) (*RotateKeyEncryptionKeyResponse, error)
+	// RotateLogKey replaces the key that signs the audit log's checkpoints. The log names the next key, and both sign the
+	// checkpoint with which it takes over: what the one before signed stays good, and either leads to the other.
+	RotateLogKey(ctx context.Context, in *RotateLogKeyRequest, opts ...grpc.CallOption) (*RotateLogKeyResponse, error)
 }
 
 type keyServiceClient struct {
@@ -117,12 +121,22 @@ func (c *keyServiceClient) RotateKeyEncryptionKey(ctx context.Context, in *Rotat
 	return out, nil
 }
 
+func (c *keyServiceClient) RotateLogKey(ctx context.Context, in *RotateLogKeyRequest, opts ...grpc.CallOption) (*RotateLogKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RotateLogKeyResponse)
+	err := c.cc.Invoke(ctx, KeyService_RotateLogKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // KeyServiceServer is the server API for KeyService service.
 // All implementations must embed UnimplementedKeyServiceServer
 // for forward compatibility.
 //
-// KeyService looks after the keys that sign tokens. They rotate by themselves; this is for looking at them
-// and for doing it sooner. All of it needs key.manage.
+// KeyService looks after the keys that sign tokens, which rotate by themselves, and replaces the others. All of it needs
+// key.manage.
 type KeyServiceServer interface {
 	// ListKeys lists the keys that are published, and those that were revoked and not dropped yet.
 	ListKeys(context.Context, *ListKeysRequest) (*ListKeysResponse, error)
@@ -137,6 +151,9 @@ type KeyServiceServer interface {
 	// RotateKeyEncryptionKey replaces it by the next one that the settings name, or, if it is a file, by a new one
 	// in its place. The state is sealed anew while it is served. Copies made before still need the old key.
 	RotateKeyEncryptionKey(context.Context, *RotateKeyEncryptionKeyRequest) (*RotateKeyEncryptionKeyResponse, error)
+	// RotateLogKey replaces the key that signs the audit log's checkpoints. The log names the next key, and both sign the
+	// checkpoint with which it takes over: what the one before signed stays good, and either leads to the other.
+	RotateLogKey(context.Context, *RotateLogKeyRequest) (*RotateLogKeyResponse, error)
 	mustEmbedUnimplementedKeyServiceServer()
 }
 
@@ -164,6 +181,9 @@ func (UnimplementedKeyServiceServer) GetKeyEncryptionKey(context.Context, *GetKe
 }
 func (UnimplementedKeyServiceServer) RotateKeyEncryptionKey(context.Context, *RotateKeyEncryptionKeyRequest) (*RotateKeyEncryptionKeyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RotateKeyEncryptionKey not implemented")
+}
+func (UnimplementedKeyServiceServer) RotateLogKey(context.Context, *RotateLogKeyRequest) (*RotateLogKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RotateLogKey not implemented")
 }
 func (UnimplementedKeyServiceServer) mustEmbedUnimplementedKeyServiceServer() {}
 func (UnimplementedKeyServiceServer) testEmbeddedByValue()                    {}
@@ -294,6 +314,24 @@ func _KeyService_RotateKeyEncryptionKey_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _KeyService_RotateLogKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RotateLogKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KeyServiceServer).RotateLogKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KeyService_RotateLogKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KeyServiceServer).RotateLogKey(ctx, req.(*RotateLogKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // KeyService_ServiceDesc is the grpc.ServiceDesc for KeyService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -324,6 +362,10 @@ var KeyService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RotateKeyEncryptionKey",
 			Handler:    _KeyService_RotateKeyEncryptionKey_Handler,
+		},
+		{
+			MethodName: "RotateLogKey",
+			Handler:    _KeyService_RotateLogKey_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -38,6 +38,8 @@ const (
 	// KeyServiceRotateKeyEncryptionKeyProcedure is the procedure name of the KeyService's
 	// RotateKeyEncryptionKey RPC.
 	KeyServiceRotateKeyEncryptionKeyProcedure = "/whittle.v1.KeyService/RotateKeyEncryptionKey"
+	// KeyServiceRotateLogKeyProcedure is the procedure name of the KeyService's RotateLogKey RPC.
+	KeyServiceRotateLogKeyProcedure = "/whittle.v1.KeyService/RotateLogKey"
 )
 
 var (
@@ -85,6 +87,13 @@ var (
 			Procedure:  KeyServiceRotateKeyEncryptionKeyProcedure,
 		}
 	})
+	keyServiceRotateLogKeySpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_whittle_v1_key_proto.Services().ByName("KeyService").Methods().ByName("RotateLogKey"),
+			Procedure:  KeyServiceRotateLogKeyProcedure,
+		}
+	})
 )
 
 // KeyServiceClient is a client for the whittle.v1.KeyService service.
@@ -102,6 +111,9 @@ type KeyServiceClient interface {
 	// RotateKeyEncryptionKey replaces it by the next one that the settings name, or, if it is a file, by a new one
 	// in its place. The state is sealed anew while it is served. Copies made before still need the old key.
 	RotateKeyEncryptionKey(context.Context, *v1.RotateKeyEncryptionKeyRequest) (*v1.RotateKeyEncryptionKeyResponse, error)
+	// RotateLogKey replaces the key that signs the audit log's checkpoints. The log names the next key, and both sign the
+	// checkpoint with which it takes over: what the one before signed stays good, and either leads to the other.
+	RotateLogKey(context.Context, *v1.RotateLogKeyRequest) (*v1.RotateLogKeyResponse, error)
 }
 
 // NewKeyServiceClient constructs a client for the whittle.v1.KeyService service. Multiple service
@@ -125,6 +137,9 @@ type KeyServiceHandler interface {
 	// RotateKeyEncryptionKey replaces it by the next one that the settings name, or, if it is a file, by a new one
 	// in its place. The state is sealed anew while it is served. Copies made before still need the old key.
 	RotateKeyEncryptionKey(context.Context, *v1.RotateKeyEncryptionKeyRequest) (*v1.RotateKeyEncryptionKeyResponse, error)
+	// RotateLogKey replaces the key that signs the audit log's checkpoints. The log names the next key, and both sign the
+	// checkpoint with which it takes over: what the one before signed stays good, and either leads to the other.
+	RotateLogKey(context.Context, *v1.RotateLogKeyRequest) (*v1.RotateLogKeyResponse, error)
 }
 
 // RegisterKeyServiceHandler registers svc as the whittle.v1.KeyService implementation on server.
@@ -137,6 +152,7 @@ func RegisterKeyServiceHandler(server *connect.Server, svc KeyServiceHandler) {
 		connect.Method{Spec: keyServiceRevokeKeySpec(), Handler: adapter.revokeKey},
 		connect.Method{Spec: keyServiceGetKeyEncryptionKeySpec(), Handler: adapter.getKeyEncryptionKey},
 		connect.Method{Spec: keyServiceRotateKeyEncryptionKeySpec(), Handler: adapter.rotateKeyEncryptionKey},
+		connect.Method{Spec: keyServiceRotateLogKeySpec(), Handler: adapter.rotateLogKey},
 	)
 }
 
@@ -165,6 +181,10 @@ func (UnimplementedKeyServiceHandler) GetKeyEncryptionKey(context.Context, *v1.G
 
 func (UnimplementedKeyServiceHandler) RotateKeyEncryptionKey(context.Context, *v1.RotateKeyEncryptionKeyRequest) (*v1.RotateKeyEncryptionKeyResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "whittle.v1.KeyService.RotateKeyEncryptionKey is not implemented")
+}
+
+func (UnimplementedKeyServiceHandler) RotateLogKey(context.Context, *v1.RotateLogKeyRequest) (*v1.RotateLogKeyResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "whittle.v1.KeyService.RotateLogKey is not implemented")
 }
 
 type keyServiceClient struct {
@@ -214,6 +234,14 @@ func (c *keyServiceClient) GetKeyEncryptionKey(ctx context.Context, req *v1.GetK
 func (c *keyServiceClient) RotateKeyEncryptionKey(ctx context.Context, req *v1.RotateKeyEncryptionKeyRequest) (*v1.RotateKeyEncryptionKeyResponse, error) {
 	var res v1.RotateKeyEncryptionKeyResponse
 	if err := c.client.CallUnary(ctx, keyServiceRotateKeyEncryptionKeySpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *keyServiceClient) RotateLogKey(ctx context.Context, req *v1.RotateLogKeyRequest) (*v1.RotateLogKeyResponse, error) {
+	var res v1.RotateLogKeyResponse
+	if err := c.client.CallUnary(ctx, keyServiceRotateLogKeySpec(), req, &res); err != nil {
 		return nil, err
 	}
 	return &res, nil
@@ -287,6 +315,18 @@ func (h keyServiceHandler) rotateKeyEncryptionKey(ctx context.Context, _ connect
 		return err
 	}
 	res, err := h.svc.RotateKeyEncryptionKey(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h keyServiceHandler) rotateLogKey(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.RotateLogKeyRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.RotateLogKey(ctx, &req)
 	if err != nil {
 		return err
 	}
