@@ -17,13 +17,20 @@ type Against struct {
 	Trust *checkpoint.Trust
 	// Seen is checkpoints that somebody remembers, as signed notes. They need Trust.
 	Seen [][]byte
-	// Each is called with each entry that is good so far, of a database or an export; nil: with none.
+	// Each is called with each entry that is good so far, of a database or an export; nil: with none. Whoever wants them
+	// all gets an error where a body was dropped, unless it was a refusal's.
 	Each func(index uint64, entry []byte) error
 }
 
 func (a Against) each(index uint64, entry []byte) error {
 	if a.Each == nil {
 		return nil
+	}
+	switch rest, _ := audit.ReadRemnant(entry); {
+	case rest.Class == audit.ClassRefused:
+		return nil
+	case gone(entry):
+		return fmt.Errorf("entry %d: %w", index, audit.ErrDropped)
 	}
 	return a.Each(index, entry)
 }
@@ -68,11 +75,7 @@ func database(ctx context.Context, r store.Reader, a Against) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	handovers, err := handoversIn(ctx, r)
-	if err != nil {
-		return Report{}, at(0, ErrChanged, err)
-	}
-	a, led, err := a.follow(handovers)
+	a, led, err := a.followIn(ctx, r)
 	if err != nil {
 		return Report{}, err
 	}

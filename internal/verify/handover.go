@@ -36,6 +36,18 @@ func (a Against) follow(handovers [][]byte) (Against, []mark, error) {
 	return a, marksOf(followed), nil
 }
 
+// followIn is follow for the handovers that a store has.
+func (a Against) followIn(ctx context.Context, r store.Reader) (Against, []mark, error) {
+	if a.Trust == nil {
+		return a, nil, nil
+	}
+	handovers, err := handoversIn(ctx, r)
+	if err != nil {
+		return a, nil, at(0, ErrChanged, err)
+	}
+	return a.follow(handovers)
+}
+
 func marksOf(followed []checkpoint.Checkpoint) (marks []mark) {
 	for _, c := range followed {
 		marks = append(marks, mark{c.Size, c.Root, ErrForked})
