@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/whittle-sts/whittle/cmd/whittle/internal/exit"
 	"github.com/whittle-sts/whittle/cmd/whittle/internal/settings"
 )
 
@@ -33,7 +34,7 @@ nothing. What is wrong is shown with its place; otherwise each setting is, with 
 			return err
 		}
 		if err := s.Server.Check(); err != nil {
-			return err
+			return exit.With(exit.Usage, err)
 		}
 		return effective(cmd.OutOrStdout(), s)
 	}

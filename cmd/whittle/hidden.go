@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -100,6 +101,10 @@ func unused(file string) error {
 	}
 	if _, err := os.Lstat(file); err == nil {
 		return exit.With(exit.Usage, fmt.Errorf("%s is there already, and is not overwritten", file))
+	}
+	folder := filepath.Dir(file)
+	if at, err := os.Stat(folder); err != nil || !at.IsDir() {
+		return exit.With(exit.Usage, fmt.Errorf("there is no folder %s to write %s into", folder, filepath.Base(file)))
 	}
 	return nil
 }

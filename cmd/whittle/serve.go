@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/whittle-sts/whittle/cmd/whittle/internal/exit"
 	"github.com/whittle-sts/whittle/cmd/whittle/internal/settings"
 	"github.com/whittle-sts/whittle/internal/token"
 	"github.com/whittle-sts/whittle/server"
@@ -44,6 +45,9 @@ Settings come from whittle.yaml, from the environment and from flags, of which t
 			}
 		}
 		c := s.Server
+		if err := c.Check(); err != nil {
+			return exit.With(exit.Usage, err)
+		}
 		c.AcceptClock, c.NewBootstrap = acceptClock, newBootstrap
 		c.Logger = s.Log.Logger(cmd.ErrOrStderr())
 		return serve(cmd, c)

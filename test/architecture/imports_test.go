@@ -84,7 +84,7 @@ var rooms = map[string][]string{
 	"cmd/whittle/internal/devissuer": {}, // an outsider: knows nothing of ours
 	"cmd/whittle/internal/starter":   {"server", "internal/token", "cmd/whittle/internal/devissuer", "cmd/whittle/internal/profile"},
 	"cmd/whittle/internal/settings": {
-		"internal/document", "internal/seal", "server", "server/guard",
+		"cmd/whittle/internal/exit", "internal/document", "internal/seal", "server", "server/guard",
 	},
 	"cmd/whittle/internal/demo": {
 		"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/issuer/issuertest", "internal/checkpoint", "internal/verify",

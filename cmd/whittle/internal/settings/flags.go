@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/spf13/pflag"
+
+	"github.com/whittle-sts/whittle/cmd/whittle/internal/exit"
 )
 
 // Flags is the flags of a command that takes settings.
@@ -31,13 +33,14 @@ func Register(set *pflag.FlagSet, only ...string) *Flags {
 	return f
 }
 
-// Load reads the file, the environment and these flags.
+// Load reads the file, the environment and these flags. What can't be meant so is the caller's to mend ([exit.Usage]).
 func (f *Flags) Load() (*Settings, error) {
 	file := f.File
 	if file == "" {
 		file = os.Getenv("WHITTLE_CONFIG")
 	}
-	return Load(Source{File: file, Env: os.Environ(), Flags: f.values})
+	s, err := Load(Source{File: file, Env: os.Environ(), Flags: f.values})
+	return s, exit.With(exit.Usage, err)
 }
 
 // value is one flag. A list's flag may be repeated.

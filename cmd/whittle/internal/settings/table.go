@@ -132,7 +132,7 @@ func ending() []Setting {
 func limits() []Setting {
 	out := []Setting{
 		size("limits.body", func(t *target) *int { return &t.Limits.Body }, 4<<10, 4<<20, "The size of an OAuth request's body."),
-		size("limits.header", func(t *target) *int { return &t.Limits.Header }, 4<<10, 1<<20, "The size of a request's headers."),
+		size("limits.header", func(t *target) *int { return &t.Limits.Header }, 4<<10, 1<<20, "The size of a request's headers; over HTTP/1.1 some 4 KiB more pass."),
 		size("limits.message", func(t *target) *int { return &t.Limits.Message }, 64<<10, 64<<20, "The size of an rpc message, decompressed."),
 		number("limits.streams", func(t *target) *int { return &t.Limits.Streams }, 1, 100_000, "How many requests are in flight on one connection."),
 		number("limits.connections", func(t *target) *int { return &t.Limits.Connections }, 1, 1_000_000,

@@ -63,7 +63,8 @@ Put your identity provider into policy.yaml, which the first start loads. Then, 
 whittle policy check policy.yaml
 whittle serve
 
-Before the day is over, let in somebody who stays: ops is in the policy, and may do what bootstrap may.
+Before the day is over, let in somebody who stays: ops is in the policy, and may do what bootstrap
+may, and see and erase what is held about people.
 
 whittle client secret create ops{{with .Why}} {{.}}{{end}} | whittle profile add ops --client ops --url {{.URL}}
 {{end}}`))
