@@ -60,12 +60,13 @@ func (c *checker) step(ctx context.Context, r store.Reader) (done bool, err erro
 	if c.hashes, err = hashes(r); err != nil {
 		return false, err
 	}
+	people := newKeyring(r)
 	var bad error
 	err = r.Entries(c.next, func(index uint64, entry []byte) bool {
 		if c.next == end {
 			return false
 		}
-		bad = errors.Join(ctx.Err(), c.entry(r, index, entry))
+		bad = errors.Join(ctx.Err(), c.entry(people, index, entry))
 		return bad == nil
 	})
 	switch {

@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// decode reads what encode wrote. What it takes beyond that, encoding again shows.
+// decode reads what encode writes, and nothing else.
 func decode(entry string) (e Event, err error) {
 	f := form{reading: true, rest: entry}
 	f.open('{')
@@ -111,10 +111,15 @@ func (f *form) cutEscaped() string {
 		f.fail("malformed JSON")
 		return ""
 	}
-	text, err := jsontext.AppendUnquote(nil, f.rest[:end+1])
+	quoted := f.rest[:end+1]
 	f.rest = f.rest[end+1:]
+	text, err := jsontext.AppendUnquote(nil, quoted)
 	if err != nil {
 		f.fail(err.Error())
+		return ""
+	}
+	if again, err := jsontext.AppendQuote(nil, text); err != nil || string(again) != quoted {
+		f.fail("a text isn't in canonical form")
 	}
 	return string(text)
 }
@@ -125,7 +130,7 @@ func (f *form) cutNumber() uint64 {
 		end++
 	}
 	n, err := strconv.ParseUint(f.rest[:end], 10, 64)
-	if err != nil {
+	if err != nil || end > 1 && f.rest[0] == '0' {
 		f.fail("malformed number")
 		return 0
 	}
@@ -134,8 +139,10 @@ func (f *form) cutNumber() uint64 {
 }
 
 func (f *form) cutTime() time.Time {
-	t, err := time.Parse(time.RFC3339, f.cutText())
-	if err != nil {
+	text := f.cutText()
+	t, err := time.Parse(time.RFC3339, text)
+	var again [len(timeLayout)]byte
+	if err != nil || string(t.UTC().AppendFormat(again[:0], timeLayout)) != text {
 		f.fail("malformed time")
 	}
 	return t

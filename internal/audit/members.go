@@ -1,9 +1,12 @@
 package audit
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // What members are made of. Each function writes its member, if it is to stand in the entry, or reads it, if it is the
-// next one. A member that isn't there when reading is no error here: [Decode] writes the entry again and compares.
+// next one, and takes nothing that it wouldn't have written.
 
 // open and close are for the brackets of an object or a list.
 func (f *form) open(bracket byte) {
@@ -24,15 +27,26 @@ func (f *form) close(bracket byte) {
 	f.first = false
 }
 
-// member begins one: if it is set or, reading, if it comes next.
+// member begins one: if it is set or, reading, if it comes next, as one that is set must.
 func (f *form) member(name string, set bool) bool {
 	if f.reading {
-		return f.cutName(name)
+		found := f.cutName(name)
+		if set && !found {
+			f.fail(fmt.Sprintf("member %q is missing or out of place", name))
+		}
+		return found
 	}
 	if set {
 		f.name(name)
 	}
 	return set
+}
+
+// leaveOut is for what stands in no entry where it is empty.
+func (f *form) leaveOut(empty bool) {
+	if empty && f.err == nil {
+		f.fail("a member is empty")
+	}
 }
 
 func text[T ~string](f *form, name string, v *T) {
@@ -45,6 +59,7 @@ func text[T ~string](f *form, name string, v *T) {
 func some[T ~string](f *form, name string, v *T) {
 	if f.member(name, *v != "") {
 		quoted(f, v)
+		f.leaveOut(*v == "")
 	}
 }
 
@@ -71,6 +86,7 @@ func number[T whole](f *form, name string, v *T) {
 func positive[T whole](f *form, name string, v *T) {
 	if f.member(name, *v != 0) {
 		digits(f, v)
+		f.leaveOut(*v == 0)
 	}
 }
 
@@ -98,9 +114,12 @@ func yes(f *form, name string, v *bool) {
 }
 
 func instant(f *form, name string, v *time.Time) {
-	if !f.member(name, true) {
-		return
+	if f.member(name, true) {
+		clock(f, v)
 	}
+}
+
+func clock(f *form, v *time.Time) {
 	if f.reading {
 		*v = f.cutTime()
 	} else {
@@ -110,8 +129,9 @@ func instant(f *form, name string, v *time.Time) {
 
 // sometime is a time that is left out if it is zero.
 func sometime(f *form, name string, v *time.Time) {
-	if f.reading || !v.IsZero() {
-		instant(f, name, v)
+	if f.member(name, !v.IsZero()) {
+		clock(f, v)
+		f.leaveOut(v.IsZero())
 	}
 }
 
@@ -153,6 +173,7 @@ func elements[T any](f *form, v *[]T, one func(*form, *T)) {
 			*v = append(*v, *new(T))
 			one(f, &(*v)[len(*v)-1])
 		}
+		f.leaveOut(len(*v) == 0)
 	} else {
 		for i := range *v {
 			f.comma()

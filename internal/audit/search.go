@@ -319,7 +319,7 @@ func (s *searcher) take(index uint64, entry []byte) error {
 
 // results opens the people of what was found.
 func (s *searcher) results(next uint64, more bool) (Results, error) {
-	people := keyring{Reader: s.reader, known: make(map[[16]byte]keyed)}
+	people := newKeyring(s.reader)
 	for i := range s.found {
 		if err := openPeople(people, &s.found[i].Event); err != nil {
 			return Results{}, &EntryError{s.found[i].Index, err}
@@ -328,11 +328,14 @@ func (s *searcher) results(next uint64, more bool) (Results, error) {
 	return Results{Found: s.found, Next: next, More: more}, nil
 }
 
-// keyring asks once for the key of a person whom many entries of one search name.
+// keyring asks once for the key of a person whom many entries name. It lasts no longer than the look at the store that
+// it is for, so that who was erased is gone for the next.
 type keyring struct {
 	store.Reader
 	known map[[16]byte]keyed
 }
+
+func newKeyring(r store.Reader) keyring { return keyring{r, make(map[[16]byte]keyed)} }
 
 type keyed struct {
 	record store.Person
