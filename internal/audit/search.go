@@ -252,6 +252,7 @@ func (s *searcher) scanBack(in Range) (looked Range, err error) {
 
 // look looks at the entries that were named, and says how far in the range it came.
 func (s *searcher) look(named []uint64, in Range) (looked Range, err error) {
+	s.found = slices.Grow(s.found, max(0, min(len(named), s.limit-len(s.found)))) // nearly all of them match
 	for _, index := range named {
 		s.budget--
 		err := s.read(Range{index, index + 1}, func(index uint64, entry []byte) (bool, error) {
