@@ -160,6 +160,40 @@ func TestDownAndBack(t *testing.T) {
 	}
 }
 
+// A receiver that is down for a day, over which the log grows and the server starts anew now and then, gets all of it once
+// and in order. It is asked some hundred times meanwhile, not some ten thousand.
+func TestAReceiverThatIsDownForADay(t *testing.T) {
+	l, r := newLog(10), &receiver{}
+	cursor := filepath.Join(t.TempDir(), "cursor")
+	until(t, Config{Log: l, To: r, Cursor: cursor, Random: rand.Reader, Wait: new(waits).wait}, 10)
+	r.may = func(int) error { return errors.New("down") }
+	var down time.Duration // on the clock of those who wait
+	for down < 24*time.Hour {
+		l.grow(1)
+		f, err := New(Config{Log: l, To: r, Cursor: cursor, Random: rand.Reader})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, restart := context.WithCancel(context.Background())
+		started := down
+		f.config.Wait = func(_ context.Context, d time.Duration) {
+			l.grow(5)
+			if down += d; down-started > 6*time.Hour {
+				restart()
+			}
+		}
+		f.Run(ctx, func(error) {})
+	}
+	if r.try < 200 || r.try > 1000 {
+		t.Errorf("in a day it was asked %d times", r.try)
+	}
+	r.may = nil
+	until(t, Config{Log: l, To: r, Cursor: cursor, Random: rand.Reader, Wait: new(waits).wait}, l.Size())
+	if !slices.Equal(r.got, upTo(l.Size())) {
+		t.Errorf("it got %d of %d entries", len(r.got), l.Size())
+	}
+}
+
 func TestAReceiverMayAskForTime(t *testing.T) {
 	w := new(waits)
 	r := &receiver{may: func(try int) error {
