@@ -71,6 +71,13 @@ func (s *Server) measureKeys() {
 	s.gauge("whittle_signing_key_timestamp_seconds", "When the key that signs tokens began to; 0 if none does.", nil, func() float64 {
 		return moment(s.image.View().Keys.SigningSince(s.clock.Now()))
 	})
+	s.gauge("whittle_log_key_timestamp_seconds", "When the key that signs the audit log began to; 0 if it hasn't.", nil, func() float64 {
+		since, err := s.log.SigningSince(context.Background())
+		if err != nil {
+			return math.NaN()
+		}
+		return moment(since)
+	})
 	if s.certificate != nil {
 		s.gauge("whittle_certificate_expiry_timestamp_seconds", "When the TLS certificate in force ends.", nil, func() float64 {
 			return moment(s.certificate.expires())

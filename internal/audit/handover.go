@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/whittle-sts/whittle/internal/checkpoint"
 	"github.com/whittle-sts/whittle/store"
@@ -140,3 +141,17 @@ func (s *signer) reload(r store.Reader) error {
 
 // Handovers is with which checkpoints the log's keys followed each other, in their order.
 func (l *Log) Handovers() [][]byte { return l.signer.keys.Load().handovers }
+
+// SigningSince is when the key that signs the log took over; of the first one, when the log began; zero while the log is empty.
+func (l *Log) SigningSince(ctx context.Context) (since time.Time, err error) {
+	if l.Size() == 0 {
+		return time.Time{}, nil
+	}
+	newest := max(l.signer.keys.Load().since, 1) - 1 // the last entry that a handover covers, which is about the key that takes over
+	err = l.store.View(ctx, func(r store.Reader) error {
+		f := finder{ctx: ctx, reader: r}
+		since, err = f.timeOf(newest)
+		return err
+	})
+	return since, err
+}

@@ -2,8 +2,11 @@ package audit
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/whittle-sts/whittle/internal/checkpoint"
 	"github.com/whittle-sts/whittle/store"
@@ -144,4 +147,51 @@ func TestAReplacementThatStops(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The age of the key in force is told from the log: since its beginning, and then since the key was named, over restarts too.
+func TestAgeOfTheLogsKey(t *testing.T) {
+	var hours atomic.Int64
+	m := newMemory()
+	config := Config{Store: m, Random: rand.Reader, Issuer: "https://whittle.example.com", Now: func() time.Time {
+		return noon.Add(time.Duration(hours.Add(1)) * time.Hour)
+	}}
+	l, err := Open(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, err := l.SigningSince(t.Context()); err != nil || !at.IsZero() {
+		t.Errorf("before the first entry: %v, %v", at, err)
+	}
+	record(t, l, sample("00u1ana"))
+	record(t, l, sample("00u2bo"))
+	since := func(index uint64) {
+		t.Helper()
+		items, err := l.List(t.Context(), index, 1)
+		if err != nil || len(items) != 1 {
+			t.Fatal(items, err)
+		}
+		e, err := Decode(items[0].Bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at, err := l.SigningSince(t.Context()); err != nil || !at.Equal(e.Time) {
+			t.Errorf("since %v, %v; entry %d is of %v", at, err, index, e.Time)
+		}
+	}
+	since(0)
+	for range 2 {
+		_, after, err := l.RotateKey(t.Context(), Event{Client: "ops"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		record(t, l, sample("00u3cy"))
+		since(named(t, l)[after])
+	}
+	l.Close()
+	if l, err = Open(config); err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	since(named(t, l)[l.Verifier()])
 }

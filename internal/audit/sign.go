@@ -44,6 +44,7 @@ type keys struct {
 	key       *checkpoint.Key
 	next      *checkpoint.Key // that an entry names and that is to take over; nil: none
 	handovers [][]byte
+	since     uint64            // the size of the log when the key took over; 0: it was the first
 	trust     *checkpoint.Trust // in the log's own keys alone
 }
 
@@ -81,7 +82,11 @@ func (k *keys) trusted() error {
 	if err != nil {
 		return err
 	}
-	k.trust, _, err = own.Follow(k.handovers)
+	var followed []checkpoint.Checkpoint
+	k.trust, followed, err = own.Follow(k.handovers)
+	for _, h := range followed {
+		k.since = max(k.since, h.Size)
+	}
 	return err
 }
 
