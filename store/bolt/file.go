@@ -15,6 +15,10 @@ import (
 type file struct {
 	db *bbolt.DB
 	os *os.File
+
+	// What scrubbing asks of os. Tests set them.
+	writeAt func(b []byte, offset int64) (int, error)
+	sync    func() error
 }
 
 // openFile opens the file with further flags of os.OpenFile. bbolt's panics become errors, and leave
@@ -41,7 +45,9 @@ func openFile(path string, flags int, wait time.Duration) (f *file, err error) {
 		}
 	}()
 	defer trap(&err)()
-	f.db, err = bbolt.Open(path, 0o600, options)
+	if f.db, err = bbolt.Open(path, 0o600, options); err == nil {
+		f.writeAt, f.sync = f.os.WriteAt, f.os.Sync
+	}
 	return f, err
 }
 

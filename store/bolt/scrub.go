@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -57,7 +58,8 @@ func (s *Store) scrubStep(ctx context.Context, from uint64) (done bool, err erro
 	if err != nil {
 		return false, err
 	}
-	wrote := false
+	wrote, size := false, f.db.Info().PageSize
+	page, empty := make([]byte, size), make([]byte, size)
 	for id := from; id < from+scrubStep; id++ {
 		if id >= free.end {
 			done = true
@@ -66,14 +68,14 @@ func (s *Store) scrubStep(ctx context.Context, from uint64) (done bool, err erro
 		if !free.has(id) {
 			continue
 		}
-		cleared, err := clearPage(f, id)
+		cleared, err := clearPage(f, id, page, empty)
 		if err != nil {
 			return false, err
 		}
 		wrote = wrote || cleared
 	}
 	if wrote {
-		err = f.os.Sync()
+		err = f.sync()
 	}
 	return done, err
 }
@@ -162,15 +164,13 @@ func (p *pages) freeIn(m boltMeta) (map[uint64]bool, error) {
 	return out, nil
 }
 
-// clearPage overwrites a page with zeros, unless it begins with them: then it was cleared before, since a page
-// begins with its number and what runs over into more pages are texts and hashes.
-func clearPage(f *file, id uint64) (cleared bool, err error) {
-	size := f.db.Info().PageSize
-	at := int64(id) * int64(size)
-	head := make([]byte, pageHeader)
-	if _, err := f.os.ReadAt(head, at); err != nil || zero(head) {
+// clearPage overwrites a page with an empty one, unless it is that. How it begins doesn't say: the machine may have
+// stopped while it was being cleared.
+func clearPage(f *file, id uint64, page, empty []byte) (cleared bool, err error) {
+	at := int64(id) * int64(len(page))
+	if _, err := f.os.ReadAt(page, at); err != nil || bytes.Equal(page, empty) {
 		return false, err
 	}
-	_, err = f.os.WriteAt(make([]byte, size), at)
+	_, err = f.writeAt(empty, at)
 	return true, err
 }

@@ -215,3 +215,41 @@ func TestScrubBesideOthers(t *testing.T) {
 		t.Error(list)
 	}
 }
+
+// The machine may have stopped while a page was being cleared, so that its head is cleared and the rest isn't.
+func TestScrubGoesOnWithAPageThatItHadBegunToClear(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, name)
+	s := open(t, folder)
+	defer s.Close()
+	if err := s.View(t.Context(), func(store.Reader) error { // so that no page is used again
+		var all []error
+		for i := range 20 { // each of which copies those before it
+			all = append(all, update(s, func(tx store.Tx) error { return tx.PutPerson(personOf(i)) }))
+		}
+		return errors.Join(append(all, update(s, func(tx store.Tx) error { return tx.DeletePerson(lookupOf(2)) }))...)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	errStopped := errors.New("the machine stopped")
+	torn, file := 0, s.file
+	write := file.writeAt
+	file.writeAt = func(b []byte, offset int64) (int, error) {
+		torn++
+		return write(b[:pageHeader], offset)
+	}
+	file.sync = func() error { return errStopped }
+	if err := s.Scrub(t.Context()); !errors.Is(err, errStopped) || torn == 0 {
+		t.Fatalf("%d pages torn: %v", torn, err)
+	}
+	if !slices.Contains(traces(t, path, 3), 2) {
+		t.Fatal("nothing is left to clear")
+	}
+	file.writeAt, file.sync = write, file.os.Sync
+	if err := s.Scrub(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(traces(t, path, 3), 2) {
+		t.Error("the key is still there")
+	}
+}
