@@ -25,6 +25,7 @@ type op struct {
 	kind   string // write, sync or grow
 	offset int64
 	data   []byte
+	clears bool // a free page, outside of commits
 }
 
 const (
@@ -79,6 +80,8 @@ func (d *disk) watch(s *bolt.Store) {
 	}
 	d.size = info.Size()
 	*hidden[func([]byte, int64) (int, error)](d.db, "ops", "writeAt") = d.writeAt
+	*hidden[func([]byte, int64) (int, error)](s, "file", "writeAt") = d.clear
+	*hidden[func() error](s, "file", "sync") = d.syncClears
 	*hidden[func(*bbolt.Tx) error](s, "commit") = func(tx *bbolt.Tx) error {
 		d.begun = false
 		err := tx.Commit()
@@ -93,22 +96,14 @@ func (d *disk) writeAt(b []byte, offset int64) (int, error) {
 	defer d.mu.Unlock()
 	if info, err := d.real.Stat(); err == nil && info.Size() > d.size {
 		d.size = info.Size()
-		d.ops = append(d.ops, op{database, "grow", d.size, nil})
+		d.ops = append(d.ops, op{file: database, kind: "grow", offset: d.size})
 	}
 	meta := offset < 2*int64(os.Getpagesize())
 	if meta {
 		d.ops = append(d.ops, op{file: database, kind: "sync"})
 	}
-	o := op{database, "write", offset, bytes.Clone(b)}
-	fails, done := d.failing(o)
-	if done {
-		if n, err := d.real.WriteAt(b, offset); err != nil {
-			return n, err
-		}
-		d.ops = append(d.ops, o)
-	}
-	if fails {
-		return 0, errDisk
+	if n, err := d.write(op{file: database, kind: "write", offset: offset, data: bytes.Clone(b)}, d.real); err != nil {
+		return n, err
 	}
 	if meta {
 		d.ops = append(d.ops, op{file: database, kind: "sync"})
@@ -118,6 +113,41 @@ func (d *disk) writeAt(b []byte, offset int64) (int, error) {
 	}
 	d.begun = true
 	return len(b), nil
+}
+
+// clear is each page that is cleared outside of bbolt's commits, and syncClears the sync after them.
+func (d *disk) clear(b []byte, offset int64) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.write(op{file: database, kind: "write", offset: offset, data: bytes.Clone(b), clears: true}, d.real)
+}
+
+func (d *disk) syncClears() error { return d.sync(database, d.real) }
+
+// write asks it of the file. The caller has mu.
+func (d *disk) write(o op, to *os.File) (int, error) {
+	fails, done := d.failing(o)
+	if done {
+		if n, err := to.WriteAt(o.data, o.offset); err != nil {
+			return n, err
+		}
+		d.ops = append(d.ops, o)
+	}
+	if fails {
+		return 0, errDisk
+	}
+	return len(o.data), nil
+}
+
+func (d *disk) sync(file string, of *os.File) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	o := op{file: file, kind: "sync"}
+	if fails, _ := d.failing(o); fails {
+		return errDisk
+	}
+	d.ops = append(d.ops, o)
+	return of.Sync()
 }
 
 func (d *disk) failing(o op) (fails, done bool) {
@@ -186,33 +216,26 @@ func (d *disk) openAnchor(path string) (anchored.File, error) {
 func (f anchorFile) WriteAt(b []byte, offset int64) (int, error) {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
-	o := op{anchor, "write", offset, bytes.Clone(b)}
-	fails, done := f.d.failing(o)
-	if done {
-		if n, err := f.File.WriteAt(b, offset); err != nil {
-			return n, err
-		}
-		f.d.ops = append(f.d.ops, o)
-	}
-	if fails {
-		return 0, errDisk
-	}
-	return len(b), nil
+	return f.d.write(op{file: anchor, kind: "write", offset: offset, data: bytes.Clone(b)}, f.File)
 }
 
 func (f anchorFile) Sync() error {
-	f.d.mu.Lock()
-	defer f.d.mu.Unlock()
-	fails, _ := f.d.failing(op{file: anchor, kind: "sync"})
-	if fails {
-		return errDisk
-	}
-	f.d.ops = append(f.d.ops, op{file: anchor, kind: "sync"})
-	return f.File.Sync()
+	return f.d.sync(anchor, f.File)
 }
 
 // image is a file as the disk may hold it.
 type image []byte
+
+// written is the image without what was never written: most of a database's file is a hole.
+func (m image) written() []byte {
+	hole := make([]byte, os.Getpagesize())
+	for len(m) > len(hole) && bytes.Equal(m[len(m)-len(hole):], hole) {
+		m = m[:len(m)-len(hole)]
+	}
+	return m
+}
+
+func (m image) holds(text string) bool { return bytes.Contains(m.written(), []byte(text)) }
 
 func (m image) apply(o op, upTo int) image {
 	end := o.offset + int64(upTo)
@@ -227,31 +250,34 @@ func (m image) apply(o op, upTo int) image {
 }
 
 // after is what the file holds for sure when the machine stops after so many ops, and what it may hold.
-func after(start image, ops []op, file string, count int) (sure image, maybe []op) {
-	sure = slices.Clone(start)
+func after(start image, ops []op, file string, count int) (sure func() image, maybe []op) {
+	var durable []op
 	for _, o := range ops[:count] {
 		switch {
 		case o.file != file:
 		case o.kind == "write":
 			maybe = append(maybe, o)
 		case o.kind == "grow": // which bbolt syncs by itself
-			sure = sure.apply(o, 0)
+			durable = append(durable, o)
 		default:
-			for _, w := range maybe {
-				sure = sure.apply(w, len(w.data))
-			}
-			maybe = nil
+			durable, maybe = append(durable, maybe...), nil
 		}
 	}
-	return sure, maybe
+	return func() image {
+		m := slices.Clone(start)
+		for _, o := range durable {
+			m = m.apply(o, len(o.data))
+		}
+		return m
+	}, maybe
 }
 
 // outcomes are the ways in which what wasn't synced may have reached the disk: nothing, all, each one alone,
 // all but each one, and each one torn at a sector, alone and with all others.
-func outcomes(sure image, maybe []op) (out []func() image) {
+func outcomes(sure func() image, maybe []op) (out []func() image) {
 	build := func(upTo func(i int) int) {
 		out = append(out, func() image {
-			m := slices.Clone(sure)
+			m := sure()
 			for i, w := range maybe {
 				if n := upTo(i); n > 0 {
 					m = m.apply(w, n)

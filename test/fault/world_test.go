@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -46,12 +45,37 @@ func place(t testing.TB, root string) folder.Place {
 	return folder.Place{Data: root, KEK: source, Anchor: filepath.Join(keys, "anchor")}
 }
 
+// put puts a database and its anchor at a place.
+func put(t testing.TB, p folder.Place, db, an image) {
+	t.Helper()
+	for path, text := range map[string]image{p.Database(): db, p.Anchor: an} {
+		if err := errors.Join(os.WriteFile(path, text.written(), 0o600), os.Truncate(path, int64(len(text)))); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // state is all that a server writes through: the log over the anchored, sealed database.
 type state struct {
-	db   *bolt.Store
-	kept *anchored.Store
-	log  *audit.Log
-	now  time.Time
+	db    *bolt.Store
+	kept  *anchored.Store
+	log   *audit.Log
+	now   time.Time
+	after func() // each commit, if it is set
+}
+
+// told is the store of a log that says when a commit was answered.
+type told struct {
+	store.Store
+	s *state
+}
+
+func (t told) Update(ctx context.Context, fns ...func(store.Tx) error) ([]error, error) {
+	outcomes, err := t.Store.Update(ctx, fns...)
+	if t.s.after != nil {
+		t.s.after()
+	}
+	return outcomes, err
 }
 
 // open opens the state of a place as a server does.
@@ -70,7 +94,7 @@ func open(p folder.Place, openFile func(string) (anchored.File, error)) (*state,
 		return nil, errors.Join(err, db.Close())
 	}
 	s := &state{db: db, kept: kept, now: time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)}
-	s.log, err = audit.Open(audit.Config{Store: kept, Now: func() time.Time { return s.now }, Random: rand.Reader, Issuer: "https://whittle.example.com"})
+	s.log, err = audit.Open(audit.Config{Store: told{kept, s}, Now: func() time.Time { return s.now }, Random: rand.Reader, Issuer: "https://whittle.example.com"})
 	if err != nil {
 		return nil, errors.Join(err, kept.Close())
 	}
@@ -93,83 +117,4 @@ func (s *state) do(change func(store.Tx) error, event audit.Event) error {
 		return entry, change(tx)
 	})
 	return err
-}
-
-// steps are changes of all kinds: an exchange, an opaque token with uses, a use, a revocation, a policy, a
-// secret that is made and one that is disabled, a key, and the dropping of what ended.
-func (s *state) step(i int) error {
-	at := s.now
-	who := []audit.Person{{Role: audit.RoleSubject, Personal: audit.Personal{Issuer: "corp", Subject: fmt.Sprint("person ", i%5)}}}
-	event := func(kind audit.Kind) audit.Event {
-		return audit.Event{Kind: kind, Outcome: audit.OutcomeDone, Client: "agent", People: who, Detail: fmt.Sprintf("%0*d", 100+37*(i%9), i)}
-	}
-	id := [16]byte{byte(i), byte(i >> 8), 1}
-	counter := [16]byte{7}
-	switch i % 8 {
-	case 0:
-		return s.do(func(store.Tx) error { return nil }, event(audit.KindExchange))
-	case 1:
-		return s.do(func(tx store.Tx) error {
-			return errors.Join(tx.PutOpaque(store.Opaque{Hash: [32]byte{byte(i)}, Claims: make([]byte, 300), Expires: at.Add(time.Duration(i) * time.Second)}),
-				tx.PutUses(store.Uses{Token: id, Left: 3, Expires: at.Add(time.Hour)}))
-		}, event(audit.KindExchange))
-	case 2:
-		return s.do(func(tx store.Tx) error {
-			return tx.PutUses(store.Uses{Token: counter, Left: uint32(1_000_000 - i), Expires: at.Add(time.Hour)})
-		}, event(audit.KindUse))
-	case 3:
-		return s.do(func(tx store.Tx) error {
-			_, err := tx.AppendRevocation(store.Revocation{Kind: "task", Selector: fmt.Sprint(i), At: at, Expires: at.Add(time.Hour)})
-			return err
-		}, event(audit.KindRevocation))
-	case 4:
-		return s.do(func(tx store.Tx) error {
-			m, err := tx.Meta()
-			return errors.Join(err, tx.PutPolicy(store.Policy{Version: m.Policy + 1, YAML: make([]byte, 2000)}))
-		}, event(audit.KindPolicy))
-	case 5:
-		return s.do(func(tx store.Tx) error {
-			return tx.PutCredential(store.Credential{Client: "agent", ID: "one", Kind: "secret-sha256", Verifier: make([]byte, 32), Disabled: i%16 > 7})
-		}, event(audit.KindCredential))
-	case 6:
-		return s.do(func(tx store.Tx) error {
-			return tx.PutKey(store.Key{ID: fmt.Sprint("k", i%3), Alg: "ES256", Private: make([]byte, 100), Evidence: make([]byte, 32)})
-		}, event(audit.KindKey))
-	default:
-		_, err := s.log.DropExpired(context.Background(), at.Add(time.Duration(i)*time.Second), 10)
-		return err
-	}
-}
-
-// picture is all that the steps change, as text.
-func (s *state) picture() (text string, err error) {
-	err = s.kept.View(context.Background(), func(r store.Reader) error {
-		m, err := r.Meta()
-		if err != nil {
-			return err
-		}
-		uses, err := r.Uses([16]byte{7})
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		credentials, err := r.Credentials()
-		if err != nil {
-			return err
-		}
-		keys, err := r.Keys()
-		if err != nil {
-			return err
-		}
-		revoked, opaque := 0, 0
-		err = r.Revocations(0, func(store.Revocation) bool { revoked++; return true })
-		for i := range 256 {
-			if _, err := r.Opaque([32]byte{byte(i)}); err == nil {
-				opaque++
-			}
-		}
-		text = fmt.Sprintf("%d entries, root %x, rev %d, policy %d, %d uses, %v, %d keys, %d revocations, %d opaque",
-			m.Size, m.Root, m.Rev, m.Policy, uses.Left, credentials, len(keys), revoked, opaque)
-		return err
-	})
-	return text, err
 }
