@@ -140,6 +140,12 @@ func (r *reporting) trusted(res *whittlev1.GetCheckpointResponse) (checkpoint.Si
 	if err != nil {
 		return checkpoint.Signed{}, exit.With(exit.Usage, err)
 	}
+	var led []checkpoint.Checkpoint
+	if key != res.GetVerifierKey() {
+		if trust, led, err = r.follow(trust, res.GetSize()); err != nil {
+			return checkpoint.Signed{}, err
+		}
+	}
 	signed, err := trust.Open([]byte(res.GetNote()))
 	if err != nil {
 		return signed, exit.With(exit.No, fmt.Errorf("the checkpoint isn't signed with that key: %w", err))
@@ -147,9 +153,52 @@ func (r *reporting) trusted(res *whittlev1.GetCheckpointResponse) (checkpoint.Si
 	if trust.Quorum() > len(signed.Witnesses) {
 		return signed, exit.With(exit.No, fmt.Errorf("%d of the witnesses have co-signed, %d are needed", len(signed.Witnesses), trust.Quorum()))
 	}
+	if err := r.agrees(signed, led); err != nil {
+		return signed, err
+	}
 	r.source.Checkpoint = report.Checkpoint{Origin: signed.Origin, Size: signed.Size, Root: hex.EncodeToString(signed.Root[:])}
 	r.source.Note, r.source.Key, r.source.KeyGiven = res.GetNote(), key, r.key != ""
 	return signed, nil
+}
+
+// follow trusts also the keys that the log's keys handed over to since the reader took theirs.
+func (r *reporting) follow(trust *checkpoint.Trust, size uint64) (*checkpoint.Trust, []checkpoint.Checkpoint, error) {
+	stream, err := r.server.AuditFeed().ExportEntries(r.ctx, &whittlev1.ExportEntriesRequest{From: max(size, 1) - 1})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer stream.Close()
+	first, err := stream.Receive() // which has what speaks for itself
+	if err != nil {
+		return nil, nil, err
+	}
+	var handovers [][]byte
+	for _, h := range first.GetHandovers() {
+		handovers = append(handovers, []byte(h))
+	}
+	trust, led, err := trust.Follow(handovers)
+	return trust, led, exit.With(exit.No, err)
+}
+
+// agrees holds the log to the checkpoints with which its keys followed each other.
+func (r *reporting) agrees(signed checkpoint.Signed, led []checkpoint.Checkpoint) error {
+	for _, older := range led {
+		if older.Size > signed.Size {
+			continue // what the witnesses have co-signed is of before
+		}
+		res, err := r.server.Proofs().GetConsistencyProof(r.ctx, &whittlev1.GetConsistencyProofRequest{OlderSize: older.Size, NewerSize: signed.Size})
+		if err != nil {
+			return err
+		}
+		proof, err := verify.Hashes(res.GetHashes())
+		if err == nil {
+			err = verify.Begins(signed, older, proof)
+		}
+		if err != nil {
+			return exit.With(exit.No, err)
+		}
+	}
+	return nil
 }
 
 // firstSince is the first entry that is not before then, or the log's size if there is none.

@@ -55,6 +55,14 @@ func (s *Stretch) End(c checkpoint.Signed, proof []tree.Hash) error {
 	return nil
 }
 
+// Begins says whether the newer log begins with the older one, by the proof that it does.
+func Begins(newer checkpoint.Signed, older checkpoint.Checkpoint, proof []tree.Hash) error {
+	if err := tlog.CheckTree(proof, int64(newer.Size), newer.Root, int64(older.Size), older.Root); err != nil {
+		return &Finding{Index: 0, Last: max(older.Size, 1) - 1, Err: fmt.Errorf("%w: the first %d entries were others (%w)", ErrForked, older.Size, err)}
+	}
+	return nil
+}
+
 // Hashes are hashes as the wire has them.
 func Hashes(proof [][]byte) ([]tree.Hash, error) {
 	hashes := make([]tree.Hash, len(proof))
