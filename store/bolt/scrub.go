@@ -106,11 +106,11 @@ func (s *Store) alone(ctx context.Context) error {
 
 // free is which pages no state leads to that can still be asked for.
 type free struct {
-	older, newer map[uint64]bool
-	high, end    uint64 // pages from high on were never part of a state; those from end on don't exist
+	lists     [2]map[uint64]bool // of the two meta pages
+	high, end uint64             // pages from high on were never part of a state; those from end on don't exist
 }
 
-func (p *free) has(id uint64) bool { return id >= p.high || p.older[id] && p.newer[id] }
+func (p *free) has(id uint64) bool { return id >= p.high || p.lists[0][id] && p.lists[1][id] }
 
 // freePages reads both lists of free pages: if the newer meta page is lost, the older one is what counts.
 func freePages(f *file) (*free, error) {
@@ -121,13 +121,13 @@ func freePages(f *file) (*free, error) {
 		return nil, err
 	}
 	out := &free{end: uint64(info.Size()) / uint64(size)}
-	for i, list := range []*map[uint64]bool{&out.older, &out.newer} {
+	for i := range out.lists {
 		m, ok := p.meta(uint64(i))
 		if !ok || m.freelist == noFreelist {
 			return nil, fmt.Errorf("%w: a meta page can't be read, so nobody knows which pages are free", store.ErrCorrupt)
 		}
 		out.high = max(out.high, m.high)
-		if *list, err = p.freeIn(m); err != nil {
+		if out.lists[i], err = p.freeIn(m); err != nil {
 			return nil, err
 		}
 	}
