@@ -140,6 +140,7 @@ var masks = []struct{ pattern, shown string }{
 	{`\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+`, "eyJ…"},
 	{`\bws_[A-Za-z0-9_-]{20,}`, "ws_…"},
 	{`\bwt_[A-Za-z0-9_-]{20,}`, "wt_…"},
+	{`\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}`, "+KEY"}, // a signed note's verifier key
 	{`\b[0-9a-z]{26}\b`, "ID"},
 	{`\b[A-Z0-9]{26}\b`, "ID"},
 	{`\b[0-9a-f]{64}\b`, "DIGEST"},

@@ -173,7 +173,7 @@ func TestTheProcessDrainsUnderLoad(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no SIGTERM; the drain itself is tried in server's own tests")
 	}
-	p := start(t, "--drain-delay", "1s")
+	p := start(t, "--drain-delay", "5s") // long enough for the answers below on a machine that is busy
 	l := begin(t, p)
 	l.until(t, 20)
 	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
