@@ -49,16 +49,17 @@ func NewClient() *http.Client {
 	}
 }
 
-// CheckURL says why entries can't be posted there, if they can't.
+// CheckURL says why entries can't be posted there, if they can't. It doesn't say where: whoever knows the URL of a webhook
+// may post to it.
 func CheckURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
-		return fmt.Errorf("webhook %q: must be a URL with a host, and neither user nor fragment", text)
+		return errors.New("webhook: must be a URL with a host, and neither user nor fragment")
 	}
 	address, err := netip.ParseAddr(u.Hostname())
 	loopback := u.Hostname() == "localhost" || err == nil && address.IsLoopback()
 	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
-		return fmt.Errorf("webhook %q: must be https, or http on a loopback address", text)
+		return errors.New("webhook: must be https, or http on a loopback address")
 	}
 	return nil
 }
@@ -90,6 +91,9 @@ func (w *Webhook) Send(ctx context.Context, entries []audit.Item) error {
 	r.Header.Set("Webhook-Signature", strings.Join(signatures, " "))
 	answer, err := w.Client.Do(r)
 	if err != nil {
+		if about, ok := errors.AsType[*url.Error](err); ok {
+			err = about.Err // without the URL, which may be all that it takes to post there
+		}
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	defer answer.Body.Close()

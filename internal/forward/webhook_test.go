@@ -196,3 +196,19 @@ func TestWhereEntriesMayBePosted(t *testing.T) {
 		}
 	}
 }
+
+// The URL of a webhook may be what it takes to post there, so no error has it.
+func TestNoErrorHasTheURL(t *testing.T) {
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	w := hook(t, gone.URL+"/hooks/hunter2?key=hunter2", oldSecret)
+	err := w.Send(t.Context(), newLog(1).items)
+	if !errors.Is(err, ErrRefused) || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("nobody is there: %v", err)
+	}
+	for _, bad := range []string{"http://siem.example.com/hunter2", "https://me:hunter2@siem.example.com/", "https://siem.example.com/#hunter2", "hunter2"} {
+		if err := CheckURL(bad); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
