@@ -2,12 +2,14 @@ package verify
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/whittle-sts/whittle/internal/checkpoint"
+	"github.com/whittle-sts/whittle/store"
 )
 
 // edit changes one entry, which stays an entry.
@@ -218,4 +220,39 @@ func FuzzReadExport(f *testing.F) {
 			t.Errorf("%q passes for an export: %+v", text, got)
 		}
 	})
+}
+
+// damaged is a store of which one entry can't be read.
+type damaged struct {
+	*copied
+
+	at uint64
+}
+
+func (d *damaged) View(_ context.Context, fn func(store.Reader) error) error { return fn(d) }
+
+func (d *damaged) Entries(from uint64, fn func(uint64, []byte) bool) error {
+	for i := from; i < uint64(len(d.entries)); i++ {
+		if i == d.at {
+			return store.ErrCorrupt
+		}
+		if !fn(i, d.entries[i]) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// An entry whose bytes the store itself knows to be damaged is named, with the log's key at hand and without.
+func TestAnEntryThatCantBeReadIsNamed(t *testing.T) {
+	w := newWorld(t)
+	for _, trust := range []*checkpoint.Trust{nil, w.trust} {
+		for _, index := range []uint64{0, 77, 555} {
+			_, err := Database(t.Context(), &damaged{w.copy(t), index}, Against{Trust: trust})
+			var f *Finding
+			if !errors.As(err, &f) || f.Index != index || f.Last != index || !errors.Is(err, ErrChanged) {
+				t.Errorf("got %v, want entry %d", err, index)
+			}
+		}
+	}
 }

@@ -9,10 +9,13 @@ import (
 	"github.com/whittle-sts/whittle/store"
 )
 
-// handoversIn is the handovers that a log's entries hold. They speak for themselves, so nothing is asked of the entries.
+// handoversIn is the handovers that a log's entries hold. They speak for themselves, so nothing is asked of the entries
+// but that they can be read.
 func handoversIn(ctx context.Context, r store.Reader) (found [][]byte, err error) {
 	mark := []byte(`"action":"` + audit.ActionTookOver + `"`)
-	err = r.Entries(0, func(_ uint64, entry []byte) bool {
+	next := uint64(0)
+	err = r.Entries(0, func(index uint64, entry []byte) bool {
+		next = index + 1
 		if bytes.Contains(entry, mark) {
 			if e, err := audit.Decode(entry); err == nil && e.Change != nil {
 				found = append(found, []byte(e.Change.Note))
@@ -20,6 +23,9 @@ func handoversIn(ctx context.Context, r store.Reader) (found [][]byte, err error
 		}
 		return ctx.Err() == nil
 	})
+	if err != nil {
+		err = at(next, ErrChanged, err)
+	}
 	return found, err
 }
 
@@ -43,7 +49,7 @@ func (a Against) followIn(ctx context.Context, r store.Reader) (Against, []mark,
 	}
 	handovers, err := handoversIn(ctx, r)
 	if err != nil {
-		return a, nil, at(0, ErrChanged, err)
+		return a, nil, err
 	}
 	return a.follow(handovers)
 }
