@@ -28,6 +28,7 @@ type verifying struct {
 	state                    string
 	entries                  bool
 	every                    time.Duration
+	complain                 io.Writer
 }
 
 func auditVerify() *cobra.Command {
@@ -49,7 +50,10 @@ Without --key a database is only held to itself, which whoever can write it can 
 		Example: `  whittle audit verify --key "$KEY" --db /backup/whittle.db --state seen
   whittle audit verify --key "$KEY" --state seen --every 1m`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return v.run(cmd.Context(), cmd.OutOrStdout()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v.complain = cmd.ErrOrStderr()
+			return v.run(cmd.Context(), cmd.OutOrStdout())
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&v.db, "db", "", "a copy of the database file")
@@ -61,7 +65,7 @@ Without --key a database is only held to itself, which whoever can write it can 
 	f.IntVar(&v.quorum, "quorum", 0, "how many of the witnesses must have co-signed")
 	f.StringVar(&v.state, "state", "", "the file that holds the newest checkpoint that was seen")
 	f.BoolVar(&v.entries, "entries", false, "of a server, read the new entries too")
-	f.DurationVar(&v.every, "every", 0, "of a server, look again so often until something is wrong")
+	f.DurationVar(&v.every, "every", 0, "of a server, look again so often until something is wrong; once it was reached, that it can't be is told, and passes")
 	cmd.MarkFlagsMutuallyExclusive("db", "export", "receipt", "log")
 	cmd.MarkFlagsMutuallyExclusive("db", "export", "receipt", "every")
 	cmd.MarkFlagsMutuallyExclusive("db", "export", "receipt", "entries")
@@ -185,12 +189,19 @@ func (v *verifying) watch(ctx context.Context, out io.Writer, trust *checkpoint.
 			return out, server.Explain(err)
 		}
 	}
-	for {
+	for begun := false; ; {
 		report, err := m.Step(ctx)
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // interrupted, which is how it is ended
+		case err == nil:
+			begun = true
+			tell(out, report)
+		case begun && verify.MayPass(err): // the server starts anew, say; what was seen is kept
+			fmt.Fprintf(v.complain, "looking again in %s: %v\n", v.every, err)
+		default:
 			return found(err)
 		}
-		tell(out, report)
 		if v.every == 0 {
 			return nil
 		}

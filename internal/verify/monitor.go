@@ -131,6 +131,9 @@ var errNone = errors.New("there is no such thing")
 // errFetch is what isn't the log's fault, or can't be told from that.
 var errFetch = errors.New("the log can't be reached")
 
+// MayPass says whether that may be so only for now: nothing was answered, or not by the log.
+func MayPass(err error) bool { return errors.Is(err, errFetch) && !errors.Is(err, errNone) }
+
 // unreadable tells tiles that aren't those of the signed root from a server that doesn't answer.
 func unreadable(size uint64, err error) error {
 	if errors.Is(err, errFetch) {

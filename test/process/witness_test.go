@@ -1,3 +1,5 @@
+//go:build !windows
+
 package process
 
 import (
@@ -154,5 +156,35 @@ func TestAWitnessComesBack(t *testing.T) {
 		eventually(t, fmt.Sprintf("entry %s is witnessed", one), func() bool {
 			return auditor(p, s, "receipt", one, "--witnessed").Run() == nil
 		})
+	}
+}
+
+// A monitor goes on over restarts of the server, and ends when the log isn't there any more.
+func TestAMonitorOutlivesTheServer(t *testing.T) {
+	data := t.TempDir()
+	p, s := found(t, data)
+	file := filepath.Join(t.TempDir(), "backup")
+	backup(t, p, s, file)
+	key := strings.TrimSpace(exits(t, p, s, 0, "audit", "checkpoint", "--key"))
+	origin, _, _ := strings.Cut(key, "+")
+	_, path, _ := strings.Cut(origin, "/")
+	monitor := exec.Command(binary, "audit", "verify", "--key", key, "--log", p.url+"/"+path, "--state", filepath.Join(t.TempDir(), "seen"), "--every", "50ms")
+	var heard, said lockedBuilder
+	monitor.Stdout, monitor.Stderr = &heard, &said
+	must(t, monitor.Start())
+	defer func() { _ = monitor.Process.Kill() }()
+	eventually(t, "the monitor sees the log", func() bool { return strings.Contains(heard.String(), "nothing new") })
+	p.kill()
+	eventually(t, "it says that nobody is there", func() bool { return strings.Contains(said.String(), "looking again in 50ms") })
+	again := start(t, data, false, "--http", strings.TrimPrefix(p.url, "http://"))
+	entry := receipted(t, s.as(again, "worker"))
+	eventually(t, "it sees what came after", func() bool { return strings.Contains(heard.String(), "to "+entry+" are good") })
+	again.kill()
+	if out, err := command(t, nil, "restore", file, "--data", data, "--yes"); err != nil {
+		t.Fatal(err, out)
+	}
+	start(t, data, false, "--http", strings.TrimPrefix(p.url, "http://"))
+	if err := monitor.Wait(); err == nil || !strings.Contains(said.String(), "there is no such thing") {
+		t.Errorf("the log is gone, and it ends with %v: %s", err, &said)
 	}
 }
