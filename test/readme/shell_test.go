@@ -149,7 +149,7 @@ var masks = []struct{ pattern, shown string }{
 	{`\b[0-9a-f]{12}\b`, "HEX"},
 	{`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`, "TIME"},
 	{`\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?`, "TIME"},
-	{`\b(\d+m)?\d+(\.\d+)?s\b`, "SPAN"},
+	{`\b(\d+h)?(\d+m)?\d+(\.\d+)?s\b`, "SPAN"},
 	{`[ \t]+`, " "}, // columns are as wide as what is masked
 }
 
