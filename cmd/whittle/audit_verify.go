@@ -45,6 +45,10 @@ checkpoint and hashes are read, and with --state it is held to what was seen las
 server's operator, again and again or with --every, it is a monitor. --entries lets it read the new entries too, as the
 profile's client, who needs audit.read.
 
+A log's key may be replaced. From any of its keys the others are found by what both signed when one followed another,
+which database, export and server hold. A receipt holds nothing of it, and is verified with the key that signed it: the
+one that was in force when the receipt was made.
+
 Without --key a database is only held to itself, which whoever can write it can arrange. The key comes with
 "whittle audit checkpoint"; keep it, and what --state holds, where the server's operator can't write.`,
 		Example: `  whittle audit verify --key "$KEY" --db /backup/whittle.db --state seen
