@@ -78,14 +78,5 @@ func (c *certificate) look() {
 
 // follow looks until ctx is done.
 func (c *certificate) follow(ctx context.Context) {
-	tick := time.NewTicker(lookAfter)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			c.look()
-		}
-	}
+	every(ctx, lookAfter, c.look)
 }

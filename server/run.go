@@ -132,3 +132,17 @@ func (s *Server) drainHTTP(ctx context.Context) {
 		s.http.Close()
 	}
 }
+
+// every does it again and again until ctx is done.
+func every(ctx context.Context, period time.Duration, do func()) {
+	tick := time.NewTicker(period)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			do()
+		}
+	}
+}

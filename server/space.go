@@ -62,16 +62,7 @@ func (s *space) update() {
 
 // follow looks until ctx is done. What was low is so no more as soon as there is space again.
 func (s *space) follow(ctx context.Context) {
-	tick := time.NewTicker(spaceEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			s.update()
-		}
-	}
+	every(ctx, spaceEvery, s.update)
 }
 
 // look compares what is free with the floor, and rebuilds the reserve while there is room.
