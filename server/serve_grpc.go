@@ -14,7 +14,7 @@ import (
 	"github.com/whittle-sts/whittle/server/guard"
 )
 
-const streamWorkers = 32
+const streamWorkers = 256
 
 // serveGRPC makes the native gRPC server with every service behind the guard.
 func (s *Server) serveGRPC(context.Context) error {
@@ -24,7 +24,8 @@ func (s *Server) serveGRPC(context.Context) error {
 		grpc.MaxRecvMsgSize(limits.Message),
 		grpc.MaxConcurrentStreams(uint32(limits.Streams)),
 		grpc.MaxHeaderListSize(uint32(limits.Header)),
-		// Workers keep their grown stacks: 42 µs of CPU a warm introspection became 36.
+		// Workers keep their grown stacks. With 256 in flight a warm introspection took 30 µs of CPU with 32 of
+		// them, and takes 26 with 256; a seen exchange 145, and 129.
 		grpc.NumStreamWorkers(streamWorkers),
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
