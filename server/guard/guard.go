@@ -123,12 +123,12 @@ func (g *Guard) Do(ctx context.Context, r Request, next func(context.Context) er
 	call := call{guard: g, request: r, method: g.methods[r.Method]}
 	ctx = call.begin(ctx)
 	defer func() { err = call.end(ctx, began, caught(recover(), err)) }()
-	ctx, cancel := context.WithTimeout(ctx, g.config.Timeout)
-	defer cancel()
+	limit := &deadline{Context: ctx, at: time.Now().Add(g.config.Timeout)}
+	defer limit.end()
 	if err := call.admit(); err != nil {
 		return err
 	}
-	return next(caller.NewContext(ctx, call.caller))
+	return next(caller.NewContext(limit, call.caller))
 }
 
 // Streams says whether the method, by its full name, answers with many messages.
