@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -136,8 +137,11 @@ func (g *Guard) decoding(ctx context.Context, decode func(any) error) func(any) 
 	}
 }
 
-// requestIDMetadata is RequestID as gRPC spells it.
-const requestIDMetadata = "x-request-id"
+// RequestID and Traceparent as gRPC spells them. In another spelling a value is found too, but by a look at all keys.
+const (
+	requestIDMetadata   = "x-request-id"
+	traceparentMetadata = "traceparent"
+)
 
 func fromGRPC(ctx context.Context, name string) Request {
 	remote := ""
@@ -145,7 +149,7 @@ func fromGRPC(ctx context.Context, name string) Request {
 		remote = p.Addr.String()
 	}
 	traced := ""
-	if values := metadata.ValueFromIncomingContext(ctx, Traceparent); len(values) == 1 {
+	if values := metadata.ValueFromIncomingContext(ctx, traceparentMetadata); len(values) == 1 {
 		traced = values[0]
 	}
 	return Request{
@@ -153,7 +157,7 @@ func fromGRPC(ctx context.Context, name string) Request {
 		// A caller that isn't told can do without.
 		Tell: func(id string) { _ = grpc.SetHeader(ctx, metadata.MD{requestIDMetadata: {id}}) },
 		Credentials: func() (clientauth.Credentials, error) {
-			return caller.FromHeaders(func(name string) []string { return metadata.ValueFromIncomingContext(ctx, name) })
+			return caller.FromHeaders(func(name string) []string { return metadata.ValueFromIncomingContext(ctx, strings.ToLower(name)) })
 		},
 	}
 }
