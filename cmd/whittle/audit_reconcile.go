@@ -73,7 +73,7 @@ later policy took away, which introspection sees.`,
 	f.IntVar(&r.tokens, "tokens", 1_000_000, "at most so many tokens are held in memory")
 	f.StringVar(&r.db, "db", "", "a copy of the database file instead of the server")
 	f.StringVar(&r.export, "export", "", `a file that "whittle audit export" wrote instead of the server`)
-	f.StringVar(&r.key, "key", "", "the log's verifier key, which --export needs")
+	f.StringVar(&r.key, "key", "", "a verifier key of the log, the newest or an earlier one: --export needs it, --db is held to it")
 	cmd.MarkFlagsMutuallyExclusive("db", "export", "url")
 	return cmd
 }
@@ -106,6 +106,9 @@ func (r *reconciling) read(c *call, record *reconcile.Record) error {
 		return record.Add(index, &event)
 	}
 	if r.db == "" && r.export == "" {
+		if r.key != "" {
+			return exit.With(exit.Usage, errors.New("--key is for --db and --export: a server's record isn't verified, only read"))
+		}
 		if err := c.identified(); err != nil {
 			return err
 		}

@@ -46,8 +46,8 @@ server's operator, again and again or with --every, it is a monitor. --entries l
 profile's client, who needs audit.read.
 
 A log's key may be replaced. From any of its keys the others are found by what both signed when one followed another,
-which database, export and server hold. A receipt holds nothing of it, and is verified with the key that signed it: the
-one that was in force when the receipt was made.
+which database, export, server and receipt hold. A receipt holds what was when it was made: it is verified with the key
+that was in force then, or an earlier one. Who knows only a later one gets the receipt anew.
 
 Without --key a database is only held to itself, which whoever can write it can arrange. The key comes with
 "whittle audit checkpoint"; keep it, and what --state holds, where the server's operator can't write.`,

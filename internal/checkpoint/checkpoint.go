@@ -72,6 +72,12 @@ func Parse(text string) (Checkpoint, error) {
 	return Checkpoint{Origin: lines[0], Size: size, Root: root}, nil
 }
 
+// Unverified is what a note says, whoever signed it.
+func Unverified(signed []byte) (Checkpoint, error) {
+	text, _, _ := strings.Cut(string(signed), "\n\n")
+	return Parse(text + "\n")
+}
+
 // parseSize reads a decimal number without leading zeros. What sumdb/tlog can't count is refused.
 func parseSize(text string) (uint64, error) {
 	n, err := strconv.ParseUint(text, 10, 64)

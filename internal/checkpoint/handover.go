@@ -40,10 +40,10 @@ func readHandover(signed []byte, origin string) (h handover, err error) {
 	if len(signed) > MaxNote {
 		return h, fmt.Errorf("%w: too long", ErrNote)
 	}
-	text, _, _ := strings.Cut(string(signed), "\n\n")
-	if h.Checkpoint, err = Parse(text + "\n"); err != nil {
+	if h.Checkpoint, err = Unverified(signed); err != nil {
 		return h, fmt.Errorf("%w: %w", ErrNote, err)
 	}
+	text, _, _ := strings.Cut(string(signed), "\n\n")
 	lines := strings.Split(text, "\n")[3:]
 	if len(lines) != 2 || h.Origin != origin {
 		return h, fmt.Errorf("%w: not a handover of this log", ErrNote)

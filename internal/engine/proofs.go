@@ -57,8 +57,18 @@ func (e *Engine) Consistency(ctx context.Context, older, newer uint64) (of uint6
 	return of, plainHashes(hashes), proofFailed(err)
 }
 
-// Receipt is an entry, byte for byte as it is hashed, and the proof (C2SP tlog-proof) that it is on the record.
-type Receipt struct{ Entry, Proof string }
+// Receipt is an entry, byte for byte as it is hashed, and the proof (C2SP tlog-proof) that it is on the record, with how
+// the log's keys followed each other.
+type Receipt struct {
+	Entry, Proof string
+	Handovers    []Handover
+}
+
+// Handover is a checkpoint that two keys of the log signed, and the proof that the log of a receipt begins with it.
+type Handover struct {
+	Note   string
+	Hashes []Hash // none if the receipt's checkpoint is older
+}
 
 // Receipt is that of one entry, under the newest checkpoint. The caller must be the client that the entry names, to
 // whom it tells nothing new, or hold audit.read.
@@ -90,8 +100,30 @@ func (e *Engine) Receipt(ctx context.Context, caller clientauth.Caller, index ui
 	if err != nil {
 		return Receipt{}, proofFailed(err)
 	}
+	handovers, err := e.handovers(ctx, c.Size)
+	if err != nil {
+		return Receipt{}, err
+	}
 	proof := checkpoint.Proof{Index: index, Hashes: hashes, Note: c.Note}
-	return Receipt{Entry: string(items[0].Bytes), Proof: proof.Text()}, nil
+	return Receipt{Entry: string(items[0].Bytes), Proof: proof.Text(), Handovers: handovers}, nil
+}
+
+// handovers is how the log's keys followed each other, held to the log of that size.
+func (e *Engine) handovers(ctx context.Context, size uint64) (out []Handover, err error) {
+	for _, note := range e.Log.Handovers() {
+		h := Handover{Note: string(note)}
+		older, err := checkpoint.Unverified(note)
+		if err != nil {
+			return nil, unavailable("handover", err)
+		}
+		if older.Size <= size {
+			if _, h.Hashes, err = e.Consistency(ctx, older.Size, size); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, h)
+	}
+	return out, nil
 }
 
 // exportStep is how many entries an export reads at a time, so that it holds nobody up.

@@ -55,3 +55,67 @@ func TestKeysThatFollowEachOther(t *testing.T) {
 		t.Errorf("a monitor takes it: %v", err)
 	}
 }
+
+// receipt is what a server gives out for an entry.
+func (w *world) receipt(t *testing.T, index uint64) Receipt {
+	t.Helper()
+	s, _ := w.log.Signed()
+	_, hashes, err := w.log.Inclusion(t.Context(), s.Size, index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Receipt{Entry: string(w.copy(t).entries[index]), Proof: checkpoint.Proof{Index: index, Hashes: hashes, Note: s.Note}.Text()}
+	for _, note := range w.log.Handovers() {
+		older := must(checkpoint.Unverified(note))
+		h := ReceiptHandover{Note: string(note)}
+		for _, hash := range must(w.log.Consistency(t.Context(), older.Size, s.Size)) {
+			h.Hashes = append(h.Hashes, hash[:])
+		}
+		r.Handovers = append(r.Handovers, h)
+	}
+	return r
+}
+
+// A receipt leads from any of the log's keys to the one that signed it, by what it holds itself.
+func TestAReceiptOutlivesTheKeyThatItsHolderKnows(t *testing.T) {
+	w := newWorld(t)
+	keys := []string{w.log.Verifier()}
+	before := w.receipt(t, 7)
+	for range 2 {
+		if _, _, err := w.log.RotateKey(t.Context(), audit.Event{Client: "ops"}); err != nil {
+			t.Fatal(err)
+		}
+		w.grow(t, int(w.log.Size())+30)
+		w.sign(t)
+		keys = append(keys, w.log.Verifier())
+	}
+	r := w.receipt(t, 620)
+	refused := func(what string, r Receipt, key string, want error) {
+		t.Helper()
+		if _, _, _, err := r.Verify(must(checkpoint.NewTrust(key, nil, 0))); !errors.Is(err, want) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for i, key := range keys {
+		index, e, s, err := r.Verify(must(checkpoint.NewTrust(key, nil, 0)))
+		if err != nil || index != 620 || e.Kind == "" || s.Size != w.log.Size() {
+			t.Errorf("key %d: entry %d, %+v, %v", i, index, e, err)
+		}
+	}
+	refused("one of before, by who knows only a later key", before, keys[2], checkpoint.ErrNote)
+	before.Handovers = r.Handovers // the receipt is older than they are, and so isn't held to them
+	if _, _, _, err := before.Verify(must(checkpoint.NewTrust(keys[2], nil, 0))); err != nil {
+		t.Errorf("one of before, with what came since: %v", err)
+	}
+
+	stranger := must(checkpoint.NewKey(w.log.Origin(), bytes.Repeat([]byte{9}, checkpoint.SeedSize)))
+	refused("a key that the log never had", r, stranger.Verifier(), checkpoint.ErrNote)
+	refused("a handover left out", Receipt{r.Entry, r.Proof, r.Handovers[1:]}, keys[0], checkpoint.ErrNote)
+	refused("a log that needn't begin with the handover", Receipt{r.Entry, r.Proof, []ReceiptHandover{{Note: r.Handovers[0].Note}, r.Handovers[1]}}, keys[0], ErrForked)
+	forged := r
+	beyond := must(w.key.Sign(w.log.Size(), w.copy(t).meta.Root))
+	proof := must(checkpoint.ParseProof(r.Proof))
+	proof.Note = beyond
+	forged.Proof = proof.Text()
+	refused("what a key signs that was replaced", forged, keys[0], checkpoint.ErrNote)
+}

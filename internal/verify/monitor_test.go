@@ -163,12 +163,12 @@ func TestReceipt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := Receipt{string(c.entries[index]), checkpoint.Proof{Index: index, Hashes: hashes, Note: s.Note}.Text()}
+		r := Receipt{Entry: string(c.entries[index]), Proof: checkpoint.Proof{Index: index, Hashes: hashes, Note: s.Note}.Text()}
 		if got, e, _, err := r.Verify(w.trust); err != nil || got != index || !strings.HasPrefix(e.Client, "client ") {
 			t.Errorf("entry %d: %d, %+v, %v", index, got, e, err)
 		}
 		for _, other := range []string{string(c.entries[7]), strings.Replace(r.Entry, "client ", "Client ", 1), ""} {
-			if _, _, _, err := (Receipt{other, r.Proof}).Verify(w.trust); !errors.Is(err, checkpoint.ErrProof) {
+			if _, _, _, err := (Receipt{Entry: other, Proof: r.Proof}).Verify(w.trust); !errors.Is(err, checkpoint.ErrProof) {
 				t.Errorf("another entry passes for %d: %v", index, err)
 			}
 		}

@@ -50,7 +50,11 @@ func (s *proofs) GetReceipt(ctx context.Context, m *whittlev1.GetReceiptRequest)
 	if err != nil {
 		return nil, err
 	}
-	return &whittlev1.GetReceiptResponse{Entry: r.Entry, Proof: r.Proof}, nil
+	out := &whittlev1.GetReceiptResponse{Entry: r.Entry, Proof: r.Proof}
+	for _, h := range r.Handovers {
+		out.Handovers = append(out.Handovers, &whittlev1.ReceiptHandover{Note: h.Note, Hashes: toHashes(h.Hashes)})
+	}
+	return out, nil
 }
 
 func toHashes(hashes []engine.Hash) [][]byte {

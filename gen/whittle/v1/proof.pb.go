@@ -439,7 +439,9 @@ type GetReceiptResponse struct {
 	// The entry, byte for byte as it is hashed: canonical JSON (RFC 8785) with what names people sealed.
 	Entry string `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
 	// The proof (C2SP tlog-proof), with the signed checkpoint.
-	Proof         string `protobuf:"bytes,2,opt,name=proof,proto3" json:"proof,omitempty"`
+	Proof string `protobuf:"bytes,2,opt,name=proof,proto3" json:"proof,omitempty"`
+	// How the log's keys followed each other, so that whoever knows any of them can verify the receipt.
+	Handovers     []*ReceiptHandover `protobuf:"bytes,3,rep,name=handovers,proto3" json:"handovers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -488,6 +490,68 @@ func (x *GetReceiptResponse) GetProof() string {
 	return ""
 }
 
+func (x *GetReceiptResponse) GetHandovers() []*ReceiptHandover {
+	if x != nil {
+		return x.Handovers
+	}
+	return nil
+}
+
+// ReceiptHandover is how one key of the log followed another.
+type ReceiptHandover struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The checkpoint with which it took over, signed by both (C2SP signed-note).
+	Note string `protobuf:"bytes,1,opt,name=note,proto3" json:"note,omitempty"`
+	// That the log of the proof's checkpoint begins with that one (RFC 6962 section 2.1.2); none if the proof's is older.
+	Hashes        [][]byte `protobuf:"bytes,2,rep,name=hashes,proto3" json:"hashes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReceiptHandover) Reset() {
+	*x = ReceiptHandover{}
+	mi := &file_whittle_v1_proof_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReceiptHandover) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReceiptHandover) ProtoMessage() {}
+
+func (x *ReceiptHandover) ProtoReflect() protoreflect.Message {
+	mi := &file_whittle_v1_proof_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReceiptHandover.ProtoReflect.Descriptor instead.
+func (*ReceiptHandover) Descriptor() ([]byte, []int) {
+	return file_whittle_v1_proof_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ReceiptHandover) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *ReceiptHandover) GetHashes() [][]byte {
+	if x != nil {
+		return x.Hashes
+	}
+	return nil
+}
+
 var File_whittle_v1_proof_proto protoreflect.FileDescriptor
 
 const file_whittle_v1_proof_proto_rawDesc = "" +
@@ -520,10 +584,14 @@ const file_whittle_v1_proof_proto_rawDesc = "" +
 	"\x06hashes\x18\x02 \x03(\fR\x06hashes\"G\n" +
 	"\x11GetReceiptRequest\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x1c\n" +
-	"\twitnessed\x18\x02 \x01(\bR\twitnessed\"@\n" +
+	"\twitnessed\x18\x02 \x01(\bR\twitnessed\"{\n" +
 	"\x12GetReceiptResponse\x12\x14\n" +
 	"\x05entry\x18\x01 \x01(\tR\x05entry\x12\x14\n" +
-	"\x05proof\x18\x02 \x01(\tR\x05proof2\x8f\x03\n" +
+	"\x05proof\x18\x02 \x01(\tR\x05proof\x129\n" +
+	"\thandovers\x18\x03 \x03(\v2\x1b.whittle.v1.ReceiptHandoverR\thandovers\"=\n" +
+	"\x0fReceiptHandover\x12\x12\n" +
+	"\x04note\x18\x01 \x01(\tR\x04note\x12\x16\n" +
+	"\x06hashes\x18\x02 \x03(\fR\x06hashes2\x8f\x03\n" +
 	"\fProofService\x12Y\n" +
 	"\rGetCheckpoint\x12 .whittle.v1.GetCheckpointRequest\x1a!.whittle.v1.GetCheckpointResponse\"\x03\x90\x02\x01\x12e\n" +
 	"\x11GetInclusionProof\x12$.whittle.v1.GetInclusionProofRequest\x1a%.whittle.v1.GetInclusionProofResponse\"\x03\x90\x02\x01\x12k\n" +
@@ -543,7 +611,7 @@ func file_whittle_v1_proof_proto_rawDescGZIP() []byte {
 	return file_whittle_v1_proof_proto_rawDescData
 }
 
-var file_whittle_v1_proof_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_whittle_v1_proof_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_whittle_v1_proof_proto_goTypes = []any{
 	(*GetCheckpointRequest)(nil),        // 0: whittle.v1.GetCheckpointRequest
 	(*GetCheckpointResponse)(nil),       // 1: whittle.v1.GetCheckpointResponse
@@ -553,21 +621,23 @@ var file_whittle_v1_proof_proto_goTypes = []any{
 	(*GetConsistencyProofResponse)(nil), // 5: whittle.v1.GetConsistencyProofResponse
 	(*GetReceiptRequest)(nil),           // 6: whittle.v1.GetReceiptRequest
 	(*GetReceiptResponse)(nil),          // 7: whittle.v1.GetReceiptResponse
+	(*ReceiptHandover)(nil),             // 8: whittle.v1.ReceiptHandover
 }
 var file_whittle_v1_proof_proto_depIdxs = []int32{
-	0, // 0: whittle.v1.ProofService.GetCheckpoint:input_type -> whittle.v1.GetCheckpointRequest
-	2, // 1: whittle.v1.ProofService.GetInclusionProof:input_type -> whittle.v1.GetInclusionProofRequest
-	4, // 2: whittle.v1.ProofService.GetConsistencyProof:input_type -> whittle.v1.GetConsistencyProofRequest
-	6, // 3: whittle.v1.ProofService.GetReceipt:input_type -> whittle.v1.GetReceiptRequest
-	1, // 4: whittle.v1.ProofService.GetCheckpoint:output_type -> whittle.v1.GetCheckpointResponse
-	3, // 5: whittle.v1.ProofService.GetInclusionProof:output_type -> whittle.v1.GetInclusionProofResponse
-	5, // 6: whittle.v1.ProofService.GetConsistencyProof:output_type -> whittle.v1.GetConsistencyProofResponse
-	7, // 7: whittle.v1.ProofService.GetReceipt:output_type -> whittle.v1.GetReceiptResponse
-	4, // [4:8] is the sub-list for method output_type
-	0, // [0:4] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	8, // 0: whittle.v1.GetReceiptResponse.handovers:type_name -> whittle.v1.ReceiptHandover
+	0, // 1: whittle.v1.ProofService.GetCheckpoint:input_type -> whittle.v1.GetCheckpointRequest
+	2, // 2: whittle.v1.ProofService.GetInclusionProof:input_type -> whittle.v1.GetInclusionProofRequest
+	4, // 3: whittle.v1.ProofService.GetConsistencyProof:input_type -> whittle.v1.GetConsistencyProofRequest
+	6, // 4: whittle.v1.ProofService.GetReceipt:input_type -> whittle.v1.GetReceiptRequest
+	1, // 5: whittle.v1.ProofService.GetCheckpoint:output_type -> whittle.v1.GetCheckpointResponse
+	3, // 6: whittle.v1.ProofService.GetInclusionProof:output_type -> whittle.v1.GetInclusionProofResponse
+	5, // 7: whittle.v1.ProofService.GetConsistencyProof:output_type -> whittle.v1.GetConsistencyProofResponse
+	7, // 8: whittle.v1.ProofService.GetReceipt:output_type -> whittle.v1.GetReceiptResponse
+	5, // [5:9] is the sub-list for method output_type
+	1, // [1:5] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_whittle_v1_proof_proto_init() }
@@ -581,7 +651,7 @@ func file_whittle_v1_proof_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_whittle_v1_proof_proto_rawDesc), len(file_whittle_v1_proof_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
