@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/whittle-sts/whittle/internal/exact"
 )
 
 // decode reads what encode writes, and nothing else.
@@ -83,7 +85,7 @@ func (f *form) more() bool {
 
 func (f *form) cutText() string {
 	end := 1
-	for end < len(f.rest) && plain(f.rest[end]) {
+	for end < len(f.rest) && exact.PlainByte(f.rest[end]) {
 		end++
 	}
 	if end < len(f.rest) && f.rest[0] == '"' && f.rest[end] == '"' {

@@ -6,9 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/whittle-sts/whittle/internal/exact"
 )
 
 // usualEntry is the bytes that most entries fit into.
@@ -44,30 +43,13 @@ func (f *form) comma() {
 }
 
 func (f *form) quote(s string) {
-	if simple(s) {
-		f.written = append(append(append(f.written, '"'), s...), '"')
-		return
-	}
-	b, err := jsontext.AppendQuote(f.written, s)
+	b, err := exact.AppendText(f.written, s)
 	if err != nil {
 		f.err = err
 		return
 	}
 	f.written = b
 }
-
-// simple says whether a text stands in JSON as it is, as nearly all here do: asking first makes an entry
-// cost a third.
-func simple(s string) bool {
-	for i := range len(s) {
-		if !plain(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func plain(c byte) bool { return c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf }
 
 func (f *form) digits(n uint64) { f.written = strconv.AppendUint(f.written, n, 10) }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"pgregory.net/rapid"
 
+	"github.com/whittle-sts/whittle/internal/exact"
 	"github.com/whittle-sts/whittle/internal/seal"
 	"github.com/whittle-sts/whittle/store"
 )
@@ -47,6 +48,15 @@ func TestPropertyWritingByHandIsWritingByReflection(t *testing.T) {
 		}
 	})
 }
+
+// personalEncoding is how reflection writes a person, but for the attributes, which internal/exact is held to.
+var personalEncoding = json.WithMarshalers(json.MarshalToFunc(func(enc *jsontext.Encoder, attributes map[string]any) error {
+	text, err := exact.AppendObject(nil, attributes)
+	if err != nil {
+		return err
+	}
+	return enc.WriteValue(text)
+}))
 
 func TestPropertyWritingAPersonByHandIsWritingByReflection(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

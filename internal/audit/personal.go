@@ -2,31 +2,21 @@ package audit
 
 import (
 	"errors"
-	"maps"
-	"math"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/whittle-sts/whittle/internal/exact"
 )
 
-// What is sealed is JSON in which whole numbers and others stay apart, since CEL tells 1 from 1.0 and
-// a rule that was decided by one can't be retraced with the other: a float always has a point or an
-// exponent.
-
-var personalEncoding = json.JoinOptions(
-	json.Deterministic(true),
-	json.WithMarshalers(json.MarshalToFunc(writeFloat)),
-)
+// What is sealed is JSON in which attributes are exact.
 
 var personalDecoding = json.JoinOptions(
 	json.RejectUnknownMembers(true),
 	json.WithUnmarshalers(json.UnmarshalFromFunc(readAny)),
 )
 
-// encodePersonal writes by hand, as encode does, what json.Marshal with personalEncoding would.
+// encodePersonal writes by hand, as encode does, what json.Marshal would, but for numbers.
 func encodePersonal(p *Personal) ([]byte, error) {
 	f := form{written: make([]byte, 0, usualPersonal)}
 	f.open('{')
@@ -34,7 +24,7 @@ func encodePersonal(p *Personal) ([]byte, error) {
 	text(&f, "subject", &p.Subject)
 	texts(&f, "groups", &p.Groups)
 	if f.member("attributes", len(p.Attributes) > 0) {
-		f.value(p.Attributes)
+		f.object(p.Attributes)
 	}
 	texts(&f, "bindings", &p.Bindings)
 	some(&f, "label", &p.Label)
@@ -47,47 +37,16 @@ func encodePersonal(p *Personal) ([]byte, error) {
 // usualPersonal is the bytes that most people's fields fit into.
 const usualPersonal = 512
 
-// value writes what CEL knows; whatever else, by reflection.
-func (f *form) value(v any) {
-	switch v := v.(type) {
-	case string:
-		f.quote(v)
-	case bool:
-		f.written = strconv.AppendBool(f.written, v)
-	case int64:
-		f.written = strconv.AppendInt(f.written, v, 10)
-	case []any:
-		elements(f, &v, func(f *form, one *any) { f.value(*one) })
-	case map[string]any:
-		f.open('{')
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			f.comma()
-			f.quote(name)
-			f.written = append(f.written, ':')
-			f.value(v[name])
-		}
-		f.close('}')
-	default:
-		text, err := json.Marshal(v, personalEncoding)
-		if err != nil {
-			f.err = err
-		}
-		f.written = append(f.written, text...)
+func (f *form) object(o map[string]any) {
+	b, err := exact.AppendObject(f.written, o)
+	if err != nil {
+		f.err = err
+		return
 	}
+	f.written = b
 }
 
 func decodePersonal(text []byte, p *Personal) error { return json.Unmarshal(text, p, personalDecoding) }
-
-func writeFloat(enc *jsontext.Encoder, f float64) error {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return errors.New("an attribute is not a number")
-	}
-	text := strconv.FormatFloat(f, 'g', -1, 64)
-	if !strings.ContainsAny(text, ".e") {
-		text += ".0"
-	}
-	return enc.WriteValue(jsontext.Value(text))
-}
 
 // readAny reads a number of any type; what isn't one is read as ever.
 func readAny(dec *jsontext.Decoder, v *any) error {
@@ -98,11 +57,7 @@ func readAny(dec *jsontext.Decoder, v *any) error {
 	if err != nil {
 		return err
 	}
-	if text := string(raw); strings.ContainsAny(text, ".eE") {
-		*v, err = strconv.ParseFloat(text, 64)
-	} else {
-		*v, err = strconv.ParseInt(text, 10, 64)
-	}
+	*v, err = exact.Number(string(raw))
 	return err
 }
 
@@ -112,6 +67,6 @@ func (p *Personal) AttributesText() (string, error) {
 	if len(p.Attributes) == 0 {
 		return "", nil
 	}
-	text, err := json.Marshal(p.Attributes, personalEncoding)
+	text, err := exact.AppendObject(nil, p.Attributes)
 	return string(text), err
 }

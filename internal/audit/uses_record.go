@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/whittle-sts/whittle/internal/exact"
 )
 
 // usesBytes is how much of an entry rows may take.
@@ -79,7 +81,7 @@ func (r *usageRow) most() int {
 	const members = len(`{"action":"","client":"","count":9007199254740992,"scope":"","task":"","token":"","uncovered":true},`) + 2*22
 	n := members
 	for _, text := range []string{r.purpose.Action, r.purpose.Scope, r.bearer.Client} {
-		if n += len(text); !simple(text) {
+		if n += len(text); !exact.Plain(text) {
 			n += len(`u0000`) * len(text) // behind a backslash, at worst
 		}
 	}

@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/go-json-experiment/json"
-
+	"github.com/whittle-sts/whittle/internal/exact"
 	"github.com/whittle-sts/whittle/internal/principal"
 )
 
@@ -170,7 +169,7 @@ func (w *evidenceWriter) attributes(a map[string]any) error {
 		w.text("")
 		return nil
 	}
-	text, err := json.Marshal(a, json.Deterministic(true), writing)
+	text, err := exact.AppendObject(nil, a)
 	if err != nil {
 		return fmt.Errorf("attributes: %w", err)
 	}

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/whittle-sts/whittle/internal/exact"
 )
 
 const (
@@ -62,7 +62,7 @@ func readValue(dec *jsontext.Decoder) (any, error) {
 	case '"':
 		return tok.String(), nil
 	case '0':
-		return readNumber(tok.String())
+		return exact.Number(tok.String())
 	case 'n':
 		return nil, nil
 	default:
@@ -104,22 +104,6 @@ func readElements(dec *jsontext.Decoder) (any, error) {
 	_, err := dec.ReadToken()
 	return list, err
 }
-
-func readNumber(text string) (any, error) {
-	if strings.ContainsAny(text, ".eE") {
-		return strconv.ParseFloat(text, 64)
-	}
-	return strconv.ParseInt(text, 10, 64)
-}
-
-// writing keeps whole numbers and others apart: a float always has a point or an exponent.
-var writing = json.WithMarshalers(json.MarshalToFunc(func(enc *jsontext.Encoder, f float64) error {
-	text := strconv.FormatFloat(f, 'g', -1, 64)
-	if !strings.ContainsAny(text, ".e") {
-		text += ".0"
-	}
-	return enc.WriteValue(jsontext.Value(text))
-}))
 
 // Has says whether the claim is there, of whatever type.
 func (c ClaimSet) Has(name string) bool {

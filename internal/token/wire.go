@@ -8,8 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
+	"github.com/whittle-sts/whittle/internal/exact"
 	"github.com/whittle-sts/whittle/internal/principal"
 	"github.com/whittle-sts/whittle/internal/scope"
 )
@@ -54,7 +53,7 @@ type claimWriter struct {
 }
 
 func (w *claimWriter) string(before, value string) {
-	b, err := jsontext.AppendQuote(append(w.b, before...), value)
+	b, err := exact.AppendText(append(w.b, before...), value)
 	if err != nil {
 		w.err = fmt.Errorf("%w: a name is not UTF-8", ErrClaims)
 		return

@@ -16,11 +16,12 @@ const module = "github.com/whittle-sts/whittle/"
 // new one has to be thought about.
 var rooms = map[string][]string{
 	"internal/scope":             {},
+	"internal/exact":             {}, // how values are written that are read again: in tokens and in the record
 	"internal/durable":           {}, // what every engine and every keeper of a file needs
 	"internal/seal":              {"internal/durable"},
 	"internal/principal":         {"internal/scope"},
 	"internal/narrow":            {"internal/scope"},
-	"internal/token":             {"internal/scope", "internal/principal", "internal/narrow", "internal/seal"},
+	"internal/token":             {"internal/exact", "internal/scope", "internal/principal", "internal/narrow", "internal/seal"},
 	"internal/issuer":            {"internal/token", "internal/principal"},
 	"internal/issuer/issuertest": {}, // plays an outsider: knows nothing of ours
 	"internal/ledger":            {}, // only for tests and what they are made of
@@ -33,7 +34,7 @@ var rooms = map[string][]string{
 	"store/anchored":             {"store", "internal/tree", "internal/durable"}, // it holds the log's root
 	"internal/tree":              {},
 	"internal/checkpoint":        {},
-	"internal/audit":             {"store", "internal/seal", "internal/tree", "internal/checkpoint"},
+	"internal/audit":             {"store", "internal/exact", "internal/seal", "internal/tree", "internal/checkpoint"},
 	"internal/forward":           {"internal/audit", "internal/durable"},
 	"internal/index":             {"internal/audit", "internal/tree", "store"},
 	"internal/witness":           {"internal/checkpoint", "internal/tree", "store"},
