@@ -24,6 +24,7 @@ func auditExport() *cobra.Command {
 		Short: "Write the entries of a server, or of a copy of its database, each with its proof, as lines of JSON",
 		Long: `Writes the newest checkpoint and then each entry that it covers, byte for byte as it is hashed, what names people
 sealed, with the proof that the checkpoint covers it. "whittle audit verify --export" verifies them, without the server.
+If bodies of entries are dropped meanwhile, a newer checkpoint follows, with the entries that say so.
 With --db, a copy of the database is read instead of a server, as far as the newest checkpoint in it.`,
 		Example: `  whittle audit export > log.jsonl
   whittle audit export --from 100000 | gzip > log.jsonl.gz
@@ -84,7 +85,7 @@ func (c *call) export(ask *whittlev1.ExportEntriesRequest) (err error) {
 			for i, h := range res.GetHandovers() {
 				handovers[i] = []byte(h)
 			}
-			err = out.Begin(res.GetCheckpoint(), ask.GetFrom(), handovers)
+			err = out.Begin(res.GetCheckpoint(), next, handovers, res.GetConsistency())
 		}
 		if err != nil {
 			return err

@@ -41,6 +41,16 @@ func (l *Log) List(ctx context.Context, from uint64, limit int) ([]Item, error) 
 	return items, nil
 }
 
+// Recorded is how many entries are durable, of which the newest may not have been answered yet.
+func (l *Log) Recorded(ctx context.Context) (size uint64, err error) {
+	err = l.store.View(ctx, func(r store.Reader) error {
+		meta, err := r.Meta()
+		size = meta.Size
+		return err
+	})
+	return size, err
+}
+
 // Read is the event of an entry with its people opened, for those who may know who they are. Whoever
 // was erased comes back as such.
 func (l *Log) Read(ctx context.Context, entry []byte) (Event, error) {

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -136,6 +137,28 @@ func (a *Absences) Explained(e *Event) error {
 			delete(a.words, index/64)
 		}
 	})
+}
+
+// Gone says whether only a rest is left of an entry, or nothing.
+func Gone(stored []byte) bool {
+	_, dropped := ReadRemnant(stored)
+	return dropped || len(stored) == 0
+}
+
+// Glance takes an entry, and reads it only if it says which bodies were dropped.
+func (a *Absences) Glance(index uint64, stored []byte) error {
+	if Gone(stored) {
+		a.Missing(index)
+		return nil
+	}
+	if !bytes.Contains(stored, []byte(`"kind":"`+string(KindRetention)+`"`)) {
+		return nil
+	}
+	e, err := Decode(stored)
+	if err != nil {
+		return err
+	}
+	return a.Explained(&e)
 }
 
 // Left is the first entry whose body is gone though no entry says so, if there is one.

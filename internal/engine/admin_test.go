@@ -26,7 +26,7 @@ func TestAdministrationNeedsPermission(t *testing.T) {
 			return w.FollowEntries(ctx, agent, FollowRequest{}, func(*Entry, uint64) error { return errUnchanged })
 		},
 		"export": func() error {
-			return w.Export(ctx, agent, 0, false, func(store.Checkpoint) error { return errUnchanged }, func(audit.Proved) error { return errUnchanged })
+			return w.Export(ctx, agent, 0, false, func(store.Checkpoint, []Hash) error { return errUnchanged }, func(audit.Proved) error { return errUnchanged })
 		},
 		"revocations": func() error { _, err := w.Revocations(ctx, agent, 0, 10); return err },
 		"policy":      func() error { _, err := w.Policy(ctx, agent, 0); return err },

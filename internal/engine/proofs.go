@@ -126,45 +126,6 @@ func (e *Engine) handovers(ctx context.Context, size uint64) (out []Handover, er
 	return out, nil
 }
 
-// exportStep is how many entries an export reads at a time, so that it holds nobody up.
-const exportStep = 256
-
-// Export sends the newest checkpoint to begin, and then each entry from an index on that it covers to next, with the proof
-// that it does. The caller must hold audit.read.
-func (e *Engine) Export(ctx context.Context, caller clientauth.Caller, from uint64, witnessed bool,
-	begin func(store.Checkpoint) error, next func(audit.Proved) error,
-) error {
-	if err := e.require(caller, policy.AuditRead); err != nil {
-		return err
-	}
-	c, err := e.Checkpoint(witnessed)
-	if err != nil {
-		return err
-	}
-	if from >= c.Size {
-		return proofFailed(audit.ErrNotCovered)
-	}
-	if err := begin(c); err != nil {
-		return err
-	}
-	for from < c.Size {
-		entries, err := e.Log.Prove(ctx, c.Size, from, exportStep)
-		if err != nil {
-			return errors.Join(ctx.Err(), proofFailed(err))
-		}
-		for _, p := range entries {
-			if err := next(p); err != nil {
-				return err
-			}
-			from = p.Index + 1
-		}
-		if len(entries) == 0 {
-			return nil
-		}
-	}
-	return nil
-}
-
 func plainHashes[H ~[32]byte](hashes []H) []Hash {
 	out := make([]Hash, len(hashes))
 	for i, h := range hashes {

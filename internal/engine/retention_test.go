@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/store"
 )
 
 // Housekeeping drops bodies whose time is over; whoever asks for such an entry is told so.
@@ -60,6 +61,52 @@ func TestHousekeepingDropsWhoseTimeIsOver(t *testing.T) {
 	w.check(w.Log.Check(ctx))
 	w.restart()
 	w.check(w.Log.Check(ctx))
+}
+
+// An export during which bodies are dropped goes on until it has what says so; one during which nothing is ends as it began.
+func TestAnExportDuringRetention(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	for w.Log.Size() < 300 {
+		w.trade("agent", outside(w.ana(), "ai.training.read"))
+	}
+	_, err := w.Log.Sign(ctx)
+	w.check(err)
+	w.Retention = map[audit.Class]time.Duration{audit.ClassIssued: 24 * time.Hour}
+	for _, drops := range []bool{false, true} {
+		if drops {
+			w.clock.pass(25 * time.Hour)
+		}
+		var sizes []uint64
+		var absent audit.Absences
+		next, gone := uint64(0), 0
+		w.check(w.Export(ctx, w.as("ops"), 0, false, func(c store.Checkpoint, proof []Hash) error {
+			if (len(proof) > 0) != (len(sizes) > 0) {
+				t.Errorf("checkpoint %d has a proof of %d hashes", len(sizes), len(proof))
+			}
+			if sizes = append(sizes, c.Size); len(sizes) > 1 || !drops {
+				return nil
+			}
+			if err := w.KeepOnce(ctx); err != nil {
+				return err
+			}
+			_, err := w.Log.Sign(ctx)
+			return err
+		}, func(p audit.Proved) error {
+			if p.Index != next {
+				t.Errorf("entry %d comes after %d", p.Index, next)
+			}
+			if next++; p.Dropped.Class != "" {
+				gone++
+			}
+			return absent.Glance(p.Index, p.Bytes)
+		}))
+		first, left := absent.Left()
+		if left || next != sizes[len(sizes)-1] || (gone > 0) != drops || (len(sizes) > 1) != drops {
+			t.Errorf("drops %v: checkpoints of %v, %d entries, %d gone, unexplained %d %v", drops, sizes, next, gone, first, left)
+		}
+	}
 }
 
 func second[T any](_ T, err error) error { return err }

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/whittle-sts/whittle/internal/audit"
@@ -9,7 +8,7 @@ import (
 
 // look reads an entry, or notes that its body is gone: the entry must come that says so.
 func look(a *audit.Absences, index uint64, entry []byte) error {
-	if gone(entry) {
+	if audit.Gone(entry) {
 		a.Missing(index)
 		return nil
 	}
@@ -25,16 +24,10 @@ func look(a *audit.Absences, index uint64, entry []byte) error {
 
 // glance is look for who compares hashes only: it reads the entries alone that say what was dropped.
 func glance(a *audit.Absences, index uint64, entry []byte) error {
-	if gone(entry) || bytes.Contains(entry, []byte(`"kind":"`+string(audit.KindRetention)+`"`)) {
-		return look(a, index, entry)
+	if err := a.Glance(index, entry); err != nil {
+		return at(index, ErrChanged, err)
 	}
 	return nil
-}
-
-// gone says whether only a rest is left of an entry, or nothing.
-func gone(entry []byte) bool {
-	_, dropped := audit.ReadRemnant(entry)
-	return dropped || len(entry) == 0
 }
 
 // explained says which body is gone that no entry says was dropped.

@@ -29,7 +29,7 @@ func (a Against) each(index uint64, entry []byte) error {
 	switch rest, _ := audit.ReadRemnant(entry); {
 	case rest.Class == audit.ClassRefused:
 		return nil
-	case gone(entry):
+	case audit.Gone(entry):
 		return fmt.Errorf("entry %d: %w", index, audit.ErrDropped)
 	}
 	return a.Each(index, entry)

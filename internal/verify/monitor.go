@@ -163,7 +163,7 @@ func (m *Monitor) compare(ctx context.Context, from, size uint64, hashes tlog.Ha
 			return unreadable(size, err)
 		}
 		for i, entry := range page {
-			if !gone(entry) && tree.LeafHash(entry) != want[i] {
+			if !audit.Gone(entry) && tree.LeafHash(entry) != want[i] {
 				return at(index+uint64(i), ErrChanged, "its hash is another")
 			}
 			if err := glance(&absent, index+uint64(i), entry); err != nil {

@@ -28,8 +28,15 @@ type walk struct {
 }
 
 func newWalk(marks ...mark) *walk {
-	slices.SortStableFunc(marks, func(a, b mark) int { return cmp.Compare(a.size, b.size) })
-	return &walk{marks: marks}
+	w := new(walk)
+	w.expect(marks...)
+	return w
+}
+
+// expect adds marks of what is still to come.
+func (w *walk) expect(marks ...mark) {
+	w.marks = append(w.marks, marks...)
+	slices.SortStableFunc(w.marks, func(a, b mark) int { return cmp.Compare(a.size, b.size) })
 }
 
 // next takes the entry at index with its hash, and the tiles that the log keeps, if it keeps any.

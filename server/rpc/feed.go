@@ -45,8 +45,8 @@ func (s *connectFeed) ExportEntries(ctx context.Context, m *whittlev1.ExportEntr
 }
 
 func export(ctx context.Context, e *engine.Engine, m *whittlev1.ExportEntriesRequest, send func(*whittlev1.ExportEntriesResponse) error) error {
-	return e.Export(ctx, caller.Of(ctx), m.GetFrom(), m.GetWitnessed(), func(c store.Checkpoint) error {
-		out := &whittlev1.ExportEntriesResponse{Checkpoint: string(c.Note), Size: c.Size}
+	return e.Export(ctx, caller.Of(ctx), m.GetFrom(), m.GetWitnessed(), func(c store.Checkpoint, proof []engine.Hash) error {
+		out := &whittlev1.ExportEntriesResponse{Checkpoint: string(c.Note), Size: c.Size, Consistency: toHashes(proof)}
 		for _, h := range e.Log.Handovers() {
 			out.Handovers = append(out.Handovers, string(h))
 		}

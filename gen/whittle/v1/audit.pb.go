@@ -592,17 +592,20 @@ func (x *ExportEntriesRequest) GetWitnessed() bool {
 	return false
 }
 
-// ExportEntriesResponse is first the checkpoint, and then an entry.
+// ExportEntriesResponse is first a checkpoint, and then each entry that it covers. If bodies were dropped meanwhile, a newer
+// checkpoint follows, and the entries up to it, which say so.
 type ExportEntriesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The checkpoint, a signed note (C2SP); empty in all but the first message.
+	// The checkpoint, a signed note (C2SP); empty with an entry.
 	Checkpoint string `protobuf:"bytes,1,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
-	// The size that it is of; 0 in all but the first message.
+	// The size that it is of; 0 with an entry.
 	Size uint64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
-	// The entry; absent in the first message.
+	// The entry; absent with a checkpoint.
 	Entry *ProvedEntry `protobuf:"bytes,3,opt,name=entry,proto3" json:"entry,omitempty"`
-	// The checkpoints with which the log's keys followed each other, for who knows an earlier key; in the first message.
-	Handovers     []string `protobuf:"bytes,4,rep,name=handovers,proto3" json:"handovers,omitempty"`
+	// The checkpoints with which the log's keys followed each other, for who knows an earlier key; with a checkpoint.
+	Handovers []string `protobuf:"bytes,4,rep,name=handovers,proto3" json:"handovers,omitempty"`
+	// With a later checkpoint, that the log begins with the one before (RFC 6962 section 2.1.2).
+	Consistency   [][]byte `protobuf:"bytes,5,rep,name=consistency,proto3" json:"consistency,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -661,6 +664,13 @@ func (x *ExportEntriesResponse) GetEntry() *ProvedEntry {
 func (x *ExportEntriesResponse) GetHandovers() []string {
 	if x != nil {
 		return x.Handovers
+	}
+	return nil
+}
+
+func (x *ExportEntriesResponse) GetConsistency() [][]byte {
+	if x != nil {
+		return x.Consistency
 	}
 	return nil
 }
@@ -1233,14 +1243,15 @@ const file_whittle_v1_audit_proto_rawDesc = "" +
 	"\x04next\x18\x02 \x01(\x04R\x04next\"H\n" +
 	"\x14ExportEntriesRequest\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x1c\n" +
-	"\twitnessed\x18\x02 \x01(\bR\twitnessed\"\x98\x01\n" +
+	"\twitnessed\x18\x02 \x01(\bR\twitnessed\"\xba\x01\n" +
 	"\x15ExportEntriesResponse\x12\x1e\n" +
 	"\n" +
 	"checkpoint\x18\x01 \x01(\tR\n" +
 	"checkpoint\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12-\n" +
 	"\x05entry\x18\x03 \x01(\v2\x17.whittle.v1.ProvedEntryR\x05entry\x12\x1c\n" +
-	"\thandovers\x18\x04 \x03(\tR\thandovers\"p\n" +
+	"\thandovers\x18\x04 \x03(\tR\thandovers\x12 \n" +
+	"\vconsistency\x18\x05 \x03(\fR\vconsistency\"p\n" +
 	"\vProvedEntry\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x16\n" +
 	"\x06sealed\x18\x02 \x01(\fR\x06sealed\x12\x16\n" +
