@@ -114,7 +114,7 @@ func (c *checker) look(r store.Reader, index uint64, entry []byte) (leaf tree.Ha
 	if err != nil {
 		return leaf, err
 	}
-	if err := errors.Join(c.absent.Explained(&e), openPeople(r, &e)); err != nil {
+	if err := errors.Join(c.absent.Explained(&e), openEvent(r, &e)); err != nil {
 		return leaf, err
 	}
 	return tree.LeafHash(entry), nil

@@ -40,6 +40,7 @@ type matcher struct {
 	needles       [][]byte // each stands in every entry that matches
 	nobody        bool     // nothing can match: the person has no key, say, so no entry can be told to name them
 	sketch        Sketch
+	sketched      bool // the sketch is of the entry that was matched last
 }
 
 // matcher finds out how entries name the person, if there is one in the filter. Whoever was erased, or never
@@ -97,7 +98,7 @@ func (m *matcher) matches(entry []byte) bool {
 			return false
 		}
 	}
-	if !m.sketch.Read(entry) {
+	if m.sketched = m.sketch.Read(entry); !m.sketched {
 		return true
 	}
 	for _, want := range m.terms {
@@ -110,6 +111,19 @@ func (m *matcher) matches(entry []byte) bool {
 	}
 	at, err := m.sketch.Time()
 	return err != nil || m.within(at)
+}
+
+// who is the decision of the entry that was just matched, and its people, still sealed.
+func (m *matcher) who(entry []byte) (decision string, people []Person, err error) {
+	if !m.sketched {
+		_, err := Decode(entry)
+		return "", nil, errors.Join(err, ErrEntry)
+	}
+	people = make([]Person, len(m.sketch.people))
+	for i, p := range m.sketch.people {
+		people[i] = Person{Key: string(p.key), Role: Role(p.role), Sealed: string(p.sealed)}
+	}
+	return string(m.sketch.Decision), people, nil
 }
 
 func (m *matcher) within(at time.Time) bool {

@@ -58,16 +58,27 @@ func (l *Log) Read(ctx context.Context, entry []byte) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	err = l.store.View(ctx, func(r store.Reader) error { return openPeople(r, &e) })
+	err = l.store.View(ctx, func(r store.Reader) error { return openEvent(r, &e) })
 	if err != nil {
 		return Event{}, err
 	}
 	return e, nil
 }
 
-func openPeople(r store.Reader, e *Event) error {
-	for i := range e.People {
-		p := &e.People[i]
+// openEvent opens the event's people, and moves the detail that was sealed with the first of them back.
+func openEvent(r store.Reader, e *Event) error {
+	if err := openPeople(r, e.Decision, e.People); err != nil {
+		return err
+	}
+	if e.Detail == "" && len(e.People) > 0 {
+		e.Detail, e.People[0].Detail = e.People[0].Detail, ""
+	}
+	return nil
+}
+
+func openPeople(r store.Reader, decision string, people []Person) error {
+	for i := range people {
+		p := &people[i]
 		id, err := p.keyID()
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrEntry, err)
@@ -79,13 +90,10 @@ func openPeople(r store.Reader, e *Event) error {
 		case err != nil:
 			return err
 		default:
-			if err := p.open(record, e.Decision, i); err != nil {
+			if err := p.open(record, decision, i); err != nil {
 				return err
 			}
 		}
-	}
-	if e.Detail == "" && len(e.People) > 0 {
-		e.Detail, e.People[0].Detail = e.People[0].Detail, ""
 	}
 	return nil
 }
@@ -110,7 +118,7 @@ func (l *Log) Find(ctx context.Context, decision string) (index uint64, e Event,
 		if index, e, err = f.find(at); err != nil {
 			return err
 		}
-		return openPeople(r, &e)
+		return openEvent(r, &e)
 	})
 	if err != nil {
 		return 0, Event{}, err

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -45,10 +44,12 @@ type Range struct{ Low, High uint64 }
 // Empty says whether there is none.
 func (r Range) Empty() bool { return r.Low >= r.High }
 
-// Found is an entry that matches, with its people opened.
+// Found is an entry that matches, with its people opened. The rest of it isn't decoded: that takes longer than all else
+// for a page, and who asks for one gets the bytes.
 type Found struct {
 	Item
-	Event Event
+	Decision string
+	People   []Person
 }
 
 // Results is what one search found, in its order. It may be less than the limit though there is more to look at.
@@ -219,31 +220,28 @@ func (s *searcher) scan(in Range) (looked Range, err error) {
 		return s.scanBack(in)
 	}
 	looked = in
-	err = s.read(in, func(index uint64, entry []byte) (bool, error) {
-		if err := s.take(index, entry); err != nil || !s.full() {
-			return true, err
+	err = s.read(in, func(found Found) bool {
+		if s.take(found); !s.full() {
+			return true
 		}
-		looked = s.upTo(in, index)
-		return false, nil
+		looked = s.upTo(in, found.Index)
+		return false
 	})
 	return looked, err
 }
 
 // scanBack is scan for a store that only reads towards the newest.
 func (s *searcher) scanBack(in Range) (looked Range, err error) {
-	var hits []Item
-	err = s.read(in, func(index uint64, entry []byte) (bool, error) {
-		hits = append(hits, Item{Index: index, Bytes: bytes.Clone(entry)})
-		return true, nil
+	var hits []Found
+	err = s.read(in, func(hit Found) bool {
+		hits = append(hits, hit)
+		return true
 	})
 	if err != nil {
 		return in, err
 	}
 	for _, hit := range slices.Backward(hits) {
-		if err := s.take(hit.Index, hit.Bytes); err != nil {
-			return in, err
-		}
-		if s.full() {
+		if s.take(hit); s.full() {
 			return s.upTo(in, hit.Index), nil
 		}
 	}
@@ -255,8 +253,9 @@ func (s *searcher) look(named []uint64, in Range) (looked Range, err error) {
 	s.found = slices.Grow(s.found, max(0, min(len(named), s.limit-len(s.found)))) // nearly all of them match
 	for _, index := range named {
 		s.budget--
-		err := s.read(Range{index, index + 1}, func(index uint64, entry []byte) (bool, error) {
-			return true, s.take(index, entry)
+		err := s.read(Range{index, index + 1}, func(found Found) bool {
+			s.take(found)
+			return true
 		})
 		if err != nil {
 			return in, err
@@ -278,8 +277,8 @@ func (s *searcher) upTo(in Range, index uint64) Range {
 
 func (s *searcher) full() bool { return len(s.found) >= s.limit || s.bytes >= maxFound }
 
-// read calls fn with what matches in the range, until it says no or fails.
-func (s *searcher) read(in Range, fn func(uint64, []byte) (bool, error)) error {
+// read calls fn with what matches in the range, until it says no.
+func (s *searcher) read(in Range, fn func(Found) bool) error {
 	if in.Low >= min(in.High, s.size) {
 		return nil
 	}
@@ -293,37 +292,44 @@ func (s *searcher) read(in Range, fn func(uint64, []byte) (bool, error)) error {
 		}
 		more := true
 		if s.matcher.matches(entry) {
-			more, bad = fn(index, entry)
+			var found Found
+			if found, bad = s.see(index, entry); bad != nil {
+				return false
+			}
+			more = fn(found)
 		}
-		return more && bad == nil && index+1 < in.High
+		return more && index+1 < in.High
 	})
 	return errors.Join(err, bad)
 }
 
-// take keeps what was found.
-func (s *searcher) take(index uint64, entry []byte) error {
-	e, err := Decode(entry)
-	if err != nil && !errors.Is(err, ErrDropped) {
-		return &EntryError{index, err}
-	}
-	found := Found{Event: e}
-	if found.Item, err = item(s.hashes, index, entry); err != nil {
-		return &EntryError{index, err}
-	}
+// see makes of the entry that matches, and that the matcher has just read, what is found.
+func (s *searcher) see(index uint64, entry []byte) (found Found, err error) {
+	found.Item, err = item(s.hashes, index, entry)
 	if rest := found.Dropped; rest.Class != "" {
-		found.Event = Event{Decision: rest.Decision, Time: rest.Time()}
+		found.Decision = rest.Decision
+	} else if err == nil {
+		found.Decision, found.People, err = s.matcher.who(entry)
 	}
+	if err != nil {
+		return found, &EntryError{index, err}
+	}
+	return found, nil
+}
+
+// take keeps what was found.
+func (s *searcher) take(found Found) {
 	s.found = append(s.found, found)
-	s.bytes += len(entry)
-	return nil
+	s.bytes += len(found.Bytes)
 }
 
 // results opens the people of what was found.
 func (s *searcher) results(next uint64, more bool) (Results, error) {
 	people := newKeyring(s.reader)
 	for i := range s.found {
-		if err := openPeople(people, &s.found[i].Event); err != nil {
-			return Results{}, &EntryError{s.found[i].Index, err}
+		found := &s.found[i]
+		if err := openPeople(people, found.Decision, found.People); err != nil {
+			return Results{}, &EntryError{found.Index, err}
 		}
 	}
 	return Results{Found: s.found, Next: next, More: more}, nil

@@ -247,7 +247,7 @@ func TestAnEntryByItsDecision(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id := found.Event.Decision
+	id := found.Decision
 	for _, backward := range []bool{false, true} {
 		for _, c := range []struct {
 			f    Filter
@@ -275,7 +275,7 @@ func TestAnEntryByItsIndex(t *testing.T) {
 	l := open(t, newMemory())
 	index := record(t, l, sample("ana"))
 	found, err := l.Entry(context.Background(), index)
-	if err != nil || found.Index != index || found.Event.People[0].Subject != "ana" {
+	if err != nil || found.Index != index || found.People[0].Subject != "ana" {
 		t.Errorf("%+v, %v", found, err)
 	}
 	for _, beyond := range []uint64{index + 1, 1 << 63, 1<<64 - 1} {

@@ -26,6 +26,8 @@ const (
 	fieldRevoked  // of which kind the selector is
 	fieldSelector
 	fieldChanged // what an entry of privacy names the person by
+	fieldRole    // of the person before it
+	fieldSealed  // what is said of that person
 )
 
 // Term is one thing that a filter can ask for, as it stands in an entry: a JSON string without its quotes, or a
@@ -35,14 +37,18 @@ type Term struct {
 	Text  []byte
 }
 
-// Sketch is what a filter can ask of one entry. Making one costs a tenth of [Decode], and needs no key.
+// Sketch is what a filter can ask of one entry, and whom it names. Making one costs a tenth of [Decode], and needs no key.
 type Sketch struct {
 	Decision []byte
 	Terms    []Term
 
+	people  []sealedPerson
 	revoked string // the kind of the revocation's selector
 	changed []byte // the id of what was changed
 }
+
+// sealedPerson is one of an entry's people, as they stand there.
+type sealedPerson struct{ key, role, sealed []byte }
 
 // spot is a member of an entry. A list is where its elements are.
 type spot struct {
@@ -70,7 +76,7 @@ var asked = object(map[string]*spot{
 	}),
 	"kind":          leaf(FieldKind),
 	"outcome":       leaf(FieldOutcome),
-	"people":        object(map[string]*spot{"key": leaf(FieldPerson)}),
+	"people":        object(map[string]*spot{"key": leaf(FieldPerson), "role": leaf(fieldRole), "sealed": leaf(fieldSealed)}),
 	"policy":        leaf(FieldPolicy),
 	"reason":        leaf(FieldReason),
 	"revoked":       object(map[string]*spot{"kind": leaf(fieldRevoked), "selector": leaf(fieldSelector)}),
@@ -90,7 +96,7 @@ const maxNesting = 16
 // Read takes what a filter can ask for from an entry as it is stored; the terms are parts of it. It reads canonical
 // JSON and nothing else. What isn't is false: [Decode] says why.
 func (s *Sketch) Read(entry []byte) bool {
-	s.Decision, s.Terms, s.revoked, s.changed = nil, s.Terms[:0], "", nil
+	s.Decision, s.Terms, s.people, s.revoked, s.changed = nil, s.Terms[:0], s.people[:0], "", nil
 	rest, ok := s.value(asked, entry, 0)
 	return ok && len(rest) == 0 && s.Decision != nil
 }
@@ -199,8 +205,24 @@ func (s *Sketch) take(p *spot, text []byte) {
 		if string(text) == string(KindPrivacy) && len(s.changed) > 0 {
 			s.Terms = append(s.Terms, Term{FieldPerson, s.changed})
 		}
+	case FieldPerson:
+		s.Terms = append(s.Terms, Term{FieldPerson, text})
+		s.people = append(s.people, sealedPerson{key: text})
+	case fieldRole, fieldSealed: // they stand behind the key
+		s.person(p.field, text)
 	default:
 		s.Terms = append(s.Terms, Term{p.field, text})
+	}
+}
+
+func (s *Sketch) person(f Field, text []byte) {
+	if len(s.people) == 0 {
+		return
+	}
+	if last := &s.people[len(s.people)-1]; f == fieldRole {
+		last.role = text
+	} else {
+		last.sealed = text
 	}
 }
 
@@ -215,7 +237,7 @@ func cutString(b []byte) (text, rest []byte, ok bool) {
 			return nil, nil, false
 		}
 		at += i
-		if escapes := at - len(bytes.TrimRight(b[:at], `\`)); escapes%2 == 0 {
+		if b[at-1] != '\\' || (at-len(bytes.TrimRight(b[:at], `\`)))%2 == 0 {
 			return b[1:at], b[at+1:], true
 		}
 		at++

@@ -169,6 +169,14 @@ func (w *world) restart() {
 	w.start()
 }
 
+// event is the whole of an entry that was found.
+func (w *world) event(e Entry) audit.Event {
+	w.t.Helper()
+	event, err := w.Log.Read(context.Background(), e.Bytes)
+	w.check(err)
+	return event
+}
+
 func (w *world) check(err error) {
 	w.t.Helper()
 	if err != nil {

@@ -107,7 +107,7 @@ func (e *Engine) exportEntries(ctx context.Context, name audit.Name, key audit.P
 // about is what the entry says of the one person.
 func about(found Entry, key audit.Pseudonym) (PersonEntry, error) {
 	entry := PersonEntry{Entry: found}
-	for _, p := range found.Event.People {
+	for _, p := range found.People {
 		switch {
 		case p.Key != string(key):
 		case p.Erased:

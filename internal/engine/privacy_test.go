@@ -104,7 +104,7 @@ func TestAnExportHasAllThatIsHeld(t *testing.T) {
 	kinds := map[audit.Kind]int{}
 	for _, item := range again {
 		if item.Entry != nil {
-			kinds[item.Entry.Event.Kind]++
+			kinds[w.event(item.Entry.Entry).Kind]++
 		}
 	}
 	if kinds[audit.KindPrivacy] != 2 {
@@ -142,7 +142,7 @@ func TestWhoIsErasedCanNotBeRead(t *testing.T) {
 		w.check(err)
 		erased := 0
 		for _, e := range found.Entries {
-			for _, p := range e.Event.People {
+			for _, p := range e.People {
 				if p.Subject == "ana" || p.Reason == "ana left" {
 					t.Errorf("entry %d names %+v", e.Index, p)
 				}
@@ -304,7 +304,7 @@ func TestErasureWhileTheSamePersonTrades(t *testing.T) {
 		found, err := w.Log.Search(context.Background(), audit.Query{From: from, Limit: 1000})
 		w.check(err)
 		for _, e := range found.Found {
-			for _, p := range e.Event.People {
+			for _, p := range e.People {
 				erasedAt, erased := gone[p.Key]
 				if erased != p.Erased || erased && e.Index > erasedAt {
 					t.Errorf("entry %d is under key %s: erased %v by entry %d", e.Index, p.Key, erased, erasedAt)

@@ -145,12 +145,13 @@ func TestAUseIsRecordedWithWhatIsLeft(t *testing.T) {
 	page, err := w.Entries(ctx, w.as("ops"), EntriesRequest{Limit: 10_000})
 	w.check(err)
 	for _, e := range page.Entries {
-		if e.Event.Kind != audit.KindUse {
+		event := w.event(e)
+		if event.Kind != audit.KindUse {
 			continue
 		}
-		left = append(left, e.Event.Used.Left)
-		if e.Event.Used.Token != claims.ID.String() || e.Event.Client != "model-gateway" || e.Event.People[0].Subject != "ana" {
-			t.Errorf("%+v", e.Event)
+		left = append(left, event.Used.Left)
+		if event.Used.Token != claims.ID.String() || event.Client != "model-gateway" || e.People[0].Subject != "ana" {
+			t.Errorf("%+v", e)
 		}
 	}
 	if fmt.Sprint(left) != "[2 1 0]" {

@@ -32,7 +32,7 @@ func TestHousekeepingDropsWhoseTimeIsOver(t *testing.T) {
 
 	found, err := w.Entry(ctx, w.as("ops"), first)
 	w.check(err)
-	if found.Dropped.Class != audit.ClassIssued || found.Dropped.Decision != issued.Decision || found.Bytes != nil || found.Event.Time.IsZero() {
+	if found.Dropped.Class != audit.ClassIssued || found.Dropped.Decision != issued.Decision || found.Bytes != nil || found.Dropped.Time().IsZero() {
 		t.Errorf("it is %+v", found)
 	}
 	if refused := mustBe(t, second(w.Receipt(ctx, w.as("agent"), first, false)), NotFound); refused.Reason() != "dropped" {

@@ -17,8 +17,8 @@ func (w *world) usesOnRecord() (out []audit.Event) {
 	found, err := w.Log.Search(context.Background(), audit.Query{Limit: 10_000})
 	w.check(err)
 	for _, f := range found.Found {
-		if f.Event.Uses != nil {
-			out = append(out, f.Event)
+		if e := w.event(f); e.Uses != nil {
+			out = append(out, e)
 		}
 	}
 	return out

@@ -181,7 +181,7 @@ func TestRetentionDropsWhatIsOverAndNothingElse(t *testing.T) {
 		t.Errorf("%d entries of the agent are found, %v", len(found.Found), err)
 	}
 	one, err := w.log.Entry(ctx, 3)
-	if err != nil || one.Dropped.Class != audit.ClassIssued || !one.Event.Time.Equal(start.Add(4*time.Minute)) || one.Leaf != before[3].Leaf {
+	if err != nil || one.Dropped.Class != audit.ClassIssued || !one.Dropped.Time().Equal(start.Add(4*time.Minute)) || one.Leaf != before[3].Leaf {
 		t.Errorf("entry 3 is %+v, %v", one, err)
 	}
 	if err := w.store.Scrub(ctx); err != nil {

@@ -67,7 +67,7 @@ func (s *entries) Explain(ctx context.Context, m *whittlev1.ExplainRequest) (*wh
 }
 
 func toEntry(e engine.Entry) *whittlev1.AuditEntry {
-	out := &whittlev1.AuditEntry{Index: e.Index, Sealed: e.Bytes, LeafHash: e.Leaf[:], People: toPeople(e.Event.People)}
+	out := &whittlev1.AuditEntry{Index: e.Index, Sealed: e.Bytes, LeafHash: e.Leaf[:], People: toPeople(e.People)}
 	if rest := e.Dropped; rest.Class != "" {
 		out.Dropped, out.DroppedDecision, out.DroppedTime = string(rest.Class), rest.Decision, toTime(rest.Time())
 	}
