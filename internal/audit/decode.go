@@ -76,11 +76,16 @@ func (f *form) more() bool {
 	if f.rest == "" || f.rest[0] == ']' {
 		return false
 	}
+	f.separate()
+	return f.err == nil
+}
+
+// separate takes the comma before all elements but the first.
+func (f *form) separate() {
 	if !f.first {
 		f.cut(",")
 	}
 	f.first = false
-	return f.err == nil
 }
 
 func (f *form) cutText() string {

@@ -5,8 +5,11 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,6 +78,58 @@ func TestPropertyWritingAPersonByHandIsWritingByReflection(t *testing.T) {
 			t.Fatalf("by hand %s, %v\nby reflection %s, %v", got, err, want, wantErr)
 		}
 	})
+}
+
+func TestPropertyReadingAPersonByHandIsReadingByReflection(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var p Personal
+		draw(t, reflect.ValueOf(&p).Elem())
+		p.Attributes = drawAttributes(t, 3)
+		text, err := encodePersonal(&p)
+		if err != nil {
+			t.Skip(err)
+		}
+		if rapid.Bool().Draw(t, "spoilt") {
+			at := rapid.IntRange(0, len(text)-1).Draw(t, "at")
+			text = slices.Concat(text[:at], []byte(rapid.SampledFrom([]string{"", `"`, "}", ",", "0", "-", " ", `"a":1,`, "null,", "\xff"}).Draw(t, "with")), text[at+rapid.IntRange(0, 1).Draw(t, "without"):])
+		}
+		readsPersonAlike(t, text)
+	})
+}
+
+func readsPersonAlike(t interface{ Fatalf(string, ...any) }, text []byte) {
+	var want, got Personal
+	wantErr := json.Unmarshal(text, &want, personalDecoding)
+	if err := decodePersonal(text, &got); (err == nil) != (wantErr == nil) || err == nil && !reflect.DeepEqual(got, want) {
+		t.Fatalf("%s\nby hand %#v, %v\nby reflection %#v, %v", text, got, err, want, wantErr)
+	}
+}
+
+// What isn't as it is written means what it meant, or nothing.
+func TestWhatAPersonIsReadFrom(t *testing.T) {
+	for _, attributes := range []string{
+		`{"a":1,"a":1}`, `{"b":{"a":1,"a":2}}`, `{"b":1,"a":1}`, `{}`, `{"a":[]}`, `{"a":{}}`, `{"a":null}`, `{"a":01}`, `{"a":1.}`, `{"a":-0}`, `{"a":-0.0}`,
+		`{"a":1.0e2}`, `{"a":1e400}`, `{"a":9223372036854775808}`, `{"a":+1}`, `{"a":NaN}`, `{"a":truer}`, `{"a": 1}`, `{"a":1,}`, `{"a":[1,]}`, `{"\u0061":1}`, "{\"a\":\"\xff\"}",
+		`{"a":` + strings.Repeat("[", 40) + "1" + strings.Repeat("]", 40) + "}", `{"a":` + strings.Repeat("[", 20_000), `{`, ``, `[1]`,
+	} {
+		for _, text := range []string{`{"subject":"ana","attributes":%s}`, `{"issuer":"","subject":"ana","attributes":%s,"label":"x"}`, `{"subject":"ana","attributes":%s} `} {
+			readsPersonAlike(t, fmt.Appendf(nil, text, attributes))
+		}
+	}
+}
+
+// TestAPersonIsReadByHand holds that what is written isn't left to reflection, which is slow.
+func TestAPersonIsReadByHand(t *testing.T) {
+	p := sample("00u1ana").People[0].Personal
+	p.Attributes["list"], p.Attributes["deep"] = []any{"a", int64(-1), false}, map[string]any{"é\n": 1e300, "b": "c"}
+	text, err := encodePersonal(&p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, read := form{reading: true, rest: string(text)}, Personal{}
+	if f.personal(&read); f.err != nil || f.rest != "" || !reflect.DeepEqual(read, p) {
+		t.Errorf("%s: %+v, %v", text, read, f.err)
+	}
 }
 
 // TestTheKeyOfAnEntryIsHKDFs holds the one block by hand to the whole function.

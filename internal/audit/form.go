@@ -9,6 +9,7 @@ type form struct {
 	written []byte
 	rest    string // still to be read
 	first   bool   // nothing stands before the next member or element
+	nested  int    // values within values, of those that may be of any type
 	err     error
 }
 

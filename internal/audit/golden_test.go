@@ -144,6 +144,7 @@ func FuzzDecode(f *testing.F) {
 func FuzzPersonal(f *testing.F) {
 	f.Add([]byte(`{"subject":"00u1ana","attributes":{"a":[1,1.0,-0.0,1e300,true,null,{"b":"c"}]},"groups":["g"]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
+		readsPersonAlike(t, text)
 		var p, q Personal
 		if decodePersonal(text, &p) != nil {
 			return

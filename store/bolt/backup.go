@@ -52,7 +52,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (store.Meta, error) {
 func (s *Store) copyOut(ctx context.Context, tx *bbolt.Tx, pieces chan<- []byte) (meta store.Meta, err error) {
 	defer s.mu.RUnlock()
 	defer rollback(tx)
-	if meta, err = (&reader{tx}).Meta(); err != nil {
+	if meta, err = (&reader{tx: tx}).Meta(); err != nil {
 		return meta, err
 	}
 	defer trap(&err)()

@@ -16,7 +16,7 @@ type batch struct {
 }
 
 func newBatch(tx *bbolt.Tx) (*batch, error) {
-	meta, err := (&reader{tx}).Meta()
+	meta, err := (&reader{tx: tx}).Meta()
 	return &batch{tx: tx, meta: meta}, err
 }
 
@@ -24,7 +24,7 @@ func newBatch(tx *bbolt.Tx) (*batch, error) {
 func (b *batch) run(fns []func(store.Tx) error) ([]error, error) {
 	outcomes := make([]error, len(fns))
 	for i, fn := range fns {
-		w := &writer{reader: reader{b.tx}, batch: b}
+		w := &writer{reader: reader{tx: b.tx}, batch: b}
 		outcomes[i] = fn(w)
 		w.tx = nil
 		if w.broken != nil {
@@ -40,6 +40,6 @@ func (b *batch) run(fns []func(store.Tx) error) ([]error, error) {
 
 // flush writes what the batch kept back.
 func (b *batch) flush() error {
-	w := &writer{reader: reader{b.tx}, batch: b}
+	w := &writer{reader: reader{tx: b.tx}, batch: b}
 	return w.save(tableMeta, keyMeta, &b.meta)
 }

@@ -36,8 +36,8 @@ var (
 	tableUses       = table{name: "uses"}                                // token: expiry, uint32
 	tableUseSeen    = table{name: "use-seen"}                            // token, use id: expiry
 	tableRevocation = table{name: "revocation", grows: true, kept: true} // seq: expiry, JSON
-	tablePerson     = table{name: "person", kept: true}                  // lookup: JSON
-	tablePersonByID = table{name: "person-by-id", kept: true}            // id: lookup
+	tablePerson     = table{name: "person", kept: true}                  // lookup: since, lookup, id, key
+	tablePersonByID = table{name: "person-by-id", kept: true}            // id: the same, as who reads entries looks for it
 	tableEntry      = table{name: "entry", grows: true}                  // index: the entry
 	tableTile       = table{name: "tile", grows: true}                   // index: 256 hashes
 	tableCheckpoint = table{name: "checkpoint"}                          // "signed" or "witnessed": JSON

@@ -154,7 +154,7 @@ func (s *Store) ready(f *file) (err error) {
 		return err
 	}
 	defer rollback(tx)
-	if err := check(&reader{tx}); err != nil {
+	if err := check(&reader{tx: tx}); err != nil {
 		return err
 	}
 	s.durable.Store(uint64(tx.ID()))

@@ -19,7 +19,8 @@ var (
 
 // reader is a store.Reader on one bbolt transaction. All that it reads goes through get and scan.
 type reader struct {
-	tx *bbolt.Tx // nil when the function that it was given to has returned
+	tx      *bbolt.Tx                // nil when the function that it was given to has returned
+	buckets map[string]*bbolt.Bucket // by table, since bbolt looks for one anew each time; nil: it remembers them itself
 }
 
 var _ store.Reader = (*reader)(nil)
@@ -28,12 +29,18 @@ func (r *reader) bucket(t table) (*bbolt.Bucket, error) {
 	if r.tx == nil {
 		return nil, errEnded
 	}
+	if b := r.buckets[t.name]; b != nil {
+		return b, nil
+	}
 	b := r.tx.Bucket([]byte(t.name))
 	if b == nil {
 		return nil, corrupt(t, nil, errNoTable)
 	}
 	if t.grows {
 		b.FillPercent = 1
+	}
+	if r.buckets != nil {
+		r.buckets[t.name] = b
 	}
 	return b, nil
 }
@@ -187,20 +194,20 @@ func (r *reader) Revocations(after uint64, fn func(store.Revocation) bool) error
 	})
 }
 
-func (r *reader) Person(lookup [32]byte) (p store.Person, err error) {
-	err = r.load(tablePerson, lookup[:], &p)
-	return p, err
+func (r *reader) Person(lookup [32]byte) (store.Person, error) {
+	return r.person(tablePerson, lookup[:])
 }
 
 func (r *reader) PersonByID(id [16]byte) (store.Person, error) {
-	lookup, err := r.get(tablePersonByID, id[:])
+	return r.person(tablePersonByID, id[:])
+}
+
+func (r *reader) person(t table, key []byte) (store.Person, error) {
+	payload, err := r.get(t, key)
 	if err != nil {
 		return store.Person{}, err
 	}
-	if len(lookup) != 32 {
-		return store.Person{}, corrupt(tablePersonByID, id[:], errShort)
-	}
-	return r.Person([32]byte(lookup))
+	return decodePerson(t, key, payload)
 }
 
 func (r *reader) People(after [32]byte, fn func(store.Person) bool) error {
@@ -208,11 +215,8 @@ func (r *reader) People(after [32]byte, fn func(store.Person) bool) error {
 		if bytes.Equal(key, after[:]) {
 			return true, nil
 		}
-		var p store.Person
-		if err := decode(tablePerson, key, payload, &p); err != nil {
-			return false, err
-		}
-		return fn(p), nil
+		p, err := decodePerson(tablePerson, key, payload)
+		return err == nil && fn(p), err
 	})
 }
 

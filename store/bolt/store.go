@@ -78,7 +78,7 @@ func (s *Store) View(ctx context.Context, fn func(store.Reader) error) error {
 	}
 	defer s.mu.RUnlock()
 	defer rollback(tx)
-	r := &reader{tx}
+	r := &reader{tx: tx, buckets: make(map[string]*bbolt.Bucket)}
 	defer func() { r.tx = nil }()
 	return fn(r)
 }

@@ -37,7 +37,7 @@ func Verify(path string, report func(error)) error {
 	for err := range tx.Check() {
 		report(fmt.Errorf("%w: %w", store.ErrCorrupt, err))
 	}
-	v := &verifier{reader: reader{tx}, report: report}
+	v := &verifier{reader: reader{tx: tx}, report: report}
 	v.tables()
 	for _, t := range tables {
 		v.table(t)
@@ -107,12 +107,8 @@ func (v *verifier) record(t table, key, payload []byte) error {
 		return decode(t, key, payload, new(store.Key))
 	case tableCredential.name:
 		return decode(t, key, payload, new(store.Credential))
-	case tablePerson.name:
-		return v.person(key, payload)
-	case tablePersonByID.name:
-		if _, err := v.PersonByID([16]byte(append(key, make([]byte, 16)...))); err != nil || len(key) != 16 {
-			return corrupt(t, key, errIndex)
-		}
+	case tablePerson.name, tablePersonByID.name:
+		return v.person(t, key, payload)
 	case tableExpiry.name:
 		return v.listed(key)
 	case tableOpaque.name, tableUses.name, tableUseSeen.name, tableRevocation.name:
@@ -121,14 +117,18 @@ func (v *verifier) record(t table, key, payload []byte) error {
 	return nil
 }
 
-func (v *verifier) person(key, payload []byte) error {
-	var p store.Person
-	if err := decode(tablePerson, key, payload, &p); err != nil {
+// person holds a record against its other copy.
+func (v *verifier) person(t table, key, payload []byte) error {
+	p, err := decodePerson(t, key, payload)
+	if err != nil {
 		return err
 	}
-	lookup, err := v.get(tablePersonByID, p.ID[:])
-	if err != nil || !bytes.Equal(lookup, key) || !bytes.Equal(p.Lookup[:], key) {
-		return corrupt(tablePerson, key, errIndex)
+	own, other, at := p.Lookup[:], tablePersonByID, p.ID[:]
+	if t.name == tablePersonByID.name {
+		own, other, at = p.ID[:], tablePerson, p.Lookup[:]
+	}
+	if copied, err := v.get(other, at); err != nil || !bytes.Equal(copied, payload) || !bytes.Equal(own, key) {
+		return corrupt(t, key, errIndex)
 	}
 	return nil
 }

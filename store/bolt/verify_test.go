@@ -134,8 +134,11 @@ func TestVerifyNamesTableAndKey(t *testing.T) {
 		"table expiry":       func(w *writer) error { return w.remove(tableOpaque, hash1[:]) },
 		"table person, key":  func(w *writer) error { return w.remove(tablePersonByID, token1[:]) },
 		"table person-by-id": func(w *writer) error { return w.remove(tablePerson, hash1[:]) },
-		"table credential":   func(w *writer) error { return w.put(tableCredential, []byte("x"), []byte("no record")) },
-		"table entry":        func(w *writer) error { return w.put(tableEntry, number(7), []byte("from nowhere")) },
+		"table person-by-id, key": func(w *writer) error {
+			return w.put(tablePersonByID, token1[:], encodePerson(&store.Person{Lookup: hash1, ID: token1, Key: []byte("another")}))
+		},
+		"table credential": func(w *writer) error { return w.put(tableCredential, []byte("x"), []byte("no record")) },
+		"table entry":      func(w *writer) error { return w.put(tableEntry, number(7), []byte("from nowhere")) },
 	} {
 		folder := t.TempDir()
 		s := filled(t, folder)

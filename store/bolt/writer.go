@@ -1,7 +1,6 @@
 package bolt
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -145,10 +144,10 @@ func (w *writer) NoteCredentialUse(client, id string, at time.Time) error {
 	return w.save(tableCredential, key, &c)
 }
 
-// PutPerson keeps the index by id in step.
+// PutPerson keeps both tables in step.
 func (w *writer) PutPerson(p store.Person) error {
-	other, err := w.get(tablePersonByID, p.ID[:])
-	if err == nil && !bytes.Equal(other, p.Lookup[:]) {
+	other, err := w.PersonByID(p.ID)
+	if err == nil && other.Lookup != p.Lookup {
 		return errPerson
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -159,7 +158,8 @@ func (w *writer) PutPerson(p store.Person) error {
 		return err
 	}
 	renamed := err == nil && old.ID != p.ID
-	if err := w.save(tablePerson, p.Lookup[:], &p); err != nil {
+	record := encodePerson(&p)
+	if err := w.put(tablePerson, p.Lookup[:], record); err != nil {
 		return err
 	}
 	if renamed {
@@ -167,10 +167,10 @@ func (w *writer) PutPerson(p store.Person) error {
 			return err
 		}
 	}
-	return w.put(tablePersonByID, p.ID[:], p.Lookup[:])
+	return w.put(tablePersonByID, p.ID[:], record)
 }
 
-// DeletePerson deletes the index by id too.
+// DeletePerson deletes from both tables.
 func (w *writer) DeletePerson(lookup [32]byte) error {
 	p, err := w.Person(lookup)
 	if errors.Is(err, store.ErrNotFound) {

@@ -4,7 +4,6 @@ package fault
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"sync"
@@ -168,7 +167,7 @@ func (s *state) texts() (map[string]bool, error) {
 	out := make(map[string]bool)
 	err := s.db.View(context.Background(), func(r store.Reader) error {
 		err := r.People([32]byte{}, func(p store.Person) bool {
-			out[base64.StdEncoding.EncodeToString(p.Key)] = true
+			out[string(p.Key)] = true
 			return true
 		})
 		return errors.Join(err, r.Entries(0, func(index uint64, entry []byte) bool {
