@@ -166,6 +166,7 @@ func (r *reporting) ofKeys() error {
 			ID: k.GetId(), Alg: k.GetAlg(), State: keyState(k), Created: instant(k.GetCreated()), Active: instant(k.GetActive()), Retired: instant(k.GetRetired()),
 		})
 	}
+	r.source.LogKey = instant(keys.GetLogKeySince())
 	all, err := pages(0, func(page string) ([]*whittlev1.Client, string, error) {
 		res, err := r.server.Clients().ListClients(r.ctx, &whittlev1.ListClientsRequest{PageToken: page})
 		return res.GetClients(), res.GetNextPageToken(), err

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/clientauth"
@@ -57,6 +58,15 @@ func (e *Engine) RotateKeyEncryptionKey(ctx context.Context, caller clientauth.C
 		return "", "", unavailable("kek", err)
 	}
 	return id, previous, nil
+}
+
+// LogKeySince is when the key that signs the audit log's checkpoints began to; zero while the log is empty.
+func (e *Engine) LogKeySince(ctx context.Context) (time.Time, error) {
+	since, err := e.Log.SigningSince(ctx)
+	if err != nil {
+		return since, unavailable("store", err)
+	}
+	return since, nil
 }
 
 // RotateLogKey replaces the key that signs the audit log's checkpoints, and returns the verifier keys of the new one

@@ -6,10 +6,10 @@ import (
 	"github.com/whittle-sts/whittle/internal/audit"
 )
 
-// keys is how old signing keys and secrets are, and when they were exchanged.
+// keys is how old signing keys, the log's key and secrets are, and when they were exchanged.
 func (m *maker) keys() {
 	m.report.Title = "Key rotation"
-	m.report.About = "How old the keys that sign tokens and the clients' secrets are, which of them are older than they should be, and what was done to them. Keys themselves never leave the server."
+	m.report.About = "How old the keys that sign tokens, the key that signs the audit log and the clients' secrets are, which of them are older than they should be, and what was done to them. Keys themselves never leave the server."
 	keyAge, secretAge := m.MaxAge[0], m.MaxAge[1]
 	signing, oldKeys, oldSecrets, secrets := time.Duration(0), 0, 0, 0
 	var keys, held [][]string
@@ -40,10 +40,14 @@ func (m *maker) keys() {
 	done := m.keyEvents()
 	m.figure(OfServer, "age of the signing key", "Days since the key that signs began to.", days(signing), "days")
 	m.figure(OfServer, "keys overdue", "Keys that sign for longer than "+aged(keyAge)+".", float64(oldKeys), "")
+	if !m.LogKey.IsZero() {
+		m.figure(OfServer, "age of the log's key", "Days since the key that signs the audit log's checkpoints began to. It is replaced when somebody does it, never by itself.", days(m.Made.Sub(m.LogKey)), "days")
+	}
 	m.figure(OfServer, "secrets that work", "Clients' secrets that are neither disabled nor ended.", float64(secrets), "")
 	m.figure(OfServer, "secrets overdue", "Those older than "+aged(secretAge)+".", float64(oldSecrets), "")
 	m.count("keys made", "Signing keys that were added in the window.", done.made)
 	m.count("keys revoked", "Signing keys that were revoked in the window.", done.revoked)
+	m.count("log keys replaced", "Times that another key took over signing the audit log in the window.", done.log)
 	m.count("secrets changed", "Secrets that were made, disabled, enabled or deleted in the window.", done.secrets)
 	m.report.Spans = append(m.report.Spans, spans)
 	m.table(OfServer, "Each signing key", "", []string{"key", "alg", "state", "made", "signs from", "until", "age", "overdue"}, keys)
@@ -53,8 +57,8 @@ func (m *maker) keys() {
 
 // keyEvents is what the log says was done to keys and secrets.
 type keyEvents struct {
-	made, revoked, secrets uint64
-	rows                   [][]string
+	made, revoked, log, secrets uint64
+	rows                        [][]string
 }
 
 func (m *maker) keyEvents() (k keyEvents) {
@@ -70,6 +74,8 @@ func (m *maker) keyEvents() (k keyEvents) {
 			k.made++
 		case e.Change.Action == "revoked":
 			k.revoked++
+		case e.Change.Action == audit.ActionTookOver:
+			k.log++
 		}
 		k.rows = append(k.rows, operated(e))
 	}

@@ -141,6 +141,7 @@ type Source struct {
 	Privileged []string // scopes that the reader calls privileged, besides those that the policy does
 
 	Keys    []Key           // for key rotation
+	LogKey  time.Time       // when the key that signs the log began to; zero: not told; for key rotation
 	Secrets []Secret        // for key rotation
 	MaxAge  []time.Duration // the most that a signing key and a secret may be old; for key rotation
 }

@@ -85,6 +85,7 @@ func told() Source {
 	s.add(29*hour, audit.Event{Kind: audit.KindExchange, Outcome: audit.OutcomeGranted, Rev: 3, Client: "agent", Rule: "agents", People: []audit.Person{{Key: "AbCdEfGhIjKl", Role: audit.RoleSubject, Erased: true}}, Granted: grantOf("t4", "k4", nil, []string{"data.purge"})})
 	s.add(30*hour, audit.Event{Kind: audit.KindKey, Outcome: audit.OutcomeDone, Change: &audit.Change{Action: "added", ID: "kid-2", Alg: "ES256"}})
 	s.add(31*hour, audit.Event{Kind: audit.KindCredential, Outcome: audit.OutcomeDone, Client: "ops", Change: &audit.Change{Action: "added", Client: "agent", ID: "s2"}})
+	s.add(31*hour+time.Minute, audit.Event{Kind: audit.KindKey, Outcome: audit.OutcomeDone, Change: &audit.Change{Action: audit.ActionTookOver, Alg: "Ed25519", ID: "sts.example.com/log/00+00000000+AAAA"}})
 	s.add(32*hour, audit.Event{Kind: audit.KindAdministration, Outcome: audit.OutcomeRefused, Client: "agent", Reason: "permission"})
 	s.add(31*24*hour, audit.Event{Kind: audit.KindKey, Outcome: audit.OutcomeDone, Change: &audit.Change{Action: "revoked", ID: "late"}})
 	compiled, err := policy.Compile([]byte(document), "policy", 2)
@@ -104,6 +105,7 @@ func told() Source {
 			{"kid-2", "ES256", "published", begin.Add(30 * hour), end.Add(24 * hour), time.Time{}},
 			{"kid-1", "ES256", "signing", begin.Add(-30 * 24 * hour), begin.Add(-30 * 24 * hour), end.Add(24 * hour)},
 		},
+		LogKey: begin.Add(31 * hour),
 		Secrets: []Secret{
 			{"agent", "s1", begin.Add(-100 * 24 * hour), time.Time{}, end, false}, {"agent", "s2", begin.Add(31 * hour), time.Time{}, time.Time{}, false},
 			{"ops", "s3", begin.Add(-200 * 24 * hour), begin, time.Time{}, false}, {"ops", "s4", begin.Add(-200 * 24 * hour), time.Time{}, time.Time{}, true},
@@ -132,9 +134,9 @@ func figures(r *Report) map[string]float64 {
 func TestFiguresOfAStory(t *testing.T) {
 	for kind, want := range map[Kind]map[string]float64{
 		AccessReview:  {"tokens granted": 4, "people and services": 3, "clients": 1, "refusals": 43, "bindings unused": 1, "clients idle": 1, "uses on record": 14, "uses not covered": 3},
-		PrivilegedUse: {"privileged scopes": 2, "tokens with one": 2, "people and services": 2, "refused": 1, "operations": 5, "operations refused": 1, "uses on record": 10},
+		PrivilegedUse: {"privileged scopes": 2, "tokens with one": 2, "people and services": 2, "refused": 1, "operations": 6, "operations refused": 1, "uses on record": 10},
 		Revocations:   {"revocations": 2, "blocks lifted": 1, "granted in spite of one": 0, "seen to act": 1},
-		KeyRotation:   {"age of the signing key": 60 + 1./24, "keys overdue": 1, "secrets that work": 2, "secrets overdue": 1, "keys made": 1, "keys revoked": 0, "secrets changed": 1},
+		KeyRotation:   {"age of the signing key": 60 + 1./24, "keys overdue": 1, "age of the log's key": 28.75, "log keys replaced": 1, "secrets that work": 2, "secrets overdue": 1, "keys made": 1, "keys revoked": 0, "secrets changed": 1},
 	} {
 		got := figures(made(t, kind, told()))
 		for name, n := range want {

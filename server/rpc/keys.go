@@ -21,7 +21,11 @@ func (s *keys) ListKeys(ctx context.Context, _ *whittlev1.ListKeysRequest) (*whi
 	if err != nil {
 		return nil, err
 	}
-	return &whittlev1.ListKeysResponse{Keys: toKeys(found)}, nil
+	since, err := s.engine.LogKeySince(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &whittlev1.ListKeysResponse{Keys: toKeys(found), LogKeySince: toTime(since)}, nil
 }
 
 // RotateKey implements the rpc.

@@ -226,7 +226,9 @@ func (*ListKeysRequest) Descriptor() ([]byte, []int) {
 type ListKeysResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The keys.
-	Keys          []*SigningKey `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	Keys []*SigningKey `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	// When the key that signs the audit log began to, which signs no tokens; absent: the log is empty.
+	LogKeySince   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=log_key_since,json=logKeySince,proto3" json:"log_key_since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -264,6 +266,13 @@ func (*ListKeysResponse) Descriptor() ([]byte, []int) {
 func (x *ListKeysResponse) GetKeys() []*SigningKey {
 	if x != nil {
 		return x.Keys
+	}
+	return nil
+}
+
+func (x *ListKeysResponse) GetLogKeySince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LogKeySince
 	}
 	return nil
 }
@@ -845,9 +854,10 @@ const file_whittle_v1_key_proto_rawDesc = "" +
 	"\x06active\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x06active\x124\n" +
 	"\aretired\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\aretired\x124\n" +
 	"\aexpires\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\"\x11\n" +
-	"\x0fListKeysRequest\">\n" +
+	"\x0fListKeysRequest\"~\n" +
 	"\x10ListKeysResponse\x12*\n" +
-	"\x04keys\x18\x01 \x03(\v2\x16.whittle.v1.SigningKeyR\x04keys\"X\n" +
+	"\x04keys\x18\x01 \x03(\v2\x16.whittle.v1.SigningKeyR\x04keys\x12>\n" +
+	"\rlog_key_since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vlogKeySince\"X\n" +
 	"\x10RotateKeyRequest\x12D\n" +
 	"\aoverlap\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x0f\xbaH\f\xaa\x01\t\"\x05\b\x80\x9a\x9e\x012\x00R\aoverlap\"=\n" +
 	"\x11RotateKeyResponse\x12(\n" +
@@ -932,29 +942,30 @@ var file_whittle_v1_key_proto_depIdxs = []int32{
 	16, // 3: whittle.v1.SigningKey.retired:type_name -> google.protobuf.Timestamp
 	16, // 4: whittle.v1.SigningKey.expires:type_name -> google.protobuf.Timestamp
 	1,  // 5: whittle.v1.ListKeysResponse.keys:type_name -> whittle.v1.SigningKey
-	17, // 6: whittle.v1.RotateKeyRequest.overlap:type_name -> google.protobuf.Duration
-	1,  // 7: whittle.v1.RotateKeyResponse.key:type_name -> whittle.v1.SigningKey
-	1,  // 8: whittle.v1.RetireKeyResponse.keys:type_name -> whittle.v1.SigningKey
-	1,  // 9: whittle.v1.RevokeKeyResponse.keys:type_name -> whittle.v1.SigningKey
-	2,  // 10: whittle.v1.KeyService.ListKeys:input_type -> whittle.v1.ListKeysRequest
-	4,  // 11: whittle.v1.KeyService.RotateKey:input_type -> whittle.v1.RotateKeyRequest
-	6,  // 12: whittle.v1.KeyService.RetireKey:input_type -> whittle.v1.RetireKeyRequest
-	8,  // 13: whittle.v1.KeyService.RevokeKey:input_type -> whittle.v1.RevokeKeyRequest
-	10, // 14: whittle.v1.KeyService.GetKeyEncryptionKey:input_type -> whittle.v1.GetKeyEncryptionKeyRequest
-	12, // 15: whittle.v1.KeyService.RotateKeyEncryptionKey:input_type -> whittle.v1.RotateKeyEncryptionKeyRequest
-	14, // 16: whittle.v1.KeyService.RotateLogKey:input_type -> whittle.v1.RotateLogKeyRequest
-	3,  // 17: whittle.v1.KeyService.ListKeys:output_type -> whittle.v1.ListKeysResponse
-	5,  // 18: whittle.v1.KeyService.RotateKey:output_type -> whittle.v1.RotateKeyResponse
-	7,  // 19: whittle.v1.KeyService.RetireKey:output_type -> whittle.v1.RetireKeyResponse
-	9,  // 20: whittle.v1.KeyService.RevokeKey:output_type -> whittle.v1.RevokeKeyResponse
-	11, // 21: whittle.v1.KeyService.GetKeyEncryptionKey:output_type -> whittle.v1.GetKeyEncryptionKeyResponse
-	13, // 22: whittle.v1.KeyService.RotateKeyEncryptionKey:output_type -> whittle.v1.RotateKeyEncryptionKeyResponse
-	15, // 23: whittle.v1.KeyService.RotateLogKey:output_type -> whittle.v1.RotateLogKeyResponse
-	17, // [17:24] is the sub-list for method output_type
-	10, // [10:17] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	16, // 6: whittle.v1.ListKeysResponse.log_key_since:type_name -> google.protobuf.Timestamp
+	17, // 7: whittle.v1.RotateKeyRequest.overlap:type_name -> google.protobuf.Duration
+	1,  // 8: whittle.v1.RotateKeyResponse.key:type_name -> whittle.v1.SigningKey
+	1,  // 9: whittle.v1.RetireKeyResponse.keys:type_name -> whittle.v1.SigningKey
+	1,  // 10: whittle.v1.RevokeKeyResponse.keys:type_name -> whittle.v1.SigningKey
+	2,  // 11: whittle.v1.KeyService.ListKeys:input_type -> whittle.v1.ListKeysRequest
+	4,  // 12: whittle.v1.KeyService.RotateKey:input_type -> whittle.v1.RotateKeyRequest
+	6,  // 13: whittle.v1.KeyService.RetireKey:input_type -> whittle.v1.RetireKeyRequest
+	8,  // 14: whittle.v1.KeyService.RevokeKey:input_type -> whittle.v1.RevokeKeyRequest
+	10, // 15: whittle.v1.KeyService.GetKeyEncryptionKey:input_type -> whittle.v1.GetKeyEncryptionKeyRequest
+	12, // 16: whittle.v1.KeyService.RotateKeyEncryptionKey:input_type -> whittle.v1.RotateKeyEncryptionKeyRequest
+	14, // 17: whittle.v1.KeyService.RotateLogKey:input_type -> whittle.v1.RotateLogKeyRequest
+	3,  // 18: whittle.v1.KeyService.ListKeys:output_type -> whittle.v1.ListKeysResponse
+	5,  // 19: whittle.v1.KeyService.RotateKey:output_type -> whittle.v1.RotateKeyResponse
+	7,  // 20: whittle.v1.KeyService.RetireKey:output_type -> whittle.v1.RetireKeyResponse
+	9,  // 21: whittle.v1.KeyService.RevokeKey:output_type -> whittle.v1.RevokeKeyResponse
+	11, // 22: whittle.v1.KeyService.GetKeyEncryptionKey:output_type -> whittle.v1.GetKeyEncryptionKeyResponse
+	13, // 23: whittle.v1.KeyService.RotateKeyEncryptionKey:output_type -> whittle.v1.RotateKeyEncryptionKeyResponse
+	15, // 24: whittle.v1.KeyService.RotateLogKey:output_type -> whittle.v1.RotateLogKeyResponse
+	18, // [18:25] is the sub-list for method output_type
+	11, // [11:18] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_whittle_v1_key_proto_init() }
