@@ -10,22 +10,10 @@ func (d *decision) match() *Refusal {
 		return &Refusal{Code: unauthorizedClient, Reason: "unknown_client", Detail: fmt.Sprintf("the policy has no client %q", d.Client)}
 	}
 	d.client = client
-	subject, presentable := false, false
-	for _, r := range d.policy.ruled[d.Client] {
-		if !r.subject.match(&d.Principal) {
-			continue
-		}
-		subject = true
-		if !d.mayPresent(r) {
-			continue
-		}
-		presentable = true
-		if d.within(r) {
-			d.rule = r
-			return nil
-		}
+	if d.rule = d.admitting(); d.rule == nil {
+		return d.unmatched()
 	}
-	return d.unmatched(subject, presentable)
+	return nil
 }
 
 func (d *decision) mayPresent(r *rule) bool {
@@ -44,7 +32,15 @@ func (d *decision) within(r *rule) bool {
 	return true
 }
 
-func (d *decision) unmatched(subject, presentable bool) *Refusal {
+// unmatched says how far the best of the client's rules came.
+func (d *decision) unmatched() *Refusal {
+	subject, presentable := false, false
+	for _, r := range d.policy.ruled.byClient[d.Client] {
+		if r.subject.match(&d.Principal) {
+			subject = true
+			presentable = presentable || d.mayPresent(r)
+		}
+	}
 	refusal := &Refusal{Code: invalidRequest}
 	if d.Parent == nil && d.Principal.IsClient() {
 		refusal.Code = unauthorizedClient

@@ -27,8 +27,8 @@ type Policy struct {
 	bindings  map[string]*binding
 	holders   map[selector][]*binding // by who holds them
 	rules     map[string]*rule
-	ruled     map[string][]*rule // by client, in the document's order
-	grouped   map[selector]bool  // the groups that some rule's subject names
+	ruled     ruleIndex
+	grouped   map[selector]bool // the groups that some rule's subject names
 }
 
 // limits is what a scope's entry says of every token that can use it.
@@ -53,7 +53,8 @@ func Compile(source []byte, file string, version uint64) (*Policy, error) {
 		limited: map[string]limits{}, eachUse: map[string]bool{}, roles: map[string]scope.Set{}, issuers: map[string]*Issuer{},
 		clients: map[string]*Client{}, resources: map[string]*Resource{}, audiences: map[string]*Resource{},
 		bindings: map[string]*binding{}, holders: map[selector][]*binding{},
-		rules: map[string]*rule{}, ruled: map[string][]*rule{}, grouped: map[selector]bool{},
+		rules: map[string]*rule{}, grouped: map[selector]bool{},
+		ruled: ruleIndex{map[string][]*rule{}, map[selector][]*rule{}, map[string][]*rule{}},
 	}
 	switch root, ok := document.Load(source, problems); {
 	case root != nil:

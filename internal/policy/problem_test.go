@@ -52,7 +52,7 @@ func TestDocumentHasLimits(t *testing.T) {
 		name, source, message string
 		problems              int
 	}{
-		{"bytes", "format: 1\nscopes: {}\n#" + strings.Repeat("x", document.MaxSource), "make it at most 1048576", 1},
+		{"bytes", "format: 1\nscopes: {}\n#" + strings.Repeat("x", document.MaxSource), "make it at most 2097152", 1},
 		{"scopes", "format: 1\nscopes: {" + strings.Repeat("a: {}, ", maxScopes+1) + "}", "at most 2000 entries", 1},
 		{"elements", "format: 1\nscopes: { a: {} }\nrules: [" + strings.Repeat("x, ", maxEntries+1) + "]", "at most 10000 elements", 1},
 		{"problems", "format: 1\nscopes: { a: {} }\nroles: { r: [" + strings.Repeat("b, ", 1000) + "] }", "more problems may follow", document.MaxProblems},

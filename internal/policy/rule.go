@@ -20,6 +20,7 @@ const (
 // rule admits exchanges.
 type rule struct {
 	name            string
+	order           int // in the document
 	clients         map[string]bool
 	from            map[string]bool // clients whose tokens may be presented; empty: none besides one's own
 	subject         selectors
@@ -60,7 +61,7 @@ func (r *rule) starts(client *Client, who *principal.Principal) bool {
 }
 
 func (c *compiler) rules(n *yaml.Node) {
-	for _, e := range c.list(n, "rules", maxEntries) {
+	for i, e := range c.list(n, "rules", maxEntries) {
 		f, ok := c.fields(e, shape{
 			what:     "a rule",
 			required: "name clients subject resources",
@@ -69,13 +70,14 @@ func (c *compiler) rules(n *yaml.Node) {
 			later: "approval authorization_details",
 		})
 		if ok {
-			c.rule(f)
+			c.rule(f, i)
 		}
 	}
 }
 
-func (c *compiler) rule(f fields) {
+func (c *compiler) rule(f fields, order int) {
 	r := &rule{
+		order:         order,
 		name:          c.name(f.get("name"), "name"),
 		clients:       set(known(c, f.get("clients"), "clients", c.policy.clients)),
 		from:          set(known(c, f.get("from"), "from", c.policy.clients)),
@@ -98,9 +100,7 @@ func (c *compiler) rule(f fields) {
 		c.fail(f.get("name"), "rule %q is here twice; names are unique, since tokens record them", r.name)
 	}
 	c.policy.rules[r.name] = r
-	for client := range r.clients {
-		c.policy.ruled[client] = append(c.policy.ruled[client], r)
-	}
+	c.policy.ruled.add(r)
 	for _, s := range r.subject {
 		if s.group != "" {
 			c.policy.grouped[s] = true
@@ -131,8 +131,11 @@ func (c *compiler) targets(f fields, r *rule) {
 		r.defaultScope = append(r.defaultScope, name)
 	}
 	c.notEmpty(f.get("default_scope"), "default_scope")
-	r.onwardAt = map[string]scope.Set{}
-	for _, e := range c.entries(f.get("onward"), "onward", maxEntries) {
+	onward := c.entries(f.get("onward"), "onward", maxEntries)
+	if len(onward) > 0 {
+		r.onwardAt = make(map[string]scope.Set, len(onward))
+	}
+	for _, e := range onward {
 		if _, ok := c.policy.resources[e.name]; !ok {
 			c.unknown(e.key, "onward", e.name, keys(c.policy.resources))
 			continue
@@ -142,7 +145,11 @@ func (c *compiler) targets(f fields, r *rule) {
 	}
 }
 
+// set is nil for no names: a policy may have ten thousand rules, and each of them several sets.
 func set(names []string) map[string]bool {
+	if len(names) == 0 {
+		return nil
+	}
 	out := make(map[string]bool, len(names))
 	for _, name := range names {
 		out[name] = true
