@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -31,19 +32,24 @@ type axis struct {
 	seed   func(ctx context.Context, folder string, n int) error // writes n of it into the state of a server that is stopped; nil: the policy has it
 }
 
-// axes are what grows, up to most live revocations and, for the rest, as far as a run of its kind goes.
+// axes are what grows, up to most live revocations and, for the rest, as far as a run of its kind goes. A run about some rows
+// only has the axes that were asked for in the same way.
 func (b *bench) axes() []axis {
-	revocations := axis{name: revocationsAxis, limit: 1.1, counts: powers(1000, b.mostRevocations), seed: seedRevocations}
-	if b.quick || b.partly {
-		return []axis{revocations}
-	}
-	return []axis{
-		revocations,
+	all := []axis{
+		{name: revocationsAxis, limit: 1.1, counts: powers(1000, b.mostRevocations), seed: seedRevocations},
 		{name: "tokens issued, each with its audit entry", limit: 1.1, counts: powers(1000, b.mostEntries), seed: seedEntries},
 		{name: "opaque tokens alive", limit: 1.1, counts: powers(1000, 1_000_000), seed: seedOpaque},
-		{name: "clients", counts: []int{10, 100, 1000, 5000}, policy: withClients},
-		{name: "scopes", counts: []int{10, 100, 1000}, policy: withScopes},
-		{name: "rules", counts: []int{10, 100, 1000, 5000}, policy: withRules},
+		{name: "clients", limit: 1.1, counts: []int{10, 100, 1000, 10_000}, policy: withClients},
+		{name: "scopes", limit: 1.1, counts: []int{10, 100, 1000}, policy: withScopes},
+		{name: "rules", limit: 1.1, counts: []int{10, 100, 1000, 10_000}, policy: withRules},
+	}
+	switch {
+	case b.selects():
+		return slices.DeleteFunc(all, func(a axis) bool { return !b.only.MatchString(a.name) })
+	case b.quick || b.partly:
+		return all[:1]
+	default:
+		return all
 	}
 }
 

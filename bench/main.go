@@ -23,10 +23,10 @@ func main() {
 		return
 	}
 	quick := flag.Bool("quick", false, "windows of 1 s, and only the rows that targets are about")
-	only := flag.String("only", "", "run only rows whose name matches this expression, and the floors; writes no results")
+	only := flag.String("only", "", "run only rows whose name matches this expression, with their floors, and what grows if its name does; writes no results")
 	rounds := flag.Int("rounds", 2, "how often each row is measured; the cheapest is kept, so more help on a machine that is busy")
 	profiles := flag.String("profile", "", "write a CPU profile of the server for each row into this folder")
-	growth := flag.Int("growth", 0, "up to how many live revocations to start servers with, also with -only; 0: 100,000 if quick, else 1,000,000")
+	growth := flag.Int("growth", 0, "up to how many live revocations to start servers with; 0: 100,000 if quick, else 1,000,000")
 	entries := flag.Int("entries", 1_000_000, "up to how many tokens issued, each with its audit entry, in a run that isn't quick; 10,000,000 take 15 GB and some minutes")
 	compare := flag.String("compare", "", "hold the rows to those of this file, such as results.json; writes no results")
 	withPeers := flag.String("peers", "", "measure only the peers whose name matches this expression, also with -only; none: no peer")
@@ -140,15 +140,13 @@ func (b *bench) run(ctx context.Context) (err error) {
 // furthermore is what a run measures beside its rows. One about some rows only measures nothing else
 // unless it is asked to.
 func (b *bench) furthermore(ctx context.Context, rows []row) error {
-	if b.partly && b.against == "" {
-		if b.mostRevocations == 0 {
-			return nil
-		}
-		return b.growth(ctx)
-	}
 	tokens, most := 5000, 1_000_000
 	if b.quick {
 		tokens, most = 500, 100_000
+	}
+	b.mostRevocations = cmp.Or(b.mostRevocations, most)
+	if b.selects() {
+		return b.growth(ctx)
 	}
 	made, err := b.world.issue(ctx, tokens, agent, dataAPI)
 	if err != nil {
@@ -163,9 +161,11 @@ func (b *bench) furthermore(ctx context.Context, rows []row) error {
 	if err := b.applied(ctx, rows); err != nil {
 		return err
 	}
-	b.mostRevocations = cmp.Or(b.mostRevocations, most)
 	return b.growth(ctx)
 }
+
+// selects says whether the run is about some rows only.
+func (b *bench) selects() bool { return b.partly && b.against == "" }
 
 // answers asks Whittle once for each answer that the floors give.
 func (b *bench) answers(rows []row) (a Answers, err error) {

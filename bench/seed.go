@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,13 +41,17 @@ func seedRevocations(ctx context.Context, folder string, n int) error {
 	})
 }
 
-// seedOpaque writes n live opaque tokens, whose rows nobody can open.
+// seedOpaque writes n live opaque tokens, whose rows nobody can open, in the order of their keys: commits of thousands of
+// random keys would leave as many free pages behind as the tree has, which the small commits of exchanges don't.
 func seedOpaque(ctx context.Context, folder string, n int) error {
 	expires := time.Now().Add(24 * time.Hour)
-	return seedRows(ctx, folder, n, func(tx store.Tx, _ int) error {
-		row := store.Opaque{Claims: make([]byte, 600), Expires: expires}
-		rand.Read(row.Hash[:])
-		return tx.PutOpaque(row)
+	hashes := make([][32]byte, n)
+	for i := range hashes {
+		rand.Read(hashes[i][:])
+	}
+	slices.SortFunc(hashes, func(a, b [32]byte) int { return bytes.Compare(a[:], b[:]) })
+	return seedRows(ctx, folder, n, func(tx store.Tx, i int) error {
+		return tx.PutOpaque(store.Opaque{Hash: hashes[i], Claims: make([]byte, 600), Expires: expires})
 	})
 }
 
@@ -142,7 +148,7 @@ func seedEntry(ctx context.Context, log *audit.Log) error {
 // withClients is the policy with n clients in all, each with a rule of its own.
 func withClients(n int) string {
 	var clients, rules strings.Builder
-	for i := range max(0, n-5) { // beside those that it has
+	for i := range max(0, n-5) { // beside the five that it has
 		fmt.Fprintf(&clients, "  agent-%05d: { auth: client_secret, ceiling: [\"ai.training.*\"] }\n", i)
 		fmt.Fprintf(&rules, "  - { name: \"agent %05d\", clients: [agent-%05d], subject: { issuer: corp }, resources: [%s], max_lifetime: 1h }\n", i, i, dataAPI)
 	}
@@ -158,11 +164,11 @@ func withScopes(n int) string {
 	return strings.Replace(policy, "${many}", b.String()+"${many}", 1)
 }
 
-// withRules is the policy with n rules before the one that matches, all for the same client: each is looked at, since the
-// first that matches decides.
+// withRules is the policy with n rules in all, the new ones before the one that matches and for the same client: each is
+// looked at, since the first that matches decides.
 func withRules(n int) string {
 	var b strings.Builder
-	for i := range n {
+	for i := range max(0, n-3) { // beside the three that it has
 		fmt.Fprintf(&b, "  - { name: \"ana's rule %05d\", clients: [%s], subject: { issuer: corp, subject: person-%05d }, resources: [%s], max_lifetime: 1h }\n", i, agent, i, dataAPI)
 	}
 	return strings.Replace(policy, "${rules}", b.String(), 1)

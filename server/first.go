@@ -17,7 +17,7 @@ import (
 )
 
 // maxPolicy is more than a policy may have, so that one that is too long is said to be.
-const maxPolicy = 2 << 20
+const maxPolicy = 3 << 20
 
 // loadPolicy puts the policy's file into a store that has no policy. In any other the store's word counts: if
 // the file says something else, that is said, and nothing more, or a restart would undo what was applied.

@@ -13,7 +13,7 @@ import (
 
 // Limits on a document before anything is made of it.
 const (
-	MaxSource = 1 << 20 // bytes
+	MaxSource = 2 << 20 // bytes
 	MaxNested = 16
 )
 

@@ -1036,18 +1036,20 @@ const file_whittle_v1_policy_proto_rawDesc = "" +
 	"\aapplied\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aapplied\x12\x1d\n" +
 	"\n" +
 	"applied_by\x18\x04 \x01(\tR\tappliedBy\x12\x12\n" +
-	"\x04note\x18\x05 \x01(\tR\x04note\"6\n" +
-	"\x15ValidatePolicyRequest\x12\x1d\n" +
-	"\x04yaml\x18\x01 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@R\x04yaml\"c\n" +
+	"\x04note\x18\x05 \x01(\tR\x04note\"7\n" +
+	"\x15ValidatePolicyRequest\x12\x1e\n" +
+	"\x04yaml\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05(\x80\x80\x80\x01R\x04yaml\"c\n" +
 	"\x16ValidatePolicyResponse\x125\n" +
 	"\bproblems\x18\x01 \x03(\v2\x19.whittle.v1.PolicyProblemR\bproblems\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"U\n" +
 	"\rPolicyProblem\x12\x12\n" +
 	"\x04line\x18\x01 \x01(\x05R\x04line\x12\x16\n" +
 	"\x06column\x18\x02 \x01(\x05R\x06column\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage\"|\n" +
-	"\x12ApplyPolicyRequest\x12\x1d\n" +
-	"\x04yaml\x18\x01 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@R\x04yaml\x12)\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"}\n" +
+	"\x12ApplyPolicyRequest\x12\x1e\n" +
+	"\x04yaml\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05(\x80\x80\x80\x01R\x04yaml\x12)\n" +
 	"\x10expected_version\x18\x02 \x01(\x04R\x0fexpectedVersion\x12\x1c\n" +
 	"\x04note\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\x04R\x04note\"/\n" +
 	"\x13ApplyPolicyResponse\x12\x18\n" +
@@ -1066,11 +1068,12 @@ const file_whittle_v1_policy_proto_rawDesc = "" +
 	"\n" +
 	"applied_by\x18\x03 \x01(\tR\tappliedBy\x12\x12\n" +
 	"\x04note\x18\x04 \x01(\tR\x04note\x12\x16\n" +
-	"\x06digest\x18\x05 \x01(\tR\x06digest\"j\n" +
+	"\x06digest\x18\x05 \x01(\tR\x06digest\"k\n" +
 	"\x11DiffPolicyRequest\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x1a\n" +
-	"\aversion\x18\x02 \x01(\x04H\x00R\aversion\x12\x1f\n" +
-	"\x04yaml\x18\x03 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@H\x00R\x04yamlB\x04\n" +
+	"\aversion\x18\x02 \x01(\x04H\x00R\aversion\x12 \n" +
+	"\x04yaml\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05(\x80\x80\x80\x01H\x00R\x04yamlB\x04\n" +
 	"\x02to\"n\n" +
 	"\x12DiffPolicyResponse\x12\x18\n" +
 	"\aunified\x18\x01 \x01(\tR\aunified\x12>\n" +
