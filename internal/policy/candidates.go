@@ -51,19 +51,19 @@ func (d *decision) admitting() *rule {
 // firstOf goes through all lists at once, and comes to each rule in the document's order.
 func (d *decision) firstOf(lists ...[]*rule) *rule {
 	for {
-		next := -1
-		for i, list := range lists {
-			if len(list) > 0 && (next < 0 || list[0].order < lists[next][0].order) {
-				next = i
+		var next *rule
+		for _, list := range lists {
+			if len(list) > 0 && (next == nil || list[0].order < next.order) {
+				next = list[0]
 			}
 		}
-		if next < 0 {
-			return nil
+		if next == nil || next.clients[d.Client] && next.subject.match(&d.Principal) && d.mayPresent(next) && d.within(next) {
+			return next
 		}
-		r := lists[next][0]
-		if r.clients[d.Client] && r.subject.match(&d.Principal) && d.mayPresent(r) && d.within(r) {
-			return r
+		for i, list := range lists {
+			if len(list) > 0 && list[0] == next {
+				lists[i] = list[1:]
+			}
 		}
-		lists[next] = lists[next][1:]
 	}
 }
