@@ -10,8 +10,10 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
 	"github.com/whittle-sts/whittle/server/servertest"
 )
 
@@ -25,6 +27,18 @@ var opens = map[string][]string{
 	"audit.read":     {"ListEntries", "GetEntry", "Explain", "FollowEntries", "ExportEntries", "GetReceipt"},
 	"state.backup":   {"Backup"},
 	"privacy.manage": {"ErasePerson", "ExportPerson"},
+	"token.look":     {lookOnly},
+}
+
+// lookOnly is no method of its own: it is Introspect, asked not to count a use.
+const lookOnly = "Introspect, looking only"
+
+// asked is what a method is called with.
+func asked(method string) (called string, request proto.Message) {
+	if method == lookOnly {
+		return whittlev1.IntrospectionService_Introspect_FullMethodName, &whittlev1.IntrospectRequest{Token: "x", Look: true}
+	}
+	return method, &emptypb.Empty{}
 }
 
 // Each permission opens its methods and no other's.
@@ -37,14 +51,15 @@ func TestEachPermissionOpensItsOwn(t *testing.T) {
 		policy.WriteString("  " + named(p) + ": { auth: client_secret, may: [" + p + "] }\n")
 	}
 	w := servertest.Start(t, servertest.Options{Policy: policy.String()})
-	for _, method := range methods() {
+	for _, method := range append(methods(), lookOnly) {
+		called, request := asked(method)
 		short := method[strings.LastIndex(method, "/")+1:]
 		guarded := slices.ContainsFunc(permissions, func(p string) bool { return slices.Contains(opens[p], short) })
 		for _, p := range permissions {
 			ctx, cancel := context.WithCancel(w.As(context.Background(), w.Client(named(p))))
-			stream, err := w.Conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, method)
+			stream, err := w.Conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, called)
 			if err == nil {
-				_ = stream.SendMsg(&emptypb.Empty{})
+				_ = stream.SendMsg(request)
 				_ = stream.CloseSend()
 				if short != "FollowEntries" || !slices.Contains(opens[p], short) { // which waits for what comes
 					err = stream.RecvMsg(&emptypb.Empty{})
