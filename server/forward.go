@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,12 +74,12 @@ func (f Forward) secrets() ([]forward.Secret, error) {
 }
 
 // openForwarders makes what hands the log on. A secret that can't be read, or a cursor, is a mistake to be told at the start.
-func (s *Server) openForwarders(context.Context) error {
+func (s *Server) openForwarders(ctx context.Context) error {
 	f := s.config.Forward
 	s.forwarders = make(map[string]*forward.Forwarder)
 	if f.File != "" {
 		to := &forward.File{Path: f.File, Size: int64(f.FileSize), Keep: f.FileKeep}
-		if err := s.forwardTo("file", to); err != nil {
+		if err := s.forwardTo(ctx, "file", to); err != nil {
 			return err
 		}
 		s.onClose(to.Close)
@@ -89,13 +90,13 @@ func (s *Server) openForwarders(context.Context) error {
 	if _, err := f.secrets(); err != nil {
 		return err
 	}
-	return s.forwardTo("webhook", &forward.Webhook{
+	return s.forwardTo(ctx, "webhook", &forward.Webhook{
 		URL: f.Webhook, Secrets: f.secrets, Log: s.log.Origin(), Now: s.config.Now, Client: forward.NewClient(),
 	})
 }
 
-func (s *Server) forwardTo(name string, to forward.Receiver) (err error) {
-	s.forwarders[name], err = forward.New(forward.Config{
+func (s *Server) forwardTo(ctx context.Context, name string, to forward.Receiver) (err error) {
+	s.forwarders[name], err = forward.New(ctx, forward.Config{
 		Log: s.log, To: to, Random: s.config.Random, Cursor: filepath.Join(s.config.DataDir, "forward", name+".cursor"),
 	})
 	return err
@@ -115,8 +116,12 @@ func (s *Server) measureForwarding() {
 			size := s.log.Size()
 			return float64(size - min(f.Next(), size))
 		})
-		s.gauge("whittle_forward_lag_seconds", "Time since the receiver last had all of the audit log; 0 while it has.", labels, func() float64 {
-			return f.Lag(s.log.Size()).Seconds()
+		s.gauge("whittle_forward_lag_seconds", "How old the oldest entry of the audit log is that the receiver hasn't confirmed; 0 while it has all.", labels, func() float64 {
+			since, err := f.Since(context.Background())
+			if err != nil {
+				return math.NaN()
+			}
+			return s.age(since)
 		})
 		s.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "whittle_forward_failures_total", Help: "Times that the receiver of the audit log didn't take entries. They are sent again.", ConstLabels: labels,

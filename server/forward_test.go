@@ -9,9 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -42,8 +44,10 @@ func TestTheLogIsHandedOn(t *testing.T) {
 	}))
 	defer hook.Close()
 	file := filepath.Join(folder, "audit.jsonl")
+	var config server.Config
 	b := platform(t, func(c *server.Config) {
 		c.Forward = server.Forward{File: file, Webhook: hook.URL, Secret: filepath.Join(folder, "secret")}
+		config = *c
 	})
 	b.revoke(strings.Repeat("A", 22))
 	metrics := func() string { return b.metrics() }
@@ -54,6 +58,13 @@ func TestTheLogIsHandedOn(t *testing.T) {
 			regexp.MustCompile(`whittle_forward_failures_total\{to="webhook"\} [1-9]`).MatchString(metrics()) &&
 			!strings.Contains(metrics(), `whittle_forward_entries_behind{to="webhook"} 0`)
 	})
+	b.Stop()
+	config.Now = func() time.Time { return time.Now().Add(5 * time.Minute) } // it was down so long
+	b.Boot(config)
+	lag := regexp.MustCompile(`whittle_forward_lag_seconds\{to="webhook"\} (.*)`).FindStringSubmatch(metrics())
+	if seconds, err := strconv.ParseFloat(append(lag, "", "")[1], 64); err != nil || seconds < 300 {
+		t.Errorf("after a restart the webhook lags by %v", lag)
+	}
 	down.Store(false)
 	eventually(t, "the webhook has it too", func() bool {
 		return strings.Contains(metrics(), `whittle_forward_entries_behind{to="webhook"} 0`)

@@ -143,15 +143,10 @@ func (s *signer) reload(r store.Reader) error {
 func (l *Log) Handovers() [][]byte { return l.signer.keys.Load().handovers }
 
 // SigningSince is when the key that signs the log took over; of the first one, when the log began; zero while the log is empty.
-func (l *Log) SigningSince(ctx context.Context) (since time.Time, err error) {
+func (l *Log) SigningSince(ctx context.Context) (time.Time, error) {
 	if l.Size() == 0 {
 		return time.Time{}, nil
 	}
-	newest := max(l.signer.keys.Load().since, 1) - 1 // the last entry that a handover covers, which is about the key that takes over
-	err = l.store.View(ctx, func(r store.Reader) error {
-		f := finder{ctx: ctx, reader: r}
-		since, err = f.timeOf(newest)
-		return err
-	})
-	return since, err
+	// the last entry that a handover covers, which is about the key that takes over
+	return l.TimeOf(ctx, max(l.signer.keys.Load().since, 1)-1)
 }

@@ -210,6 +210,16 @@ func (f *finder) scan(low, high uint64) (found uint64, e Event, err error) {
 	return found, e, err
 }
 
+// TimeOf is when the request of the entry at index began, whether its body is there or was dropped.
+func (l *Log) TimeOf(ctx context.Context, index uint64) (at time.Time, err error) {
+	err = l.store.View(ctx, func(r store.Reader) error {
+		f := finder{ctx: ctx, reader: r}
+		at, err = f.timeOf(index)
+		return err
+	})
+	return at, err
+}
+
 // timeOf is the time of the entry at index.
 func (f *finder) timeOf(index uint64) (at time.Time, err error) {
 	err = store.ErrCorrupt

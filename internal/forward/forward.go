@@ -15,6 +15,7 @@ import (
 // Log is what is handed on.
 type Log interface {
 	List(ctx context.Context, from uint64, limit int) ([]audit.Item, error)
+	TimeOf(ctx context.Context, index uint64) (time.Time, error)
 	Size() uint64
 	Grown(index uint64) <-chan struct{}
 }
@@ -60,22 +61,21 @@ type Config struct {
 type Forwarder struct {
 	config   Config
 	next     atomic.Uint64 // the first entry that isn't confirmed
-	current  atomic.Int64  // when all was confirmed, in Unix nanoseconds
 	failures atomic.Uint64
 }
 
 // New reads the cursor. Nothing is sent before Run.
-func New(c Config) (*Forwarder, error) {
+func New(ctx context.Context, c Config) (*Forwarder, error) {
 	if c.Wait == nil {
 		c.Wait = pause
 	}
 	f := &Forwarder{config: c}
-	f.current.Store(time.Now().UnixNano())
 	at, err := readCursor(c.Cursor)
 	if err != nil {
 		return nil, fmt.Errorf("forward: %w", err)
 	}
 	f.next.Store(at.Next)
+	_, _ = f.begin(ctx) // what is wrong with the log is told, and tried again, when it runs
 	return f, nil
 }
 
@@ -94,12 +94,14 @@ func (f *Forwarder) Next() uint64 { return f.next.Load() }
 // Failures is how often a hand-over failed.
 func (f *Forwarder) Failures() uint64 { return f.failures.Load() }
 
-// Lag is how long ago the receiver last had all of a log of that size.
-func (f *Forwarder) Lag(size uint64) time.Duration {
-	if f.next.Load() >= size {
-		return 0
+// Since is the time of the oldest entry that the receiver hasn't confirmed; zero if it has all. It rests on nothing but
+// the cursor and the log, so a restart changes nothing of it.
+func (f *Forwarder) Since(ctx context.Context) (time.Time, error) {
+	next := f.next.Load()
+	if next >= f.config.Log.Size() {
+		return time.Time{}, nil
 	}
-	return time.Since(time.Unix(0, f.current.Load()))
+	return f.config.Log.TimeOf(ctx, next)
 }
 
 // Run hands on until ctx is done. What goes wrong is told and tried again, for ever, ever less often.
@@ -142,7 +144,6 @@ func (f *Forwarder) run(ctx context.Context, done func()) error {
 			return err
 		}
 		if len(entries) == 0 {
-			f.current.Store(time.Now().UnixNano())
 			select {
 			case <-f.config.Log.Grown(at.Next):
 				f.config.Wait(ctx, gather)

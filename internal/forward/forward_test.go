@@ -49,6 +49,13 @@ func (l *log) Size() uint64 {
 	return uint64(len(l.items))
 }
 
+// TimeOf is a minute after noon for each entry.
+func (l *log) TimeOf(_ context.Context, index uint64) (time.Time, error) {
+	return noon.Add(time.Duration(index) * time.Minute), nil
+}
+
+var noon = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+
 func (l *log) Grown(index uint64) <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -108,7 +115,7 @@ func (w *waits) wait(ctx context.Context, d time.Duration) {
 // until runs a forwarder until all of the log is confirmed.
 func until(t *testing.T, c Config, size uint64) *Forwarder {
 	t.Helper()
-	f, err := New(c)
+	f, err := New(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +177,7 @@ func TestAReceiverThatIsDownForADay(t *testing.T) {
 	var down time.Duration // on the clock of those who wait
 	for down < 24*time.Hour {
 		l.grow(1)
-		f, err := New(Config{Log: l, To: r, Cursor: cursor, Random: rand.Reader})
+		f, err := New(t.Context(), Config{Log: l, To: r, Cursor: cursor, Random: rand.Reader})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -251,7 +258,7 @@ func TestAnotherLogBeginsAnew(t *testing.T) {
 		until(t, Config{Log: l, To: new(receiver), Cursor: cursorFile, Random: rand.Reader}, 100)
 		change(l, cursorFile)
 		r := new(receiver)
-		f, err := New(Config{Log: l, To: r, Cursor: cursorFile, Random: rand.Reader})
+		f, err := New(t.Context(), Config{Log: l, To: r, Cursor: cursorFile, Random: rand.Reader})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -275,6 +282,30 @@ func TestAnotherLogBeginsAnew(t *testing.T) {
 			t.Errorf("%s: %v", name, r.got)
 		}
 	}
+}
+
+// The lag is of what wasn't confirmed, before anything is sent and after a restart; of another log than the cursor's, it is
+// that of its first entry.
+func TestTheLagOutlivesARestart(t *testing.T) {
+	l, cursorFile := newLog(10), filepath.Join(t.TempDir(), "c")
+	c := Config{Log: l, To: &receiver{}, Cursor: cursorFile, Random: rand.Reader}
+	since := func(want time.Time) {
+		t.Helper()
+		f, err := New(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := f.Since(t.Context()); err != nil || !got.Equal(want) {
+			t.Errorf("it lags since %v, %v; not %v", got, err, want)
+		}
+	}
+	since(noon)
+	until(t, c, 10)
+	since(time.Time{})
+	l.grow(5)
+	since(noon.Add(10 * time.Minute))
+	l.items[9].Leaf = tree.Hash{}
+	since(noon)
 }
 
 // One hand-over holds no more than so many bytes, but always an entry.
