@@ -20,7 +20,8 @@ type Applied struct {
 const policiesApplied = 10
 
 // applied looks at tokens at a third of what a closed loop got, first as ever, then while policies are applied one
-// after the other. A failed request fails the run.
+// after the other. A failed request fails the run. The slowest of so many looks is whatever else the machine did, so it is done
+// as often as each row is measured, and the time that adds least is kept.
 func (b *bench) applied(ctx context.Context, rows []row) (err error) {
 	i := slices.IndexFunc(rows, func(r row) bool { return r.name == introspectGRPC })
 	closed := b.results.find(introspectGRPC, 32)
@@ -35,22 +36,36 @@ func (b *bench) applied(ctx context.Context, rows []row) (err error) {
 		defer l.wire.Close()
 		return l.paced(introspectGRPC, closed.Rate/3, b.window)
 	}
-	a := &b.results.Applied
-	a.Policies = policiesApplied
-	if a.Quiet, err = look(); err != nil {
-		return err
+	for range b.rounds {
+		a := Applied{Policies: policiesApplied}
+		if a.Quiet, err = look(); err != nil {
+			return err
+		}
+		done := make(chan error, 1)
+		go func() { done <- b.world.apply(ctx, policiesApplied, b.window/(policiesApplied+1)) }()
+		a.Loaded, err = look()
+		if err := errors.Join(err, <-done); err != nil {
+			return err
+		}
+		if best := &b.results.Applied; best.Policies == 0 || a.adds() < best.adds() {
+			*best = a
+		}
 	}
-	done := make(chan error, 1)
-	go func() { done <- b.world.apply(ctx, policiesApplied, b.window/(policiesApplied+1)) }()
-	a.Loaded, err = look()
-	return errors.Join(err, <-done)
+	return nil
 }
+
+// adds is how much longer the slowest look took with policies applied than without.
+func (a *Applied) adds() time.Duration { return a.Loaded.Max - a.Quiet.Max }
 
 // apply applies the policy so many times, each with another description, with a pause after each.
 func (w *world) apply(ctx context.Context, times int, pause time.Duration) error {
 	ctx = w.as(ctx, w.admin)
 	policies := whittlev1.NewPolicyServiceClient(w.connection)
-	version := uint64(1) // newWorld applied the first
+	live, err := policies.GetPolicy(ctx, &whittlev1.GetPolicyRequest{})
+	if err != nil {
+		return err
+	}
+	version := live.GetVersion()
 	for i := range times {
 		text := strings.Replace(w.policy, "Run one prediction", "Run one prediction "+string(rune('a'+i)), 1)
 		made, err := policies.ApplyPolicy(ctx, &whittlev1.ApplyPolicyRequest{Yaml: text, ExpectedVersion: version})
