@@ -72,8 +72,8 @@ func keeper(t *testing.T, l Log, quorum int, witnesses ...Witness) *Keeper {
 	return k
 }
 
-// existing starts the witness of tools/witness, which isn't ours.
-func existing(t *testing.T, l *audit.Log, name string) Witness {
+// existing starts the witness of tools/witness, which isn't ours. told tells it another key of the log.
+func existing(t *testing.T, l *audit.Log, name string) (w Witness, told func(key string)) {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "witness")
 	build := exec.Command("go", "build", "-o", binary, ".")
@@ -99,13 +99,18 @@ func existing(t *testing.T, l *audit.Log, name string) Witness {
 	if len(said) < 2 {
 		t.Fatal("the witness says nothing")
 	}
-	return Witness{said[0], said[1]}
+	return Witness{said[0], said[1]}, func(key string) {
+		t.Helper()
+		if _, err := fmt.Fprintln(in, key); err != nil || !lines.Scan() {
+			t.Fatalf("the witness doesn't take the key: %v", err)
+		}
+	}
 }
 
 // An existing witness takes what this log asks of it, at each size, and doesn't take a fork.
 func TestExistingWitness(t *testing.T) {
 	l := newLog(t, 1)
-	w := existing(t, l, "witness.example/other")
+	w, _ := existing(t, l, "witness.example/other")
 	k := keeper(t, l, 1, w)
 	for _, n := range []int{0, 0, 1, 7, 300} {
 		grow(t, l, n)
@@ -145,6 +150,52 @@ func TestExistingWitness(t *testing.T) {
 	err = keeper(t, newLog(t, 2), 1, w).Round(t.Context())
 	if !errors.Is(err, ErrRefused) {
 		t.Errorf("another log: %v", err)
+	}
+}
+
+// An existing witness knows one key of the log. It refuses the next one until it is told, and nothing newer counts as witnessed;
+// then it goes on from what it has seen, and takes no fork, whatever key it knows.
+func TestExistingWitnessAndTheLogsNextKey(t *testing.T) {
+	l := newLog(t, 1)
+	w, told := existing(t, l, "witness.example/other")
+	k := keeper(t, l, 1, w)
+	grow(t, l, 5)
+	if err := k.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := l.Witnessed()
+	first, after, err := l.RotateKey(t.Context(), audit.Event{Client: "ops"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	grow(t, l, 5)
+	err = k.Round(t.Context())
+	if c, _ := l.Witnessed(); err == nil || c.Size != before.Size { // this one answers 500
+		t.Errorf("before it is told, %d are witnessed of %d before: %v", c.Size, before.Size, err)
+	}
+	told(after)
+	if err := k.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c, _ := l.Witnessed()
+	if signed, _ := l.Signed(); c.Size != signed.Size {
+		t.Errorf("once it is told, %d are witnessed of %d", c.Size, signed.Size)
+	}
+	trust, err := checkpoint.NewTrust(first, []string{w.Key}, 1) // as somebody knows the log who saw it early
+	if err == nil {
+		trust, _, err = trust.Follow(l.Handovers())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := trust.Open(c.Note); err != nil || !s.Witnessed {
+		t.Errorf("%+v, %v", s, err)
+	}
+	told(first) // a log that went another way, by the key of before
+	back := newLog(t, 1)
+	grow(t, back, 400)
+	if err := keeper(t, back, 1, w).Round(t.Context()); !errors.Is(err, ErrRefused) {
+		t.Errorf("a fork: %v", err)
 	}
 }
 

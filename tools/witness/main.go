@@ -4,18 +4,20 @@
 //
 //	witness LOG-VERIFIER-KEY NAME
 //
-// It prints its URL and its verifier key, and serves until its standard input ends. It forgets all when it ends.
+// It prints its URL and its verifier key, and serves until its standard input ends. A line of that is the verifier key that
+// the log has from then on, which is answered with an empty one. It forgets all when it ends.
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"fmt"
-	"io"
 	"log"
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	fnote "github.com/transparency-dev/formats/note"
@@ -31,8 +33,15 @@ func main() {
 }
 
 func run(ctx context.Context, logKey, name string) error {
-	verifier, err := note.NewVerifier(logKey)
-	if err != nil {
+	var known atomic.Pointer[note.Verifier] // the one key of the log, as the witness has it
+	learn := func(key string) error {
+		verifier, err := note.NewVerifier(key)
+		if err == nil {
+			known.Store(&verifier)
+		}
+		return err
+	}
+	if err := learn(logKey); err != nil {
 		return err
 	}
 	secret, plain, err := note.GenerateKey(rand.Reader, name)
@@ -51,6 +60,7 @@ func run(ctx context.Context, logKey, name string) error {
 		Persistence: inmemory.New(),
 		Signers:     []note.Signer{signer},
 		VerifierForLog: func(_ context.Context, origin string) (note.Verifier, bool, error) {
+			verifier := *known.Load()
 			return verifier, origin == verifier.Name(), nil
 		},
 	})
@@ -66,6 +76,12 @@ func run(ctx context.Context, logKey, name string) error {
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Second}
 	go func() { _ = server.Serve(listener) }()
 	fmt.Printf("http://%s\n%s\n", listener.Addr(), public)
-	_, err = io.Copy(io.Discard, os.Stdin)
-	return err
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		if err := learn(lines.Text()); err != nil {
+			return err
+		}
+		fmt.Println()
+	}
+	return lines.Err()
 }
