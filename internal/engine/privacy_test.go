@@ -177,6 +177,32 @@ func TestWhoIsErasedCanNotBeRead(t *testing.T) {
 	mustBe(t, err, NotFound)
 }
 
+// The record of a revocation in force is in the clear, its reason too, whoever it names is erased or not; the entry of it is
+// sealed. The record goes when the revocation ends, and its traces with the next clearing of free space.
+func TestTheReasonOfARevocationGoesWithIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	_, err := w.Revoke(ctx, w.as("ops"), RevokeRequest{Selector: subjectOf("corp:ana"), Reason: "ana was dismissed"})
+	w.check(err)
+	_, err = w.ErasePerson(ctx, w.as("desk"), "corp:ana")
+	w.check(err)
+	there := func() int {
+		file, err := os.ReadFile(w.path)
+		w.check(err)
+		return bytes.Count(file, []byte("ana was dismissed"))
+	}
+	if n := there(); n == 0 {
+		t.Errorf("while it is in force and the person erased, the file has the reason %d times", n)
+	}
+	w.clock.pass(8 * 24 * time.Hour)
+	w.check(w.KeepOnce(ctx))
+	w.check(w.Store.Scrub(ctx))
+	if n := there(); n != 0 {
+		t.Errorf("after its end the file has the reason %d times", n)
+	}
+}
+
 func TestPrivacyNeedsItsPermission(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
