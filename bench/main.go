@@ -31,7 +31,7 @@ func main() {
 	compare := flag.String("compare", "", "hold the rows to those of this file, such as results.json; writes no results")
 	withPeers := flag.String("peers", "", "measure only the peers whose name matches this expression, also with -only; none: no peer")
 	flag.Parse()
-	b := bench{quick: *quick, against: *compare, mostRevocations: *growth, mostEntries: *entries, warm: 500 * time.Millisecond, window: 3 * time.Second, profiles: *profiles, partly: *only != "" || *compare != "", rounds: *rounds}
+	b := bench{quick: *quick, against: *compare, mostRevocations: *growth, mostEntries: *entries, warm: 500 * time.Millisecond, window: 2 * time.Second, profiles: *profiles, partly: *only != "" || *compare != "", rounds: *rounds}
 	if *quick {
 		b.warm, b.window = 250*time.Millisecond, time.Second
 	}
