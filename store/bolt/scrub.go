@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/whittle-sts/whittle/store"
@@ -15,8 +16,10 @@ import (
 // them, until it has use for their place. So what was deleted stands in free pages, in every later copy too.
 
 const (
-	scrubStep = 1 << 14 // pages looked at while commits wait
-	scrubWait = 50 * time.Millisecond
+	scrubHold  = 3 * time.Millisecond  // how long pages are looked at while commits wait
+	scrubPages = 512                   // cleared then at most, since they are made durable before commits go on
+	scrubLook  = 64                    // pages between two looks at the time
+	scrubWait  = 50 * time.Millisecond // for a backup to end
 )
 
 // Scrub implements [store.Store]. It overwrites the free pages, in steps between which commits go on. It waits
@@ -27,8 +30,8 @@ func (s *Store) Scrub(ctx context.Context) error {
 	}
 	// The older of the two meta pages may still lead to what was deleted last: after one more commit neither does.
 	err := s.touch(ctx)
-	for from, done := uint64(2), false; err == nil && !done; from += scrubStep {
-		done, err = s.scrubStep(ctx, from)
+	for next, done := uint64(2), false; err == nil && !done; {
+		next, done, err = s.scrubStep(ctx, next)
 	}
 	return s.explain(err)
 }
@@ -42,42 +45,45 @@ func (s *Store) touch(ctx context.Context) error {
 	return errors.Join(append(outcomes, err)...)
 }
 
-// scrubStep overwrites the free ones of the pages from there on, and says whether they were the last.
-func (s *Store) scrubStep(ctx context.Context, from uint64) (done bool, err error) {
+// scrubStep overwrites the free ones of some pages from there on, and says where to go on, or that they were the last.
+// BenchmarkCommitsDuringScrub has what commits wait for.
+func (s *Store) scrubStep(ctx context.Context, from uint64) (next uint64, done bool, err error) {
 	if err := s.alone(ctx); err != nil {
-		return false, err
+		return from, false, err
 	}
 	defer func() { <-s.updating }()
 	defer s.began.Store(0)
 	f, err := s.acquire()
 	if err != nil {
-		return false, err
+		return from, false, err
 	}
 	defer s.mu.RUnlock()
 	free, err := freePages(f)
 	if err != nil {
-		return false, err
+		return from, false, err
 	}
-	wrote, size := false, f.db.Info().PageSize
+	cleared, size := 0, f.db.Info().PageSize
 	page, empty := make([]byte, size), make([]byte, size)
-	for id := from; id < from+scrubStep; id++ {
-		if id >= free.end {
-			done = true
+	begun := time.Now()
+	for next = from; next < free.end && cleared < scrubPages; next++ {
+		if (next-from+1)%scrubLook == 0 && time.Since(begun) > scrubHold {
 			break
 		}
-		if !free.has(id) {
+		if !free.has(next) {
 			continue
 		}
-		cleared, err := clearPage(f, id, page, empty)
+		was, err := clearPage(f, next, page, empty)
 		if err != nil {
-			return false, err
+			return from, false, err
 		}
-		wrote = wrote || cleared
+		if was {
+			cleared++
+		}
 	}
-	if wrote {
+	if cleared > 0 {
 		err = f.sync()
 	}
-	return done, err
+	return next, next >= free.end, err
 }
 
 // alone waits until no commit runs and nobody reads a state of before, and keeps commits out.
@@ -106,11 +112,18 @@ func (s *Store) alone(ctx context.Context) error {
 
 // free is which pages no state leads to that can still be asked for.
 type free struct {
-	lists     [2]map[uint64]bool // of the two meta pages
-	high, end uint64             // pages from high on were never part of a state; those from end on don't exist
+	lists     [2][]uint64 // of the two meta pages, sorted
+	high, end uint64      // pages from high on were never part of a state; those from end on don't exist
 }
 
-func (p *free) has(id uint64) bool { return id >= p.high || p.lists[0][id] && p.lists[1][id] }
+func (p *free) has(id uint64) bool {
+	if id >= p.high {
+		return true
+	}
+	_, first := slices.BinarySearch(p.lists[0], id)
+	_, second := slices.BinarySearch(p.lists[1], id)
+	return first && second
+}
 
 // freePages reads both lists of free pages: if the newer meta page is lost, the older one is what counts.
 func freePages(f *file) (*free, error) {
@@ -135,7 +148,7 @@ func freePages(f *file) (*free, error) {
 }
 
 // freeIn is the list of free pages that a meta page leads to.
-func (p *pages) freeIn(m boltMeta) (map[uint64]bool, error) {
+func (p *pages) freeIn(m boltMeta) ([]uint64, error) {
 	bad := fmt.Errorf("%w: page %d: %w", store.ErrCorrupt, m.freelist, errPage)
 	head := make([]byte, pageHeader+8)
 	if _, err := p.file.ReadAt(head, int64(m.freelist)*int64(p.size)); err != nil {
@@ -153,14 +166,15 @@ func (p *pages) freeIn(m boltMeta) (map[uint64]bool, error) {
 	if _, err := p.file.ReadAt(ids, int64(m.freelist)*int64(p.size)+int64(from)); err != nil {
 		return nil, err
 	}
-	out := make(map[uint64]bool, count)
+	out := make([]uint64, 0, count)
 	for ; len(ids) > 0; ids = ids[8:] {
 		id := binary.LittleEndian.Uint64(ids)
 		if id < 2 || id >= m.high {
 			return nil, bad
 		}
-		out[id] = true
+		out = append(out, id)
 	}
+	slices.Sort(out) // as bbolt writes it, which costs little then
 	return out, nil
 }
 

@@ -81,6 +81,49 @@ func TestScrubLeavesNoTraceOfWhatWasDeleted(t *testing.T) {
 	}
 }
 
+// A step clears so many pages and no more, since commits wait for it; the steps after it clear the rest.
+func TestAStepOfScrubIsBounded(t *testing.T) {
+	folder := t.TempDir()
+	s := open(t, folder)
+	defer s.Close()
+	const secrets = 100
+	value := bytes.Repeat([]byte("gone with it"), 4096) // some 12 pages each
+	for _, v := range [][]byte{value, nil} {
+		if err := update(s, func(tx store.Tx) (err error) {
+			for i := range secrets {
+				err = errors.Join(err, tx.PutSecret(fmt.Sprint(i), v))
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.touch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	left := func() int {
+		file, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Count(file, []byte("gone with it"))
+	}
+	steps := 0
+	for next, done := uint64(2), false; !done; steps++ {
+		before := left()
+		var err error
+		if next, done, err = s.scrubStep(t.Context(), next); err != nil {
+			t.Fatal(err)
+		}
+		if cleared := before - left(); cleared > (scrubPages+1)*4096/len("gone with it") {
+			t.Errorf("a step has cleared %d bytes", cleared*len("gone with it"))
+		}
+	}
+	if steps < 2 || left() > 0 {
+		t.Errorf("%d steps, and %d traces are left", steps, left())
+	}
+}
+
 func TestWithoutScrubTracesAreLeft(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, name)
