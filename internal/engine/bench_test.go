@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/whittle-sts/whittle/internal/live"
 	"github.com/whittle-sts/whittle/internal/token"
 )
 
@@ -13,6 +14,7 @@ const manyCallers = 16
 // BenchmarkExchange is all of an exchange but its wire, the durable entry included.
 func BenchmarkExchange(b *testing.B) {
 	w := newWorld(b)
+	w.Image.Revocations.Announce(live.OfClient("another"), false, w.Clock.Now()) // as in any server, something is revoked
 	for name, request := range map[string]ExchangeRequest{
 		"own":     own(w.task(), "ai.training.read", "ai.training.analyze").at(dataAPI),
 		"outside": outside(w.ana(), "ai.training.read", "ai.training.analyze").at(dataAPI),

@@ -86,6 +86,7 @@ type subject struct {
 	principal principal.Principal
 	id        token.ID         // zero for the caller itself
 	own       *token.Claims    // nil unless a token of ours
+	trace     live.Trace       // of a token of ours: what can kill it
 	reach     narrow.Pairs     // of a token of ours, as today's policy still gives it
 	uses      narrow.Uses      // left of a token of ours
 	key       string           // what it was verified with, as a Hop writes it

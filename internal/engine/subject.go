@@ -51,7 +51,7 @@ func (x *exchange) verifyOwnSubject(ctx context.Context) error {
 	claims := v.Claims
 	// What the token is goes on the record whether or not it is still good.
 	x.subject = subject{
-		principal: claims.Evidence.Root, id: claims.ID, own: claims, key: v.key,
+		principal: claims.Evidence.Root, id: claims.ID, own: claims, trace: v.trace, key: v.key,
 		chain: claims.Actor, issued: claims.IssuedAt, expires: claims.Expires,
 	}
 	if err := x.engine.alive(v, x.now); err != nil {

@@ -82,8 +82,9 @@ func (t Trace) Also(s Selector) Trace {
 	return t
 }
 
-// Killed says whether a revocation kills the token, and which.
-func (r *Revocations) Killed(t Trace) (Selector, bool) {
+// Killed says whether a revocation kills the token, and which. More is what it can be killed by beside its
+// trace.
+func (r *Revocations) Killed(t Trace, more ...Selector) (Selector, bool) {
 	if r.live.Load() == 0 {
 		return Selector{}, false
 	}
@@ -92,6 +93,11 @@ func (r *Revocations) Killed(t Trace) (Selector, bool) {
 		m, ok := r.get(p.digest)
 		if ok && m.kills(t, p.selector.Kind) {
 			return p.selector, true
+		}
+	}
+	for _, s := range more {
+		if m, ok := r.get(s.digest()); ok && m.kills(t, s.Kind) {
+			return s, true
 		}
 	}
 	return Selector{}, false
