@@ -158,6 +158,6 @@ func (l *Log) settle(tx store.Tx, entry *Entry) error {
 		return nil
 	}
 	var err error
-	entry.bytes, err = encode(&entry.event)
+	entry.bytes, err = encode(entry.event)
 	return err
 }

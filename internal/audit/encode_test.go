@@ -160,7 +160,7 @@ func BenchmarkEncode(b *testing.B) {
 	e := prepare(b, l, sample("00u1ana")).event
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := encode(&e); err != nil {
+		if _, err := encode(e); err != nil {
 			b.Fatal(err)
 		}
 	}

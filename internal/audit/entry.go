@@ -18,7 +18,7 @@ var (
 
 // Entry is an event in its stored form, ready for [Log.Do]. Only [Log.Prepare] makes one.
 type Entry struct {
-	event   Event // its people sealed
+	event   *Event // its people sealed
 	bytes   []byte
 	sealers []sealer // one for each of the event's people
 }

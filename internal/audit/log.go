@@ -163,7 +163,7 @@ func (l *Log) Prepare(e Event) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	return Entry{event: e, bytes: b, sealers: sealers}, nil
+	return Entry{event: &e, bytes: b, sealers: sealers}, nil
 }
 
 // complete fills in what Prepare may, and copies what it will change.

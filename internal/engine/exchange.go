@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/audit"
@@ -131,13 +132,11 @@ func (x *exchange) run(ctx context.Context, phases ...func(context.Context) erro
 // resolveTargets turns resource and audience into resources of the policy. One that is refused
 // refuses all (RFC 8707 section 2); names compare as exact strings.
 func (x *exchange) resolveTargets(context.Context) error {
-	seen := make(map[string]bool)
 	add := func(r *policy.Resource, known bool) error {
 		if !known {
 			return Refuse(InvalidTarget, "unknown_target", "a named resource or audience is not known here")
 		}
-		if !seen[r.ID] {
-			seen[r.ID] = true
+		if !slices.Contains(x.resources, r.ID) {
 			x.resources = append(x.resources, r.ID)
 		}
 		return nil

@@ -29,8 +29,8 @@ func (x *exchange) draftToken(context.Context) error {
 	}
 	if own := x.subject.own; own != nil {
 		d.Rev, d.Task = own.Rev, own.Task
-		d.Lineage = append(slices.Clone(own.Lineage), own.ID)
-		d.Evidence.Hops = slices.Clone(own.Evidence.Hops)
+		d.Lineage = slices.Concat(own.Lineage, []token.ID{own.ID})
+		d.Evidence.Hops = own.Evidence.Hops
 		d.Evidence.Actors = slices.Clone(own.Evidence.Actors)
 		d.Evidence.Beyond = slices.Clone(own.Evidence.Beyond)
 		d.Evidence.Limited = slices.Clone(own.Evidence.Limited)
@@ -46,9 +46,9 @@ func (x *exchange) draftToken(context.Context) error {
 		d.Evidence.Actors = append(d.Evidence.Actors, x.actor.who)
 		d.Evidence.Beyond = append(d.Evidence.Beyond, x.actor.beyond...)
 	}
-	d.Evidence.Hops = append(d.Evidence.Hops, token.Hop{
+	d.Evidence.Hops = slices.Concat(d.Evidence.Hops, []token.Hop{{
 		Token: id, Client: x.caller.ID, Rule: x.verdict.Rule, Audience: bounds.Audience, Key: x.subject.key,
-	})
+	}})
 	if bounds.Uses != narrow.Unlimited {
 		d.Evidence.Limited = append(d.Evidence.Limited, id)
 	}

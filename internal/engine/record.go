@@ -196,6 +196,7 @@ func (x *exchange) granted(c *token.Claims, form token.Form, uses narrow.Uses, k
 	if uses != narrow.Unlimited {
 		g.Uses = uint32(uses)
 	}
+	g.Lineage = make([]string, 0, len(c.Lineage))
 	for _, id := range c.Lineage {
 		g.Lineage = append(g.Lineage, id.String())
 	}

@@ -27,7 +27,7 @@ type beside struct {
 }
 
 func besideOf(c *Claims) beside {
-	b := beside{ids: append(slices.Clone(c.Lineage), c.ID), scope: c.Scope}
+	b := beside{ids: slices.Concat(c.Lineage, []ID{c.ID}), scope: c.Scope}
 	if !c.ExchangeOnly() {
 		b.audience = c.Audience
 	}

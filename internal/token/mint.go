@@ -33,7 +33,8 @@ func (m *Minter) MintJWT(keys *Keyring, d Draft) (text Secret, c *Claims, kid st
 	if err != nil {
 		return Secret{}, nil, "", err
 	}
-	b, err := key.signingInput(c)
+	var room [2 << 10]byte // on the stack, which the usual token fits into: 1.7 KB less for each
+	b, err := key.signingInput(room[:0], c)
 	if err != nil {
 		return Secret{}, nil, "", err
 	}
@@ -48,8 +49,8 @@ func (m *Minter) MintJWT(keys *Keyring, d Draft) (text Secret, c *Claims, kid st
 	return NewSecret(string(b)), c, key.ID(), nil
 }
 
-// signingInput is the encoded header and payload (RFC 7515 section 2), with room for a signature.
-func (k *SigningKey) signingInput(c *Claims) ([]byte, error) {
+// signingInput appends the encoded header and payload (RFC 7515 section 2).
+func (k *SigningKey) signingInput(b []byte, c *Claims) ([]byte, error) {
 	evidence, err := encodeEvidence(&c.Evidence, besideOf(c))
 	if err != nil {
 		return nil, err
@@ -62,8 +63,7 @@ func (k *SigningKey) signingInput(c *Claims) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := len(k.header) + 1 + base64.RawURLEncoding.EncodedLen(len(payload)) + 1 + base64.RawURLEncoding.EncodedLen(k.signatureSize())
-	b := append(append(make([]byte, 0, size), k.header...), '.')
+	b = append(append(b, k.header...), '.')
 	return base64.RawURLEncoding.AppendEncode(b, payload), nil
 }
 

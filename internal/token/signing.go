@@ -1,6 +1,7 @@
 package token
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -144,18 +145,10 @@ func (SigningKey) String() string { return "[signing key]" }
 // GoString hides the key from %#v.
 func (SigningKey) GoString() string { return "[signing key]" }
 
-// signatureSize is the bytes of a signature.
-func (k *SigningKey) signatureSize() int {
-	if key, ok := k.public.key.(*rsa.PublicKey); ok {
-		return key.Size()
-	}
-	return 64 // ES256 and EdDSA
-}
-
 // sign is the signature of a signing input as a JWS carries it (RFC 7518 section 3.4).
 func (k *SigningKey) sign(input []byte) ([]byte, error) {
 	if k.record.Alg == "EdDSA" {
-		return k.signer.Sign(rand.Reader, input, crypto.Hash(0))
+		return k.signer.Sign(rand.Reader, bytes.Clone(input), crypto.Hash(0)) // a clone, so that others' inputs may stay on the stack
 	}
 	digest := sha256.Sum256(input)
 	private, ok := k.signer.(*ecdsa.PrivateKey)
