@@ -31,8 +31,8 @@ func TestTheMemoIsBoundedAndKeepsWhatIsUsed(t *testing.T) {
 		}
 	}
 	held := 0
-	for i := range m.shards {
-		held += len(m.shards[i].young) + len(m.shards[i].aged)
+	for i := range m.tokens.shards {
+		held += len(m.tokens.shards[i].young) + len(m.tokens.shards[i].aged)
 	}
 	if held > 2*memoShards*memoSize {
 		t.Errorf("%d tokens are held", held)

@@ -135,6 +135,9 @@ func (x *exchange) mintAndRecord(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if form == token.JWT {
+		x.engine.signed.put(digestOf(text))
+	}
 	x.issued = x.answer(text, claims)
 	if x.request.Receipt {
 		x.issued.Entry = &index

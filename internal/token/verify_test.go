@@ -253,3 +253,35 @@ func TestErrorsHoldNothingOfTheToken(t *testing.T) {
 		}
 	}
 }
+
+// ReadJWT leaves the signature to the caller's knowledge, and nothing else.
+func TestReadingLooksAtAllButTheSignature(t *testing.T) {
+	key := keyFor("ES256")
+	keys := ring(t, key)
+	good, minted := mint(t, keys, usual(t))
+	forged := good[:len(good)-4] + "AAAA"
+	if _, _, err := NewVerifier(us).VerifyJWT(keys, forged); !errors.Is(err, ErrSignature) {
+		t.Fatalf("a forged signature: %v", err)
+	}
+	for name, text := range map[string]string{"as minted": good, "with a forged signature": forged} {
+		c, kid, err := NewVerifier(us).ReadJWT(keys, text)
+		if err != nil || kid != key.ID() || c.ID != minted.ID {
+			t.Errorf("%s: %v, key %q", name, err, kid)
+		}
+	}
+	for name, row := range map[string]struct {
+		issuer string
+		keys   *Keyring
+		text   string
+		want   error
+	}{
+		"its key has left":       {us, ring(t, keyFor("EdDSA")), good, ErrKey},
+		"another issuer's":       {us + "/", keys, good, ErrIssuer},
+		"another type":           {us, keys, resigned(t, key, good, map[string]any{"typ": "JWT"}, nil), ErrType},
+		"another token's claims": {us, keys, resigned(t, key, good, nil, map[string]any{"jti": id(4).String()}), ErrClaims},
+	} {
+		if _, _, err := NewVerifier(row.issuer).ReadJWT(row.keys, row.text); !errors.Is(err, row.want) {
+			t.Errorf("%s: %v, want %v", name, err, row.want)
+		}
+	}
+}
