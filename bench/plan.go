@@ -74,6 +74,10 @@ func plan(ctx context.Context, w *world) ([]row, error) {
 		return nil, err
 	}
 	own, outside := exchanges(whittlev1.TokenType_TOKEN_TYPE_ACCESS_TOKEN), exchanges(whittlev1.TokenType_TOKEN_TYPE_JWT)
+	earlier := func(int) ([][]byte, error) {
+		taken, err := w.signedEarlier()
+		return own(taken), err
+	}
 	newOwn := func(n int) ([][]byte, error) {
 		made, err := w.issue(ctx, n, agent)
 		return own(made), err
@@ -122,7 +126,8 @@ func plan(ctx context.Context, w *world) ([]row, error) {
 		{name: introspectBatch, floor: "echo of a batch of 100, gRPC", wire: overGRPC, method: batchMethod, client: gateway, messages: batches(jwts, batchSize), bearers: batchSize},
 		{name: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, messages: own(tasks), bearers: 1},
 		{name: exchangeSeen, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, messages: own(tasks), bearers: 1},
-		{name: exchangeNew, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, once: true, more: newOwn, bearers: 1},
+		{name: exchangeNew, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, once: true, more: earlier, bearers: 1},
+		{name: exchangeNewHere, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, once: true, more: newOwn, bearers: 1},
 		{name: outsideSeen, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, messages: outside(outsides), bearers: 1},
 		{name: outsideNew, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, once: true, more: newOutside, bearers: 1},
 		{name: exchangeDeep, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, messages: own([]string{deep}), bearers: 1, long: true},
@@ -166,6 +171,7 @@ const (
 	exchangeFloor     = "echo of exchange, gRPC"
 	exchangeSeen      = "exchange of a token seen before, gRPC"
 	exchangeNew       = "exchange of a token never seen, gRPC"
+	exchangeNewHere   = "exchange of a token never seen but signed by this process, gRPC"
 	outsideSeen       = "exchange of an outside JWT seen before, gRPC"
 	outsideNew        = "exchange of an outside JWT never seen, gRPC"
 	exchangeDeep      = "exchange at depth 8 of a token seen before, gRPC"

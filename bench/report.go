@@ -103,6 +103,7 @@ func (r *Results) judge() {
 			{"introspection-oauth", introspectOAuth, "echo of introspection, OAuth form", 0, 0, 1.25},
 			{"batch-of-100-us-a-token", introspectBatch, "", 0, batchSize, 5},
 			{"exchange-never-seen", exchangeNew, exchangeFloor, verify + sign, 0, 1.3},
+			{"exchange-never-seen-but-signed-here", exchangeNewHere, exchangeFloor, verify + sign, 0, 1.3},
 			{"exchange-outside-never-seen", outsideNew, exchangeFloor, verify + sign, 0, 1.3},
 			{"exchange-seen-before", exchangeSeen, exchangeFloor, sign, 0, 1.5},
 			{"exchange-outside-seen-before", outsideSeen, exchangeFloor, sign, 0, 1.5},

@@ -15,6 +15,7 @@ import (
 func serveWhittle(ctx context.Context, folder string) (Ready, error) {
 	s, err := server.New(ctx, server.Config{
 		DataDir: folder, GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0",
+		Issuer:        "http://127.0.0.1",                                   // the same after a restart, whatever the port
 		AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, // the outside issuer is the load generator
 		Logger:        slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})

@@ -45,6 +45,9 @@ type world struct {
 	secrets    map[string]string // by client
 	admin      string            // the client that may apply policies
 	policy     string
+
+	earlier     []string // tasks' tokens that an earlier process signed, each for one use
+	earlierEach int      // how many of them a row may have at a time
 }
 
 func newWorld(ctx context.Context, server *child, policy string) (*world, error) {
@@ -125,6 +128,16 @@ func (w *world) issue(ctx context.Context, n int, client string, resources ...st
 		answer, err := w.tokens.Exchange(ctx, request)
 		return answer.GetToken().GetAccessToken(), err
 	})
+}
+
+// signedEarlier takes tokens that an earlier process signed.
+func (w *world) signedEarlier() ([]string, error) {
+	if len(w.earlier) < w.earlierEach {
+		return nil, errors.New("the tokens of the earlier process are used up")
+	}
+	taken := w.earlier[:w.earlierEach]
+	w.earlier = w.earlier[w.earlierEach:]
+	return taken, nil
 }
 
 // mostScopes is how many scopes an exchange may ask for here.
