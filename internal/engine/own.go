@@ -27,11 +27,12 @@ func (e *Engine) verifyOwn(ctx context.Context, view *live.View, text token.Secr
 	}
 	v := &verified{keys: view.Keys}
 	var err error
-	if token.IsOpaque(text.Reveal()) {
+	switch {
+	case token.IsOpaque(text.Reveal()):
 		v.Claims, err = e.openOpaque(ctx, text)
-	} else if e.signed.has(digest) {
+	case e.signed.has(digest):
 		v.Claims, v.key, err = e.verifier.ReadJWT(view.Keys, text.Reveal())
-	} else {
+	default:
 		v.Claims, v.key, err = e.verifier.VerifyJWT(view.Keys, text.Reveal())
 	}
 	if err != nil {
