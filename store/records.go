@@ -91,4 +91,6 @@ type Checkpoint struct {
 	Size      uint64
 	Root      [32]byte
 	Note      []byte // C2SP signed-note
+	// Edge is hashes of the leaves after the last full tile, which the root proves; none: not kept.
+	Edge []byte `json:",omitempty"`
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/checkpoint"
+	"github.com/whittle-sts/whittle/internal/tree"
 	"github.com/whittle-sts/whittle/store"
 )
 
@@ -72,7 +73,7 @@ func (l *Log) handOver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	next := store.Checkpoint{Size: t.Size(), Root: t.Root(), Note: signed}
+	next := store.Checkpoint{Size: t.Size(), Root: t.Root(), Note: signed, Edge: tree.Join(t.Edge())}
 	now := &keys{key: was.next, handovers: append(was.handovers[:len(was.handovers):len(was.handovers)], signed)}
 	if err := now.trusted(); err != nil {
 		return err

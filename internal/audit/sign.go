@@ -228,7 +228,7 @@ func (l *Log) Sign(ctx context.Context) (store.Checkpoint, error) {
 	if err != nil {
 		return store.Checkpoint{}, err
 	}
-	next := store.Checkpoint{Size: t.Size(), Root: t.Root(), Note: note}
+	next := store.Checkpoint{Size: t.Size(), Root: t.Root(), Note: note, Edge: tree.Join(t.Edge())}
 	if err := l.keep(ctx, next); err != nil {
 		return store.Checkpoint{}, err
 	}

@@ -58,7 +58,7 @@ func (r *Reader) Data(tile Tile) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return join(row), nil
+	return Join(row), nil
 }
 
 // ReadHashes implements [tlog.HashReader].
@@ -112,7 +112,7 @@ func (r *Reader) full(index uint64) ([]Hash, error) {
 	if len(data) != TileSize {
 		return nil, fmt.Errorf("%w: number %d has %d bytes", ErrTile, index, len(data))
 	}
-	r.index, r.tile = index, split(data)
+	r.index, r.tile = index, Split(data)
 	return r.tile, nil
 }
 

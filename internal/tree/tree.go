@@ -42,6 +42,28 @@ func (t *Tree) Root() Hash {
 // emptyRoot is what tlog.TreeHash says of no leaves, which reads nothing.
 var emptyRoot, _ = tlog.TreeHash(0, nil)
 
+// Edge is the hashes of the leaves after the last full tile.
+func (t *Tree) Edge() []Hash {
+	if len(t.edges) == 0 {
+		return nil
+	}
+	return slices.Clone(t.edges[0])
+}
+
+// WithEdge is the tree with other leaves after the last full tile, as many of them. The tiles that Append fills of it
+// aren't whole.
+func (t *Tree) WithEdge(edge []Hash) (*Tree, bool) {
+	full := t.size / TileWidth * TileWidth
+	if uint64(len(edge)) != t.size-full {
+		return nil, false
+	}
+	other := &Tree{size: full, stack: slices.Clone(t.stack[:bits.OnesCount64(full)])}
+	for _, leaf := range edge {
+		other.Append(leaf)
+	}
+	return other, true
+}
+
 // Next is a tree to append to in place of this one, which doesn't change. They share memory: of all that
 // Next returned, only the last may be appended to.
 func (t *Tree) Next() *Tree {
@@ -58,7 +80,7 @@ func (t *Tree) Append(leaf Hash) (filled [][]byte) {
 		t.stack = t.stack[:len(t.stack)-1]
 		if level%tileHeight == 0 {
 			full := level/tileHeight - 1
-			filled = append(filled, join(t.edges[full]))
+			filled = append(filled, Join(t.edges[full]))
 			t.edges[full] = nil
 			t.grow(full+1, h)
 		}
@@ -88,7 +110,8 @@ func fold(hashes []Hash) Hash {
 	return tlog.NodeHash(fold(hashes[:half]), fold(hashes[half:]))
 }
 
-func join(hashes []Hash) []byte {
+// Join is hashes as they are kept.
+func Join(hashes []Hash) []byte {
 	data := make([]byte, 0, len(hashes)*tlog.HashSize)
 	for i := range hashes {
 		data = append(data, hashes[i][:]...)
@@ -96,7 +119,8 @@ func join(hashes []Hash) []byte {
 	return data
 }
 
-func split(data []byte) []Hash {
+// Split reads what Join wrote.
+func Split(data []byte) []Hash {
 	hashes := make([]Hash, len(data)/tlog.HashSize)
 	for i := range hashes {
 		hashes[i] = Hash(data[i*tlog.HashSize:])

@@ -168,7 +168,7 @@ func TestNextIsApart(t *testing.T) {
 	if want := must[Hash](t)(tlog.TreeHash(600, k)); k.tree.Root() != want {
 		t.Error("what was given up is in the tree")
 	}
-	if data := must[[]byte](t)(before.Reader(k).Data(Tile{0, 1, 44})); !bytes.Equal(data, join(split(k.tiles[1])[:44])) {
+	if data := must[[]byte](t)(before.Reader(k).Data(Tile{0, 1, 44})); !bytes.Equal(data, Join(Split(k.tiles[1])[:44])) {
 		t.Error("the older tree's edge changed")
 	}
 }

@@ -48,7 +48,7 @@ func (a Against) marks() (marks []mark, newest checkpoint.Signed, err error) {
 		if s.Size >= newest.Size {
 			newest = s
 		}
-		marks = append(marks, mark{s.Size, s.Root, ErrForked})
+		marks = append(marks, mark{size: s.Size, root: s.Root, err: ErrForked})
 	}
 	return marks, newest, nil
 }
@@ -89,15 +89,16 @@ func database(ctx context.Context, r store.Reader, a Against) (Report, error) {
 		return Report{}, err
 	}
 	for _, s := range own {
-		marks = append(marks, mark{s.Size, s.Root, ErrChanged})
+		marks = append(marks, mark{s.Size, s.Root, ErrChanged, s.edge})
 		if s.Size >= newest.Size && a.Trust != nil {
-			newest = s
+			newest = s.Signed
 		}
 	}
 	if meta.Size > 0 {
-		marks = append(marks, mark{meta.Size, meta.Root, ErrChanged})
+		marks = append(marks, mark{size: meta.Size, root: meta.Root, err: ErrChanged})
 	}
 	w := newWalk(marks...)
+	w.kept = r.Tile
 	var bad error
 	hashes := tree.NewReader(r, meta.Treed)
 	err = r.Entries(0, func(index uint64, entry []byte) bool {
@@ -108,7 +109,7 @@ func database(ctx context.Context, r store.Reader, a Against) (Report, error) {
 		if err != nil {
 			bad = at(index, ErrMissing, err)
 		} else {
-			bad = w.next(index, entry, leaf, r.Tile)
+			bad = w.next(index, entry, leaf)
 		}
 		if bad == nil {
 			bad = a.each(index, entry)
@@ -130,8 +131,15 @@ func database(ctx context.Context, r store.Reader, a Against) (Report, error) {
 	return a.report(newest, w.tree.Size()), nil
 }
 
+// kept is a checkpoint that the store has, with what it says of the leaves after the last full tile.
+type kept struct {
+	checkpoint.Signed
+
+	edge []tree.Hash
+}
+
 // ownCheckpoints is the newest that the store has. Without trust nothing is known of their signatures.
-func ownCheckpoints(r store.Reader, trust *checkpoint.Trust) (out []checkpoint.Signed, err error) {
+func ownCheckpoints(r store.Reader, trust *checkpoint.Trust) (out []kept, err error) {
 	for _, witnessed := range []bool{false, true} {
 		c, err := r.Checkpoint(witnessed)
 		if errors.Is(err, store.ErrNotFound) {
@@ -149,7 +157,7 @@ func ownCheckpoints(r store.Reader, trust *checkpoint.Trust) (out []checkpoint.S
 				return nil, fmt.Errorf("the newest checkpoint: %w: it says something else than the record that keeps it", ErrUnsigned)
 			}
 		}
-		out = append(out, s)
+		out = append(out, kept{s, tree.Split(c.Edge)})
 	}
 	return out, nil
 }

@@ -140,7 +140,7 @@ func (e *export) open(h head) (Against, []mark, error) {
 		return a, nil, fmt.Errorf("%w: %w", ErrUnsigned, err)
 	}
 	led = slices.DeleteFunc(led, func(m mark) bool { return m.size < h.From || m.size > e.signed.Size })
-	return a, append(led, mark{e.signed.Size, e.signed.Root, ErrChanged}), nil
+	return a, append(led, mark{size: e.signed.Size, root: e.signed.Root, err: ErrChanged}), nil
 }
 
 func (e *export) entry(l line) error {
@@ -172,7 +172,7 @@ func (e *export) entry(l line) error {
 	if e.walk == nil {
 		return look(&e.absent, l.Index, entry)
 	}
-	return e.walk.next(l.Index, entry, leaf, nil)
+	return e.walk.next(l.Index, entry, leaf)
 }
 
 // hash is the entry's, or what the line says that it was.

@@ -56,7 +56,7 @@ func (a Against) followIn(ctx context.Context, r store.Reader) (Against, []mark,
 
 func marksOf(followed []checkpoint.Checkpoint) (marks []mark) {
 	for _, c := range followed {
-		marks = append(marks, mark{c.Size, c.Root, ErrForked})
+		marks = append(marks, mark{size: c.Size, root: c.Root, err: ErrForked})
 	}
 	return marks
 }

@@ -64,6 +64,13 @@ func (c *copied) again() {
 	c.meta.Tiles, c.meta.Root = uint64(len(c.tiles)), t.Root()
 }
 
+// edge is what the newest checkpoint says of the leaves after the last full tile.
+func (c *copied) edge(hashes []byte) {
+	newest := c.checkpoints[false]
+	newest.Edge = hashes
+	c.checkpoints[false] = newest
+}
+
 // signAgain signs what is there, as a forger does who has the log's key too.
 func (c *copied) signAgain(l *world) {
 	note, err := l.key.Sign(c.meta.Size, c.meta.Root)

@@ -14,15 +14,17 @@ import (
 type mark struct {
 	size uint64
 	root [32]byte
-	err  error // what it means if it had another
+	err  error       // what it means if it had another
+	edge []tree.Hash // of the leaves after the last full tile, as somebody says; the root tells whether it is so
 }
 
 // walk goes through a log's entries from the first, and holds them to marks.
 type walk struct {
 	tree  tree.Tree
 	tiles uint64
-	marks []mark // by size
-	held  uint64 // the size at the newest mark that held
+	kept  func(uint64) ([]byte, error) // the tiles that the log keeps; nil: none
+	marks []mark                       // by size
+	held  uint64                       // the size at the newest mark that held
 
 	absent audit.Absences
 }
@@ -39,8 +41,8 @@ func (w *walk) expect(marks ...mark) {
 	slices.SortStableFunc(w.marks, func(a, b mark) int { return cmp.Compare(a.size, b.size) })
 }
 
-// next takes the entry at index with its hash, and the tiles that the log keeps, if it keeps any.
-func (w *walk) next(index uint64, entry []byte, leaf tree.Hash, kept func(uint64) ([]byte, error)) error {
+// next takes the entry at index with its hash.
+func (w *walk) next(index uint64, entry []byte, leaf tree.Hash) error {
 	if err := w.reached(); err != nil {
 		return err
 	}
@@ -52,8 +54,8 @@ func (w *walk) next(index uint64, entry []byte, leaf tree.Hash, kept func(uint64
 	}
 	span := uint64(1) // of one hash of a tile
 	for _, want := range w.tree.Append(leaf) {
-		if kept != nil {
-			if err := w.compare(index, span, want, kept); err != nil {
+		if w.kept != nil {
+			if err := w.compare(index, span, want); err != nil {
 				return err
 			}
 		}
@@ -64,9 +66,9 @@ func (w *walk) next(index uint64, entry []byte, leaf tree.Hash, kept func(uint64
 }
 
 // compare holds the tile that entry index filled to the one that is kept.
-func (w *walk) compare(index, span uint64, want []byte, kept func(uint64) ([]byte, error)) error {
+func (w *walk) compare(index, span uint64, want []byte) error {
 	first := index + 1 - span*tree.TileWidth
-	got, err := kept(w.tiles)
+	got, err := w.kept(w.tiles)
 	if err != nil {
 		return &Finding{Index: first, Last: index, Err: fmt.Errorf("%w (its tile: %w)", ErrMissing, err)}
 	}
@@ -87,12 +89,48 @@ func (w *walk) reached() error {
 	for len(w.marks) > 0 && w.marks[0].size == w.tree.Size() {
 		m := w.marks[0]
 		if w.tree.Root() != m.root {
+			if index, ok := w.differs(m.root); ok {
+				return &Finding{Index: index, Last: index, Err: m.err}
+			}
 			last := max(m.size, 1) - 1
 			return &Finding{Index: min(w.held, last), Last: last, Err: fmt.Errorf("%w: the root of the first %d", m.err, m.size)}
 		}
 		w.held, w.marks = m.size, w.marks[1:]
 	}
 	return nil
+}
+
+// differs is the first entry that isn't the one under the root, if all before the last full tile's end are: hashes of those
+// after it are at hand that lead to the root, so they are its leaves.
+func (w *walk) differs(root [32]byte) (index uint64, known bool) {
+	mine := w.tree.Edge()
+	for _, edge := range w.edges(len(mine)) {
+		if other, ok := w.tree.WithEdge(edge); !ok || other.Root() != root {
+			continue
+		}
+		for i := range mine {
+			if mine[i] != edge[i] {
+				return w.tree.Size() - uint64(len(mine)) + uint64(i), true
+			}
+		}
+	}
+	return 0, false
+}
+
+// edges is what so many leaves after the last full tile may have been: as the tile has them that they are going to fill, and as
+// checkpoints of this size have them.
+func (w *walk) edges(count int) (edges [][]tree.Hash) {
+	if w.kept != nil && count > 0 {
+		if tile, err := w.kept(w.tiles); err == nil && len(tile) == tree.TileSize {
+			edges = append(edges, tree.Split(tile)[:count])
+		}
+	}
+	for _, m := range w.marks {
+		if m.size == w.tree.Size() {
+			edges = append(edges, m.edge)
+		}
+	}
+	return edges
 }
 
 // end is called after the last entry.

@@ -169,7 +169,7 @@ func testTree(t *testing.T, open Open) {
 	})
 	t.Run("of each kind of checkpoint there is the newest", func(t *testing.T) {
 		s := fresh(t, open)
-		signed := store.Checkpoint{Size: 2, Root: [32]byte{2}, Note: []byte("signed\n")}
+		signed := store.Checkpoint{Size: 2, Root: [32]byte{2}, Note: []byte("signed\n"), Edge: []byte{7, 8}}
 		update(t, s, func(tx store.Tx) error { return tx.PutCheckpoint(store.Checkpoint{Size: 1}) })
 		update(t, s, func(tx store.Tx) error { return tx.PutCheckpoint(signed) })
 		view(t, s, func(r store.Reader) error {
@@ -177,7 +177,7 @@ func testTree(t *testing.T, open Open) {
 				t.Errorf("a witnessed one that nobody wrote: %v", err)
 			}
 			got, err := r.Checkpoint(false)
-			if got.Size != 2 || got.Root != signed.Root || !bytes.Equal(got.Note, signed.Note) || got.Witnessed {
+			if got.Size != 2 || got.Root != signed.Root || !bytes.Equal(got.Note, signed.Note) || !bytes.Equal(got.Edge, signed.Edge) || got.Witnessed {
 				t.Errorf("got %+v", got)
 			}
 			return err
