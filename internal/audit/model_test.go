@@ -36,7 +36,7 @@ func testAcknowledged(t *testing.T, s store.Store) {
 	for c := range 16 {
 		callers.Go(func() {
 			random := rand.New(rand.NewPCG(3, uint64(c)))
-			for range 100 {
+			for n := 0; n < 100 || said.vacuous(); n++ { // faults come as the sequencer gets to commit, on a busy machine seldom
 				said.call(t, l, random)
 			}
 		})
@@ -81,6 +81,13 @@ func (s *said) call(t *testing.T, l *Log, random *rand.Rand) {
 	}
 }
 
+// vacuous says whether there is nothing yet to hold one of the two to.
+func (s *said) vacuous() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.acknowledged) == 0 || len(s.uncertain) == 0
+}
+
 // compare holds what was said to what is there.
 func (s *said) compare(t *testing.T, l *Log) {
 	if err := l.Check(t.Context()); err != nil {
@@ -104,7 +111,7 @@ func (s *said) compare(t *testing.T, l *Log) {
 			t.Errorf("entry %d, decision %s: acknowledged %v at %d", item.Index, e.Decision, ok, index)
 		}
 	}
-	if durable != len(s.acknowledged) || durable == 0 || len(s.uncertain) == 0 {
-		t.Errorf("%d of %d acknowledged entries are in the log, %d are uncertain", durable, len(s.acknowledged), len(s.uncertain))
+	if durable != len(s.acknowledged) {
+		t.Errorf("%d of %d acknowledged entries are in the log", durable, len(s.acknowledged))
 	}
 }
