@@ -60,7 +60,7 @@ func (c *checker) step(ctx context.Context, r store.Reader) (done bool, err erro
 	if c.hashes, err = hashes(r); err != nil {
 		return false, err
 	}
-	people := newKeyring(r)
+	people := newKeyring(r, 0)
 	var bad error
 	err = r.Entries(c.next, func(index uint64, entry []byte) bool {
 		if c.next == end {

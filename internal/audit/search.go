@@ -204,6 +204,7 @@ func (s *searcher) step(rest Range) (looked Range, err error) {
 	step := uint64(min(scanStep, s.budget))
 	if len(s.matcher.terms) == 0 { // nearly all match
 		step = min(step, uint64(max(s.limit-len(s.found), 1)))
+		s.found = slices.Grow(s.found, int(min(step, rest.High-rest.Low)))
 	}
 	if s.backward {
 		looked.Low = max(rest.Low, rest.High-min(rest.High, step))
@@ -232,7 +233,7 @@ func (s *searcher) scan(in Range) (looked Range, err error) {
 
 // scanBack is scan for a store that only reads towards the newest.
 func (s *searcher) scanBack(in Range) (looked Range, err error) {
-	var hits []Found
+	hits := make([]Found, 0, min(int(in.High-in.Low), s.limit))
 	err = s.read(in, func(hit Found) bool {
 		hits = append(hits, hit)
 		return true
@@ -251,20 +252,36 @@ func (s *searcher) scanBack(in Range) (looked Range, err error) {
 // look looks at the entries that were named, and says how far in the range it came.
 func (s *searcher) look(named []uint64, in Range) (looked Range, err error) {
 	s.found = slices.Grow(s.found, max(0, min(len(named), s.limit-len(s.found)))) // nearly all of them match
-	for _, index := range named {
-		s.budget--
-		err := s.read(Range{index, index + 1}, func(found Found) bool {
-			s.take(found)
-			return true
-		})
+	for len(named) > 0 {
+		n := s.neighbours(named)
+		s.budget -= n
+		ends := []uint64{named[0], named[n-1]}
+		looked, err := s.scan(Range{slices.Min(ends), slices.Max(ends) + 1})
 		if err != nil {
 			return in, err
 		}
-		if s.full() {
-			return s.upTo(in, index), nil
+		if s.full() && s.backward {
+			return Range{looked.Low, in.High}, nil
 		}
+		if s.full() {
+			return Range{in.Low, looked.High}, nil
+		}
+		named = named[n:]
 	}
 	return in, nil
+}
+
+// neighbours is how many of the first of the named stand side by side in the log: they are read together, since to look
+// for an entry in the store costs as much as to read the next three.
+func (s *searcher) neighbours(named []uint64) int {
+	step, n := uint64(1), 1
+	if s.backward {
+		step = ^uint64(0)
+	}
+	for most := min(len(named), s.limit-len(s.found)); n < most && named[n] == named[n-1]+step; {
+		n++
+	}
+	return n
 }
 
 // upTo is the part of the range that was looked at when the entry at index was the last.
@@ -325,7 +342,7 @@ func (s *searcher) take(found Found) {
 
 // results opens the people of what was found.
 func (s *searcher) results(next uint64, more bool) (Results, error) {
-	people := newKeyring(s.reader)
+	people := newKeyring(s.reader, len(s.found))
 	for i := range s.found {
 		found := &s.found[i]
 		if err := openPeople(people, found.Decision, found.People); err != nil {
@@ -342,7 +359,9 @@ type keyring struct {
 	known map[[16]byte]keyed
 }
 
-func newKeyring(r store.Reader) keyring { return keyring{r, make(map[[16]byte]keyed)} }
+func newKeyring(r store.Reader, people int) keyring {
+	return keyring{r, make(map[[16]byte]keyed, people)}
+}
 
 type keyed struct {
 	record store.Person
