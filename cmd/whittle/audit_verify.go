@@ -125,7 +125,7 @@ func (v *verifying) seen() ([]byte, error) {
 
 func (v *verifying) file(ctx context.Context, a verify.Against) (verify.Report, error) {
 	if v.db != "" {
-		s, err := bolt.Open(bolt.Config{Path: v.db, ReadOnly: true})
+		s, err := bolt.Open(bolt.Config{Path: v.db, ReadOnly: true, Unchecked: true})
 		if err != nil {
 			return verify.Report{}, err
 		}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -30,7 +31,7 @@ type story struct {
 	log   strings.Builder
 }
 
-func begin(t testing.TB) *story { return &story{Record: NewRecord(1 << 20), t: t} }
+func begin(t testing.TB) *story { return &story{Record: NewRecord(noon, 1<<20), t: t} }
 
 func (s *story) add(e audit.Event) uint64 {
 	s.t.Helper()
@@ -355,14 +356,36 @@ func TestHostileLines(t *testing.T) {
 }
 
 func TestARecordHasItsBounds(t *testing.T) {
-	small := NewRecord(1)
-	e := audit.Event{Granted: &audit.Granted{Token: id(1).String(), Task: id(2).String()}}
+	small := NewRecord(noon, 1)
+	e := audit.Event{Time: noon, Granted: &audit.Granted{Token: id(1).String(), Task: id(2).String()}}
 	if err := small.Add(0, &e); err != nil {
 		t.Fatal(err)
 	}
 	e.Granted.Token = id(3).String()
 	if err := small.Add(1, &e); err == nil {
 		t.Error("more tokens than may be were taken")
+	}
+}
+
+// What was dropped matters only if it would be needed.
+func TestWhatWasDropped(t *testing.T) {
+	for _, c := range []struct {
+		class  audit.Class
+		before time.Time
+		needed bool
+	}{
+		{audit.ClassRefused, noon.Add(time.Hour), false},
+		{audit.ClassUsed, noon, false},
+		{audit.ClassUsed, noon.Add(time.Second), true},
+		{audit.ClassIssued, noon.Add(-Lookback), false},
+		{audit.ClassIssued, noon.Add(time.Second - Lookback), true},
+		{audit.ClassRevoked, noon.Add(-Lookback), false},
+		{audit.ClassRevoked, noon, true},
+	} {
+		e := audit.Event{Kind: audit.KindRetention, Outcome: audit.OutcomeDone, Time: noon.Add(time.Hour), Dropped: &audit.Dropped{Class: c.class, Before: c.before}}
+		if err := NewRecord(noon, 1).Add(7, &e); errors.Is(err, ErrDropped) != c.needed || err != nil && !c.needed {
+			t.Errorf("%s before %s: %v", c.class, c.before, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,8 +14,12 @@ import (
 // Lookback is how far before an action the record has to be read: no task, and so no token, lives longer.
 const Lookback = 7*24*time.Hour + time.Hour
 
+// ErrDropped says that what the record said of that time is in parts dropped.
+var ErrDropped = errors.New("what the record said of that time was dropped in parts")
+
 // Record is what the audit log says of tokens: what was granted, used and revoked. It takes some 700 bytes a token.
 type Record struct {
+	after   time.Time // actions before then aren't looked at
 	most    int
 	tokens  map[token.ID]*grant
 	tasks   map[token.ID][]*grant
@@ -51,18 +56,24 @@ type revocation struct {
 	lifted time.Time // zero: it wasn't
 }
 
-// NewRecord is empty; it takes at most so many tokens.
-func NewRecord(most int) *Record {
+// NewRecord is empty; it takes what tells of actions after then, and at most so many tokens.
+func NewRecord(after time.Time, most int) *Record {
 	return &Record{
-		most: most, tokens: make(map[token.ID]*grant), tasks: make(map[token.ID][]*grant),
+		after: after, most: most, tokens: make(map[token.ID]*grant), tasks: make(map[token.ID][]*grant),
 		revoked: make(map[selector][]*revocation), shared: make(map[string]string),
 	}
 }
 
-// Add takes the log's next entry.
+// Add takes the log's next entry that has a body. ErrDropped: it says that others, which are needed, have none.
 func (r *Record) Add(index uint64, e *audit.Event) error {
+	from := r.after.Add(-Lookback)
+	if e.Time.Before(from) {
+		return nil
+	}
 	r.Entries++
 	switch {
+	case e.Dropped != nil:
+		return r.dropped(index, e.Dropped, from)
 	case e.Granted != nil:
 		return r.grant(index, e)
 	case e.Revoked != nil:
@@ -75,6 +86,23 @@ func (r *Record) Add(index uint64, e *audit.Event) error {
 		}
 	}
 	return nil
+}
+
+// dropped looks at whether bodies were dropped that are needed. Uses are only counted, those of the time looked at.
+func (r *Record) dropped(index uint64, d *audit.Dropped, from time.Time) error {
+	first := d.Before.Add(Lookback)
+	switch d.Class {
+	case audit.ClassRefused:
+		return nil
+	case audit.ClassUsed:
+		from, first = r.after, d.Before
+	case audit.ClassIssued, audit.ClassRevoked:
+	}
+	if !d.Before.After(from) {
+		return nil
+	}
+	return fmt.Errorf("%w: entry %d says that of class %s, all before %s; look at what came after %s",
+		ErrDropped, index, d.Class, d.Before.Format(time.RFC3339), first.Format(time.RFC3339))
 }
 
 func (r *Record) grant(index uint64, e *audit.Event) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/checkpoint"
@@ -17,20 +18,14 @@ type Against struct {
 	Trust *checkpoint.Trust
 	// Seen is checkpoints that somebody remembers, as signed notes. They need Trust.
 	Seen [][]byte
-	// Each is called with each entry that is good so far, of a database or an export; nil: with none. Whoever wants them
-	// all gets an error where a body was dropped, unless it was a refusal's.
+	// Each is called with each entry that is good so far and has a body, of a database or an export; nil: with none. What
+	// was dropped, an entry that comes later says.
 	Each func(index uint64, entry []byte) error
 }
 
 func (a Against) each(index uint64, entry []byte) error {
-	if a.Each == nil {
+	if a.Each == nil || audit.Gone(entry) {
 		return nil
-	}
-	switch rest, _ := audit.ReadRemnant(entry); {
-	case rest.Class == audit.ClassRefused:
-		return nil
-	case audit.Gone(entry):
-		return fmt.Errorf("entry %d: %w", index, audit.ErrDropped)
 	}
 	return a.Each(index, entry)
 }
@@ -79,23 +74,9 @@ func database(ctx context.Context, r store.Reader, a Against) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	marks, newest, err := a.marks()
+	marks, newest, err := a.expected(r, meta, led)
 	if err != nil {
 		return Report{}, err
-	}
-	marks = append(marks, led...)
-	own, err := ownCheckpoints(r, a.Trust)
-	if err != nil {
-		return Report{}, err
-	}
-	for _, s := range own {
-		marks = append(marks, mark{s.Size, s.Root, ErrChanged, s.edge})
-		if s.Size >= newest.Size && a.Trust != nil {
-			newest = s.Signed
-		}
-	}
-	if meta.Size > 0 {
-		marks = append(marks, mark{size: meta.Size, root: meta.Root, err: ErrChanged})
 	}
 	w := newWalk(marks...)
 	w.kept = r.Tile
@@ -129,6 +110,29 @@ func database(ctx context.Context, r store.Reader, a Against) (Report, error) {
 		return Report{}, at(0, ErrUnsigned, "there is no checkpoint")
 	}
 	return a.report(newest, w.tree.Size()), nil
+}
+
+// expected is which roots the log had at which sizes, by what was seen, its handovers, its checkpoints and its own count.
+func (a Against) expected(r store.Reader, meta store.Meta, led []mark) (marks []mark, newest checkpoint.Signed, err error) {
+	if marks, newest, err = a.marks(); err != nil {
+		return nil, newest, err
+	}
+	marks = append(marks, led...)
+	own, err := ownCheckpoints(r, a.Trust)
+	if err != nil {
+		return nil, newest, err
+	}
+	for _, s := range own {
+		marks = append(marks, mark{s.Size, s.Root, ErrChanged, s.edge})
+		if s.Size >= newest.Size && a.Trust != nil {
+			newest = s.Signed
+		}
+	}
+	longer := func(m mark) bool { return m.size > meta.Size } // then it was cut off, whatever its root
+	if meta.Size > 0 && !slices.ContainsFunc(marks, longer) {
+		marks = append(marks, mark{size: meta.Size, root: meta.Root, err: ErrChanged})
+	}
+	return marks, newest, nil
 }
 
 // kept is a checkpoint that the store has, with what it says of the leaves after the last full tile.

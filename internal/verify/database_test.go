@@ -58,6 +58,8 @@ func TestGoodLog(t *testing.T) {
 func TestChangedLog(t *testing.T) {
 	w := newWorld(t)
 	resign := func(c *copied) { c.signAgain(w) }
+	witnessed := func(size int) func(*copied) { return func(c *copied) { c.witnessed(w, size) } }
+	counted := func(c *copied) { c.meta.Size = uint64(len(c.entries)) }
 	for name, c := range map[string]struct {
 		change      func(*copied)
 		index, last uint64
@@ -70,6 +72,8 @@ func TestChangedLog(t *testing.T) {
 		"and nothing kept that tells which":        {also(edit(555), func(c *copied) { c.edge(nil) }), 0, 599, ErrChanged, false},
 		"and something else kept":                  {also(edit(555), func(c *copied) { c.edge(make([]byte, 88*32)) }), 0, 599, ErrChanged, false},
 		"before one we know":                       {edit(280), 280, 280, ErrForked, true},
+		"before an older checkpoint":               {also(witnessed(580), edit(555)), 555, 555, ErrChanged, false},
+		"after an older checkpoint":                {also(witnessed(540), edit(555)), 555, 555, ErrChanged, false},
 		"an entry that is none":                    {func(c *copied) { c.entries[555] = []byte(`{"format":1}`) }, 555, 555, ErrChanged, false},
 		"two entries in the other order":           {swap(77, 78), 77, 77, ErrChanged, false},
 		"an entry removed":                         {removed(77), 77, 77, ErrChanged, false},
@@ -81,6 +85,7 @@ func TestChangedLog(t *testing.T) {
 		"an entry added":                           {func(c *copied) { c.entries = append(c.entries, c.entries[0]) }, 0, 0, nil, false},
 
 		"edited with its tree":     {also(edit(77), again), 0, 599, ErrChanged, false},
+		"truncated with its count": {also(cut(590), counted), 590, 590, ErrTruncated, false},
 		"truncated with its tree":  {also(cut(400), again), 400, 400, ErrTruncated, false},
 		"removed with its tree":    {also(removed(77), again), 599, 599, ErrTruncated, false},
 		"another root":             {func(c *copied) { c.meta.Root[5] ^= 1 }, 0, 599, ErrChanged, false},

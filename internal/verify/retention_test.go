@@ -114,7 +114,13 @@ func (w *aged) whole(t *testing.T) error {
 	if err := w.log.Check(ctx); err != nil {
 		return err
 	}
-	if _, err := Database(ctx, w.store, Against{Trust: w.trust}); err != nil {
+	each := func(index uint64, entry []byte) error {
+		if audit.Gone(entry) {
+			t.Errorf("entry %d has no body", index)
+		}
+		return nil
+	}
+	if _, err := Database(ctx, w.store, Against{Trust: w.trust, Each: each}); err != nil {
 		return err
 	}
 	for _, from := range []uint64{0, 100} {
@@ -122,7 +128,7 @@ func (w *aged) whole(t *testing.T) error {
 		if err := Export(ctx, w.store, from, &out); err != nil {
 			return err
 		}
-		if _, err := ReadExport(ctx, &out, Against{Trust: w.trust}); err != nil {
+		if _, err := ReadExport(ctx, &out, Against{Trust: w.trust, Each: each}); err != nil {
 			return err
 		}
 	}

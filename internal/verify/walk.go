@@ -118,7 +118,7 @@ func (w *walk) differs(root [32]byte) (index uint64, known bool) {
 }
 
 // edges is what so many leaves after the last full tile may have been: as the tile has them that they are going to fill, and as
-// checkpoints of this size have them.
+// checkpoints have them of this size or, before that tile is full, of a larger one.
 func (w *walk) edges(count int) (edges [][]tree.Hash) {
 	if w.kept != nil && count > 0 {
 		if tile, err := w.kept(w.tiles); err == nil && len(tile) == tree.TileSize {
@@ -126,8 +126,8 @@ func (w *walk) edges(count int) (edges [][]tree.Hash) {
 		}
 	}
 	for _, m := range w.marks {
-		if m.size == w.tree.Size() {
-			edges = append(edges, m.edge)
+		if m.size/tree.TileWidth == w.tree.Size()/tree.TileWidth && len(m.edge) >= count {
+			edges = append(edges, m.edge[:count])
 		}
 	}
 	return edges

@@ -154,7 +154,7 @@ func (s *Store) ready(f *file) (err error) {
 		return err
 	}
 	defer rollback(tx)
-	if err := check(&reader{tx: tx}); err != nil {
+	if err := check(&reader{tx: tx}, !s.config.Unchecked); err != nil {
 		return err
 	}
 	s.durable.Store(uint64(tx.ID()))
@@ -205,7 +205,7 @@ func layOut(tx *bbolt.Tx) error {
 }
 
 // check holds what Meta says against the newest records.
-func check(r *reader) error {
+func check(r *reader, entries bool) error {
 	meta, err := r.Meta()
 	if err != nil {
 		return err
@@ -215,8 +215,10 @@ func check(r *reader) error {
 			return err
 		}
 	}
-	if err := checkNewest(r.tx, tableEntry, meta.Size, meta.Size-1); err != nil {
-		return err
+	if entries {
+		if err := checkNewest(r.tx, tableEntry, meta.Size, meta.Size-1); err != nil {
+			return err
+		}
 	}
 	if err := checkNewest(r.tx, tableTile, meta.Tiles, meta.Tiles-1); err != nil {
 		return err

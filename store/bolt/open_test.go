@@ -193,6 +193,38 @@ func TestMissingEntryIsSeen(t *testing.T) {
 	}
 }
 
+// A store whose newest entry is gone isn't opened, but by whoever reads the entries to find such a thing.
+func TestTheNewestEntryIsGone(t *testing.T) {
+	folder := t.TempDir()
+	s := filled(t, folder)
+	var size uint64
+	err := s.View(context.Background(), func(r store.Reader) error {
+		meta, err := r.Meta()
+		size = meta.Size
+		return err
+	})
+	gone := s.file.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte(tableEntry.name)).Delete(number(size - 1)) })
+	if err := errors.Join(err, gone, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	c := Config{Path: filepath.Join(folder, name), ReadOnly: true}
+	if _, err := Open(c); !errors.Is(err, store.ErrCorrupt) {
+		t.Errorf("got %v", err)
+	}
+	c.Unchecked = true
+	if s, err = Open(c); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	seen := uint64(0)
+	err = s.View(context.Background(), func(r store.Reader) error {
+		return r.Entries(0, func(uint64, []byte) bool { seen++; return true })
+	})
+	if seen != size-1 || !errors.Is(err, store.ErrCorrupt) {
+		t.Errorf("%d entries of %d, and %v", seen, size, err)
+	}
+}
+
 // Wherever a bit flips, the store says so, or what it says was written so. It never crashes. What it
 // can't see is a record under a key that nobody asks for any more, and a newest commit that is gone
 // as a whole: those are for the anchor and the log.

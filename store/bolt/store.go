@@ -18,6 +18,8 @@ type Config struct {
 	Path string // of the file; a folder that isn't there is made
 	// ReadOnly opens a file that is there, doesn't change a byte of it, and lets others read it too.
 	ReadOnly bool
+	// Unchecked leaves it to whoever reads all entries to find that the newest are missing.
+	Unchecked bool
 	// Reserve is how many bytes [Store.Reserve] keeps for when the disk is full; zero: none.
 	Reserve int64
 	// LockTimeout is how long to wait for another process to let go of the file; zero: one second.
