@@ -13,7 +13,8 @@ const MaxJump = 10 * time.Minute
 var ErrClock = errors.New("the clock jumped by more than ten minutes; check it, then restart with the clock accepted")
 
 // Clock is a clock that never goes back: the later of the wall's time and the highest time seen,
-// also in earlier runs. If the wall jumps by more than [MaxJump] against the time that really
+// also in earlier runs. While the wall is behind that, it goes on at half the pace, until the wall has
+// caught up: if it stood still, nothing would end. If the wall jumps by more than [MaxJump] against the time that really
 // passed, in either direction, the clock is no longer trusted: it goes on by the time that passes,
 // and nothing is minted and nothing forgotten until an administrator looked.
 type Clock struct {
@@ -48,8 +49,11 @@ func (c *Clock) Now() time.Time {
 	if moved := offset - c.offset; moved > MaxJump || moved < -MaxJump {
 		c.jumped = true
 	}
-	if c.jumped {
-		now = c.highest.Add(ticks - c.ticked)
+	switch passed := ticks - c.ticked; {
+	case c.jumped:
+		now = c.highest.Add(passed)
+	case now.Before(c.highest):
+		now = c.highest.Add(passed / 2)
 	}
 	c.offset, c.ticked = offset, ticks
 	if now.After(c.highest) {

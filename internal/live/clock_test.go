@@ -33,6 +33,28 @@ func TestTheClockNeverGoesBack(t *testing.T) {
 	}
 }
 
+// Nothing lives on because the wall is behind: time passes for it, if slower.
+func TestTheClockNeverStandsStill(t *testing.T) {
+	t.Parallel()
+	f := &fakeTime{wall: noon}
+	ahead := noon.Add(30 * time.Hour)
+	c := f.clock(ahead, true)
+	if got := c.Now(); !got.Equal(ahead) {
+		t.Errorf("now = %v, want the highest time of the store", got)
+	}
+	for range 60 {
+		f.pass(10 * time.Minute)
+		c.Now()
+	}
+	if got, want := c.Now(), ahead.Add(5*time.Hour); !got.Equal(want) || c.Trust() != nil {
+		t.Errorf("ten hours later now = %v, want %v; trust = %v", got, want, c.Trust())
+	}
+	f.pass(60 * time.Hour)
+	if got := c.Now(); !got.Equal(f.wall) {
+		t.Errorf("now = %v, want %v: the wall has caught up", got, f.wall)
+	}
+}
+
 func TestAJumpEndsTheTrustUntilSomebodyLooked(t *testing.T) {
 	t.Parallel()
 	for name, jump := range map[string]time.Duration{"ahead": time.Hour, "back": -time.Hour} {
