@@ -109,7 +109,7 @@ func (v *verifying) offline(ctx context.Context, out io.Writer, a verify.Against
 	if err != nil {
 		return found(err)
 	}
-	tell(out, report)
+	tell(out, report, true)
 	if v.quorum > 0 && !report.Witnessed {
 		return exit.With(exit.No, fmt.Errorf("%d of the witnesses have co-signed, %d are needed", len(report.Witnesses), v.quorum))
 	}
@@ -200,7 +200,7 @@ func (v *verifying) watch(ctx context.Context, out io.Writer, trust *checkpoint.
 			return nil //nolint:nilerr // interrupted, which is how it is ended
 		case err == nil:
 			begun = true
-			tell(out, report)
+			tell(out, report, v.entries)
 		case begun && verify.MayPass(err): // the server starts anew, say; what was seen is kept
 			fmt.Fprintf(v.complain, "looking again in %s: %v\n", v.every, err)
 		default:
@@ -242,13 +242,18 @@ func found(err error) error {
 	return err
 }
 
-func tell(out io.Writer, r verify.Report) {
+// tell says what was found to be good: entries, if they were read.
+func tell(out io.Writer, r verify.Report, read bool) {
 	switch {
 	case r.Origin == "":
 		fmt.Fprintf(out, "%d entries fit together; without a key nothing shows that they are the log's\n", r.Size)
 		return
 	case r.From == r.Size:
 		fmt.Fprintf(out, "%s: %d entries, nothing new\n", r.Origin, r.Size)
+	case !read && r.From > 0:
+		fmt.Fprintf(out, "%s: the checkpoint of %d entries is signed, and the log begins with the %d that were seen\n", r.Origin, r.Size, r.From)
+	case !read:
+		fmt.Fprintf(out, "%s: the checkpoint of %d entries is signed; none of them was read\n", r.Origin, r.Size)
 	default:
 		fmt.Fprintf(out, "%s: entries %d to %d are good, and the checkpoint of %d is signed\n", r.Origin, r.From, r.Size-1, r.Signed)
 	}

@@ -50,6 +50,7 @@ type checker struct {
 	tree  *tree.Tree // of the entries before next
 	tiles uint64     // that it has filled
 
+	gone   bool         // bodies were dropped
 	hashes *tree.Reader // of the store as it is in this step
 	absent Absences
 }
@@ -108,6 +109,7 @@ func (c *checker) entry(r store.Reader, index uint64, entry []byte) error {
 func (c *checker) look(r store.Reader, index uint64, entry []byte) (leaf tree.Hash, err error) {
 	if _, dropped := ReadRemnant(entry); dropped {
 		c.absent.Missing(index)
+		c.gone = true
 		return c.hashes.Leaf(index)
 	}
 	e, err := Decode(entry)
@@ -141,6 +143,9 @@ func (c *checker) atEnd(r store.Reader) error {
 		return &EntryError{first, ErrAbsent}
 	case c.next != meta.Size:
 		return &EntryError{min(c.next, meta.Size), fmt.Errorf("%w: the log has %d entries, but %d were written", ErrEntry, c.next, meta.Size)}
+	case c.next > 0 && c.tree.Root() != meta.Root && c.gone:
+		// The hash of one that has no body is its tile's, which nothing is held to but the root.
+		return &EntryError{c.next - 1, fmt.Errorf("%w: it, or one before it, is not the one that was written, or a tile not the one of a body that was dropped", ErrEntry)}
 	case c.next > 0 && c.tree.Root() != meta.Root:
 		// The full tiles are as written, so it is one of those after them.
 		return &EntryError{c.next - 1, fmt.Errorf("%w: it, or one up to %d before it, is not the one that was written", ErrEntry, (c.next-1)%tree.TileWidth)}

@@ -38,7 +38,7 @@ func at(index uint64, err error, why any) error {
 // Report is what was found to be good.
 type Report struct {
 	Origin     string   // of the log; empty if no checkpoint was verified
-	From, Size uint64   // the entries from From to before Size were looked at
+	From, Size uint64   // the entries from From to before Size were looked at, if they were read at all
 	Signed     uint64   // of them, so many are covered by a checkpoint whose signature was verified
 	Witnesses  []string // who co-signed it
 	Witnessed  bool     // they are enough

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -205,12 +206,33 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+// otherTile is a store whose tiles have another hash of entry 3, of whose body only that is left.
+type otherTile struct {
+	store.Store
+	store.Reader
+}
+
+func (o otherTile) View(ctx context.Context, fn func(store.Reader) error) error {
+	return o.Store.View(ctx, func(r store.Reader) error { return fn(otherTile{nil, r}) })
+}
+
+func (o otherTile) Tile(index uint64) ([]byte, error) {
+	tile, err := o.Reader.Tile(index)
+	if index == 0 && err == nil {
+		tile[3*32] ^= 1
+	}
+	return tile, err
+}
+
 func TestWhatIsGoneWithoutAWordIsFound(t *testing.T) {
 	w := newAged(t)
 	w.drop(t, audit.ClassIssued, w.time())
 	w.sign(t)
 	if err := w.whole(t); err != nil {
 		t.Fatal(err)
+	}
+	if err := audit.Check(context.Background(), otherTile{w.store, nil}); err == nil || !strings.Contains(err.Error(), "or a tile not the one of a body that was dropped") {
+		t.Errorf("another hash of what was dropped: %v", err)
 	}
 	for name, c := range map[string]struct {
 		index uint64
