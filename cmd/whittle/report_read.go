@@ -27,6 +27,15 @@ const witnessedSoon = 10 * time.Second
 // read reads the window's entries, and all that come after it if they are wanted, and holds them to a checkpoint
 // that covers what the log had when it began.
 func (r *reporting) read(after bool) error {
+	err := r.readOnce(after)
+	if errors.Is(err, verify.ErrMissing) { // bodies that were dropped meanwhile, say: a newer checkpoint covers what tells of them
+		err = r.readOnce(after)
+	}
+	return err
+}
+
+func (r *reporting) readOnce(after bool) error {
+	r.source.Entries, r.source.Dropped = nil, 0
 	signed, err := r.checkpoint()
 	if err != nil {
 		return err
@@ -51,7 +60,7 @@ func (r *reporting) read(after bool) error {
 	if err != nil {
 		return exit.With(exit.No, err)
 	}
-	if err := r.entries(stretch, end, signed.Size); err != nil {
+	if err := r.entries(stretch, end); err != nil {
 		return err
 	}
 	if err := r.whole(first, end, signed.Size); err != nil {
@@ -216,7 +225,7 @@ func (r *reporting) firstSince(then time.Time, size uint64) (uint64, error) {
 }
 
 // entries reads up to end. What retention dropped is taken by its hash.
-func (r *reporting) entries(stretch *verify.Stretch, end, size uint64) error {
+func (r *reporting) entries(stretch *verify.Stretch, end uint64) error {
 	from := stretch.Next()
 	ask := &whittlev1.ListEntriesRequest{From: &from, PageSize: 1000}
 	for stretch.Next() < end {
@@ -228,24 +237,26 @@ func (r *reporting) entries(stretch *verify.Stretch, end, size uint64) error {
 			if e.GetIndex() >= end {
 				break
 			}
-			if err := r.take(stretch, e, size); err != nil {
+			if err := r.take(stretch, e); err != nil {
 				return err
 			}
 		}
 		if ask.PageToken = res.GetNextPageToken(); res.GetNextPageToken() == "" {
-			return r.dropped(stretch, end, size)
+			return nil // what is missing shows in the root
 		}
 	}
 	return nil
 }
 
 // take takes the next entry, and those before it that were dropped. One that was dropped itself has its turn with the next.
-func (r *reporting) take(stretch *verify.Stretch, e *whittlev1.AuditEntry, size uint64) error {
+func (r *reporting) take(stretch *verify.Stretch, e *whittlev1.AuditEntry) error {
 	if e.GetDropped() != "" {
-		return nil
-	}
-	if err := r.dropped(stretch, e.GetIndex(), size); err != nil {
-		return err
+		leaf, err := verify.Hashes([][]byte{e.GetLeafHash()})
+		if err != nil {
+			return exit.With(exit.No, err)
+		}
+		r.source.Dropped++
+		return found(stretch.TakeHash(e.GetIndex(), leaf[0]))
 	}
 	event, err := stretch.Take(e.GetIndex(), e.GetSealed())
 	if err != nil {
@@ -255,23 +266,6 @@ func (r *reporting) take(stretch *verify.Stretch, e *whittlev1.AuditEntry, size 
 		return exit.With(exit.No, err)
 	}
 	r.source.Entries = append(r.source.Entries, report.Entry{Index: e.GetIndex(), Event: event})
-	return nil
-}
-
-// dropped takes the entries before one by their hashes.
-func (r *reporting) dropped(stretch *verify.Stretch, before, size uint64) error {
-	for index := stretch.Next(); index < before; index++ {
-		res, err := r.server.Proofs().GetInclusionProof(r.ctx, &whittlev1.GetInclusionProofRequest{Index: index, Size: size})
-		if err != nil {
-			return err
-		}
-		leaf, err := verify.Hashes([][]byte{res.GetLeafHash()})
-		if err != nil {
-			return exit.With(exit.No, err)
-		}
-		stretch.TakeHash(leaf[0])
-		r.source.Dropped++
-	}
 	return nil
 }
 

@@ -13,13 +13,14 @@ import (
 // Stretch is a part of a log, entry after entry, that is held to a checkpoint when it ends. Nothing that was made of its
 // entries is to be told before.
 type Stretch struct {
-	tree *tree.Tree
+	tree   *tree.Tree
+	absent audit.Absences
 }
 
 // NewStretch begins at an entry, with the proof that this one is in the log that ends with it.
 func NewStretch(first uint64, proof []tree.Hash) (*Stretch, error) {
 	t, err := tree.Resume(first, proof)
-	return &Stretch{t}, err
+	return &Stretch{tree: t}, err
 }
 
 // Next is the index of the entry that comes next.
@@ -31,6 +32,9 @@ func (s *Stretch) Take(index uint64, entry []byte) (audit.Event, error) {
 		return audit.Event{}, at(s.Next(), ErrMissing, fmt.Sprintf("entry %d comes next", index))
 	}
 	event, err := audit.Decode(entry)
+	if err == nil {
+		err = s.absent.Explained(&event)
+	}
 	if err != nil {
 		return audit.Event{}, at(index, ErrChanged, err)
 	}
@@ -39,10 +43,17 @@ func (s *Stretch) Take(index uint64, entry []byte) (audit.Event, error) {
 }
 
 // TakeHash takes the next entry by its hash alone: it isn't kept any more.
-func (s *Stretch) TakeHash(leaf tree.Hash) { s.tree.Append(leaf) }
+func (s *Stretch) TakeHash(index uint64, leaf tree.Hash) error {
+	if index != s.Next() {
+		return at(s.Next(), ErrMissing, fmt.Sprintf("entry %d comes next", index))
+	}
+	s.absent.Missing(index)
+	s.tree.Append(leaf)
+	return nil
+}
 
 // End holds all that was taken, and all before it, to the checkpoint, with the proof that the log of the checkpoint
-// begins with them.
+// begins with them. If that is all of it, entries among them say which bodies were dropped, and no other is gone.
 func (s *Stretch) End(c checkpoint.Signed, proof []tree.Hash) error {
 	size := s.Next()
 	if size == 0 {
@@ -52,7 +63,10 @@ func (s *Stretch) End(c checkpoint.Signed, proof []tree.Hash) error {
 	if err != nil {
 		return &Finding{Index: 0, Last: size - 1, Err: fmt.Errorf("%w: they aren't those of the signed root (%w)", ErrChanged, err)}
 	}
-	return nil
+	if size < c.Size {
+		return nil // what says so may come later
+	}
+	return explained(&s.absent)
 }
 
 // Begins says whether the newer log begins with the older one, by the proof that it does.

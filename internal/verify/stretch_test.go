@@ -76,9 +76,14 @@ func TestStretch(t *testing.T) {
 	// What isn't kept any more is taken by its hash.
 	s, _ = NewStretch(0, nil)
 	for _, e := range entries {
-		s.TakeHash(e.Leaf)
+		if err := s.TakeHash(e.Index, e.Leaf); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := s.End(signed, nil); err != nil {
-		t.Error(err)
+	if err := s.TakeHash(0, entries[0].Leaf); !errors.Is(err, ErrMissing) {
+		t.Errorf("taken twice: %v", err)
+	}
+	if err := s.End(signed, nil); !errors.Is(err, ErrMissing) {
+		t.Errorf("no entry says that they were dropped: %v", err)
 	}
 }
