@@ -17,7 +17,7 @@ const (
 	maxFound   = 1 << 20 // bytes of entries, but always one entry
 	scanStep   = 256     // entries read at a time where there is no guide
 	guideStep  = 256     // entries that a guide names at a time
-	guideCost  = 1_000   // what asking a guide counts for, in entries looked at
+	guideCost  = 5_000   // what asking a guide counts for, in entries looked at
 )
 
 // Query is a search from an entry on.

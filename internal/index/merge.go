@@ -127,7 +127,11 @@ func (s *source) advance(tx *bbolt.Tx) (more bool, err error) {
 		if s.next == lastKey {
 			return false, nil
 		}
-		c, err := floor(tx, s.segment, s.next)
+		in, err := read(tx, s.segment, 0)
+		if err != nil {
+			return false, err
+		}
+		c, err := in.floor(s.next)
 		if err != nil {
 			return false, err
 		}

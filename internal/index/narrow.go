@@ -12,7 +12,7 @@ import (
 )
 
 // maxLooks is how many blocks one Narrow looks for: what bounds it when each term is common and no entry has all.
-const maxLooks = 1024
+const maxLooks = 384 // a millisecond's work
 
 // Narrow implements [audit.Guide]. What isn't indexed yet, or can't be read, it knows nothing of: then the log is read.
 func (x *Index) Narrow(ctx context.Context, terms []audit.Term, within audit.Range, backward bool, limit int) ([]uint64, audit.Range) {
@@ -112,8 +112,12 @@ func (n *narrowing) segment(tx *bbolt.Tx, s segment, low, high uint64) error {
 	if n.backward {
 		at = high
 	}
+	r, err := read(tx, s, len(n.terms))
+	if err != nil {
+		return err
+	}
 	for !n.early {
-		found, page, err := n.meet(tx, s, at)
+		found, page, err := n.meet(r, at)
 		if err != nil || page < low || page > high {
 			return err
 		}
@@ -166,18 +170,18 @@ func (n *narrowing) leave(s segment) {
 const nowhere = ^uint64(0)
 
 // meet is the first page from one on where every term is, with their blocks.
-func (n *narrowing) meet(tx *bbolt.Tx, s segment, at uint64) (found []record, page uint64, err error) {
+func (n *narrowing) meet(in *reading, at uint64) (found []record, page uint64, err error) {
 	found = make([]record, len(n.terms))
 	for agreed := false; !agreed; {
 		agreed = true
 		for i, t := range n.terms {
 			n.looks++
-			r, ok, err := find(tx, s, t, at, n.backward)
+			r, ok, err := in.find(i, t, at, n.backward)
 			if err != nil || !ok {
 				return nil, nowhere, err
 			}
 			found[i] = r
-			if page := s.first + r.key.page(); page != at {
+			if page := in.segment.first + r.key.page(); page != at {
 				at, agreed = page, i == 0
 			}
 			if !agreed { // those before it look there
