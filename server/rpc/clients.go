@@ -39,7 +39,7 @@ func (s *clients) RotateSecret(ctx context.Context, m *whittlev1.RotateSecretReq
 
 // ListClients implements the rpc.
 func (s *clients) ListClients(ctx context.Context, m *whittlev1.ListClientsRequest) (*whittlev1.ListClientsResponse, error) {
-	found, next, err := s.engine.Clients(ctx, caller.Of(ctx), m.GetClient(), page(m.GetPageSize()), m.GetPageToken())
+	found, next, err := s.engine.Clients(ctx, caller.Of(ctx), m.GetClient(), page(m.GetPageSize(), defaultPage), m.GetPageToken())
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ type entries struct {
 func (s *entries) ListEntries(ctx context.Context, m *whittlev1.ListEntriesRequest) (*whittlev1.ListEntriesResponse, error) {
 	found, err := s.engine.Entries(ctx, caller.Of(ctx), engine.EntriesRequest{
 		Filter: fromFilter(m.GetFilter()), From: m.From, NewestFirst: m.GetNewestFirst(),
-		Limit: page(m.GetPageSize()), Page: m.GetPageToken(),
+		Limit: page(m.GetPageSize(), entriesPage), Page: m.GetPageToken(),
 	})
 	if err != nil {
 		return nil, err

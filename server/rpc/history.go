@@ -13,7 +13,7 @@ import (
 
 // ListPolicies implements the rpc.
 func (s *policies) ListPolicies(ctx context.Context, m *whittlev1.ListPoliciesRequest) (*whittlev1.ListPoliciesResponse, error) {
-	found, next, err := s.engine.Policies(ctx, caller.Of(ctx), page(m.GetPageSize()), m.GetPageToken())
+	found, next, err := s.engine.Policies(ctx, caller.Of(ctx), page(m.GetPageSize(), defaultPage), m.GetPageToken())
 	if err != nil {
 		return nil, err
 	}

@@ -83,12 +83,15 @@ func (s *Services) RegisterConnect(server *connect.Server) {
 	whittlev1connect.RegisterPersonExportServiceHandler(server, &connectPersonExport{engine: s.engine})
 }
 
-// defaultPage is how many a list returns to whoever doesn't say.
-const defaultPage = 100
+// What a list returns to whoever doesn't say how many.
+const (
+	defaultPage = 100
+	entriesPage = 50 // an entry with its people is 1.3 kB
+)
 
-func page(size int32) int {
+func page(size int32, otherwise int) int {
 	if size <= 0 {
-		return defaultPage
+		return otherwise
 	}
 	return int(size)
 }

@@ -192,7 +192,7 @@ type ListEntriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The first index; with newest_first, the last.
 	From *uint64 `protobuf:"varint,1,opt,name=from,proto3,oneof" json:"from,omitempty"`
-	// How many at most; 0: 100.
+	// How many at most; 0: 50.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Which; absent: all.
 	Filter *EntryFilter `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
