@@ -47,7 +47,7 @@ type Engine struct {
 	minter   *token.Minter
 	verifier *token.Verifier
 	memo     memo
-	signed   signed
+	familiar familiar
 
 	policies sync.Mutex  // held while a policy is put to work, so that an older one never comes last
 	access   sync.Mutex  // held while who may administer is judged and changed

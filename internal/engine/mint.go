@@ -136,7 +136,7 @@ func (x *exchange) mintAndRecord(ctx context.Context) error {
 		return err
 	}
 	if form == token.JWT {
-		x.engine.signed.put(digestOf(text))
+		x.engine.familiar.sign(digestOf(text))
 	}
 	x.issued = x.answer(text, claims)
 	if x.request.Receipt {

@@ -25,12 +25,13 @@ func (e *Engine) verifyOwn(ctx context.Context, view *live.View, text token.Secr
 	if v, ok := e.memo.get(digest, view.Keys); ok {
 		return v, nil
 	}
+	before, ours := e.familiar.presented(digest)
 	v := &verified{keys: view.Keys}
 	var err error
 	switch {
 	case token.IsOpaque(text.Reveal()):
 		v.Claims, err = e.openOpaque(ctx, text)
-	case e.signed.has(digest):
+	case ours:
 		v.Claims, v.key, err = e.verifier.ReadJWT(view.Keys, text.Reveal())
 	default:
 		v.Claims, v.key, err = e.verifier.VerifyJWT(view.Keys, text.Reveal())
@@ -42,7 +43,11 @@ func (e *Engine) verifyOwn(ctx context.Context, view *live.View, text token.Secr
 	if v.key != "" {
 		v.trace = v.trace.Also(live.OfKey(v.key))
 	}
-	e.memo.put(digest, v)
+	if before {
+		e.memo.put(digest, v)
+	} else {
+		e.familiar.present(digest)
+	}
 	return v, nil
 }
 

@@ -15,14 +15,49 @@ func TestWhatIsSignedHereIsRemembered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	read := w.readToken()
-	if !w.signed.has(digestOf(read)) {
+	if _, ours := w.familiar.presented(digestOf(read)); !ours {
 		t.Error("a token that was just signed costs a verification")
 	}
-	if w.restart(); w.signed.has(digestOf(read)) {
+	w.restart()
+	if _, ours := w.familiar.presented(digestOf(read)); ours {
 		t.Error("remembered by a process that didn't sign it")
 	}
 	if !w.look("data-gateway", read).Active {
 		t.Error("inactive once its signature counts")
+	}
+	if _, ours := w.familiar.presented(digestOf(read)); !ours {
+		t.Error("a token that was verified costs another verification")
+	}
+}
+
+// What comes once only, as most tokens do, leaves room to those that come again.
+func TestOnlyATokenThatComesAgainIsKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	read := w.readToken()
+	for n, want := range []bool{false, true} {
+		if !w.look("data-gateway", read).Active {
+			t.Fatal("inactive")
+		}
+		if _, kept := w.memo.get(digestOf(read), w.Image.View().Keys); kept != want {
+			t.Errorf("after look %d kept = %v", n+1, kept)
+		}
+	}
+}
+
+// What doesn't verify is never known, however often it comes.
+func TestAForgedTokenIsNeverKnown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	read := w.readToken().Reveal()
+	forged := token.NewSecret(read[:len(read)-4] + "AAAA")
+	for range 3 {
+		if w.look("data-gateway", forged).Active {
+			t.Fatal("active")
+		}
+	}
+	if _, ours := w.familiar.presented(digestOf(forged)); ours {
+		t.Error("taken for one of ours")
 	}
 }
 
