@@ -35,7 +35,7 @@ type Usage struct {
 	At      time.Time
 	CPU     time.Duration // user and system
 	Objects uint64        // allocated on the heap
-	MaxRSS  int64         // bytes
+	Memory  int64         // bytes at that moment, without pages of mapped files; 0 where that can't be read
 }
 
 // Control is what the parent may ask of a child.
@@ -97,7 +97,7 @@ func usage() (Usage, error) {
 	}
 	return Usage{
 		At: time.Now(), CPU: time.Duration(r.Utime.Nano() + r.Stime.Nano()),
-		Objects: sample[0].Value.Uint64(), MaxRSS: int64(r.Maxrss) << 10, // Linux counts in KiB
+		Objects: sample[0].Value.Uint64(), Memory: memory(os.Getpid()),
 	}, nil
 }
 

@@ -41,7 +41,7 @@ type Measured struct {
 	ServerUse float64       // of one core, as are the next two
 	LoadUse   float64       // the generator's
 	OtherUse  float64       // all that isn't server or generator: other programs, and interrupts
-	MaxRSS    int64
+	Memory    int64
 }
 
 // answered is one good answer.
@@ -160,7 +160,7 @@ func (l *load) watch(server metered, profile string, exhausted <-chan struct{}) 
 }
 
 func sum(workers []worker, from, to reading) (Measured, error) {
-	m := Measured{Window: to.server.At.Sub(from.server.At), MaxRSS: to.server.MaxRSS}
+	m := Measured{Window: to.server.At.Sub(from.server.At), Memory: to.server.Memory}
 	var took []time.Duration
 	var last error
 	for i := range workers {

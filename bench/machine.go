@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -45,6 +46,13 @@ func member(path, name string) string {
 		}
 	}
 	return "unknown"
+}
+
+// memory is a process's anonymous memory that is resident, in bytes. What it maps isn't counted: of a database that is as much
+// as the machine can spare. Zero where that can't be read.
+func memory(pid int) int64 {
+	kib, _ := strconv.ParseInt(strings.TrimSuffix(member(fmt.Sprintf("/proc/%d/status", pid), "RssAnon"), " kB"), 10, 64)
+	return kib << 10
 }
 
 // machineBusy is the time that the machine's cores were busy since it started: user, nice, system, irq

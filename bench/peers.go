@@ -157,12 +157,12 @@ func (r *Results) peersText(b *strings.Builder) {
 	}
 	b.WriteString("\nPeers, over HTTP/1.1 with OAuth forms, each with tokens of the same kind as the row of Whittle's that it stands beside:\n\n")
 	if len(r.Peers) > 0 {
-		b.WriteString("| in flight | peer | request | **server CPU µs** | Whittle's µs | × Whittle's | requests/s | p50 ms | p99 ms | RSS MiB | what stands beside it |\n")
+		b.WriteString("| in flight | peer | request | **server CPU µs** | Whittle's µs | × Whittle's | requests/s | p50 ms | p99 ms | memory MiB | what stands beside it |\n")
 		b.WriteString("|--:|:--|:--|--:|--:|--:|--:|--:|--:|--:|:--|\n")
 	}
 	for _, p := range r.Peers {
 		fmt.Fprintf(b, "| %d | %s | %s | **%.1f** | %.1f | %.1f | %.0f | %.2f | %.2f | %d | %s |\n",
-			p.InFlight, p.Peer, p.Name, p.CPU, p.Ours, p.Times, p.Rate, ms(p.P50), ms(p.P99), p.MaxRSS>>20, p.Beside)
+			p.InFlight, p.Peer, p.Name, p.CPU, p.Ours, p.Times, p.Rate, ms(p.P50), ms(p.P99), p.Memory>>20, p.Beside)
 	}
 	for _, why := range r.NoPeers {
 		fmt.Fprintf(b, "\nNot measured: %s.\n", why)

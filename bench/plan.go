@@ -86,7 +86,11 @@ func plan(ctx context.Context, w *world) ([]row, error) {
 		made, err := w.outsides(n)
 		return outside(made), err
 	}
-	dead, err := w.revoked(ctx, warmTokens)
+	dead, err := w.revoked(ctx, warmTokens, agent)
+	if err != nil {
+		return nil, err
+	}
+	deadOpaque, err := w.revoked(ctx, warmTokens, opaque)
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +100,10 @@ func plan(ctx context.Context, w *world) ([]row, error) {
 	}
 	cold := func(n int) ([][]byte, error) {
 		made, err := w.issue(ctx, n, agent, dataAPI)
+		return introspections(made), err
+	}
+	coldOpaque := func(n int) ([][]byte, error) {
+		made, err := w.issue(ctx, n, opaque, dataAPI)
 		return introspections(made), err
 	}
 	mixed := func(n int) ([][]byte, error) {
@@ -109,6 +117,8 @@ func plan(ctx context.Context, w *world) ([]row, error) {
 		{name: introspectOpaque, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: introspections(opaques), bearers: 1},
 		{name: introspectCold, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, once: true, more: cold, bearers: 1, long: true},
 		{name: introspectRevoked, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: introspections(dead), long: true},
+		{name: opaqueCold, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, once: true, more: coldOpaque, bearers: 1, long: true},
+		{name: opaqueRevoked, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: introspections(deadOpaque), long: true},
 		{name: introspectMixed, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, once: true, more: mixed, bearers: anyBearers, long: true},
 		{name: "echo of introspection, Connect JSON", wire: overConnect, method: introspectMethod, client: gateway, messages: inJSON(jwts), bearers: 1},
 		{name: introspectConnect, floor: "echo of introspection, Connect JSON", wire: overConnect, method: introspectMethod, client: gateway, messages: inJSON(jwts), bearers: 1},
@@ -165,6 +175,8 @@ const (
 	clientOAuth       = "client credentials, OAuth form"
 	introspectCold    = "introspection of a JWT never seen, gRPC"
 	introspectRevoked = "introspection of a revoked JWT, gRPC"
+	opaqueCold        = "introspection of an opaque token never seen, gRPC"
+	opaqueRevoked     = "introspection of a revoked opaque token, gRPC"
 	introspectMixed   = "introspection of a JWT, 80 % seen, 15 % never seen, 5 % revoked, gRPC"
 	introspectBatch   = "introspection of 100 JWTs, gRPC"
 	exchangeFormFloor = "echo of exchange, OAuth form"

@@ -177,12 +177,12 @@ func (r *Results) text() string {
 	fmt.Fprintf(&b, "# What a request costs\n\nMade by `go run .` in `bench`; README.md there says what is measured and what is not.\n\n")
 	fmt.Fprintf(&b, "%s, %d cores, memory %s, %s, %s, commit %s, %s; took %s.\n\n", m.CPU, m.Cores, m.Memory, m.Kernel, m.Go, m.Commit, m.Date, r.Took)
 	c := r.Crypto
-	fmt.Fprintf(&b, "Bare crypto on one core, sign / verify: ES256 %.1f / %.1f µs, EdDSA %.1f / %.1f µs, RS256 %.1f / %.1f µs.\n\n", c.Sign, c.Verify, c.EdDSASign, c.EdDSAVerify, c.RS256Sign, c.RS256Verify)
+	fmt.Fprintf(&b, "Bare crypto on one core, sign / verify: ES256 %.1f / %.1f µs (sign with the nonce from key and message, as Whittle does: %.1f), EdDSA %.1f / %.1f µs, RS256 %.1f / %.1f µs.\n\n", c.Sign, c.Verify, c.SignByMessage, c.EdDSASign, c.EdDSAVerify, c.RS256Sign, c.RS256Verify)
 	for _, d := range r.Disk {
 		fmt.Fprintf(&b, "A bare durable commit shared by %d: %.1f µs of CPU and %.1f µs of time an entry.\n", d.Shared, d.CPU, d.Wall)
 	}
 	b.WriteString("\n")
-	b.WriteString("| in flight | request | bytes | **server CPU µs** | × echo | allocs | requests/s | p50 ms | p99 ms | p99.9 ms | RSS MiB | server | generator | others |\n")
+	b.WriteString("| in flight | request | bytes | **server CPU µs** | × echo | allocs | requests/s | p50 ms | p99 ms | p99.9 ms | memory MiB | server | generator | others |\n")
 	b.WriteString("|--:|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, x := range r.Rows {
 		times := ""
@@ -190,7 +190,7 @@ func (r *Results) text() string {
 			times = fmt.Sprintf("%.2f", x.Times)
 		}
 		fmt.Fprintf(&b, "| %d | %s | %d | **%.1f** | %s | %.0f | %.0f | %.2f | %.2f | %.2f | %d | %s | %s | %s |\n",
-			x.InFlight, x.Name, x.RequestBytes, x.CPU, times, x.Allocs, x.Rate, ms(x.P50), ms(x.P99), ms(x.P999), x.MaxRSS>>20,
+			x.InFlight, x.Name, x.RequestBytes, x.CPU, times, x.Allocs, x.Rate, ms(x.P50), ms(x.P99), ms(x.P999), x.Memory>>20,
 			percent(x.ServerUse), percent(x.LoadUse), percent(x.OtherUse))
 	}
 	b.WriteString("\nThe last three columns are shares of one core.\n\n")

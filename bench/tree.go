@@ -20,7 +20,6 @@ type tree struct{ roots []int }
 type stat struct {
 	parent int
 	ticks  int // user and system, and of the children that ended and were waited for
-	pages  int64
 }
 
 func (t *tree) usage() (u Usage, err error) {
@@ -42,7 +41,7 @@ func (t *tree) usage() (u Usage, err error) {
 			continue
 		}
 		u.CPU += time.Duration(s.ticks) * tick
-		u.MaxRSS += s.pages * int64(os.Getpagesize())
+		u.Memory += memory(pid)
 	}
 	if u.CPU == 0 {
 		return u, fmt.Errorf("no process of %v is there", t.roots)
@@ -62,7 +61,7 @@ func (t *tree) holds(all map[int]stat, pid int) bool {
 func parseStat(text string) (s stat) {
 	_, rest, _ := strings.Cut(text, ") ") // behind the name, which may hold anything
 	f := strings.Fields(rest)
-	if len(f) < 22 {
+	if len(f) < 15 {
 		return s
 	}
 	s.parent, _ = strconv.Atoi(f[1])
@@ -70,7 +69,6 @@ func parseStat(text string) (s stat) {
 		n, _ := strconv.Atoi(f[i])
 		s.ticks += n
 	}
-	s.pages, _ = strconv.ParseInt(f[21], 10, 64)
 	return s
 }
 

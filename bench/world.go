@@ -189,13 +189,13 @@ func (w *world) deep(ctx context.Context, hops int) (string, error) {
 	return made[0], nil
 }
 
-// revoked are tokens to use at the data API that aren't good any more.
-func (w *world) revoked(ctx context.Context, n int) ([]string, error) {
-	made, err := w.issue(ctx, n, agent, dataAPI)
+// revoked are the client's tokens to use at the data API that aren't good any more.
+func (w *world) revoked(ctx context.Context, n int, client string) ([]string, error) {
+	made, err := w.issue(ctx, n, client, dataAPI)
 	if err != nil {
 		return nil, err
 	}
-	ctx = w.as(ctx, agent)
+	ctx = w.as(ctx, client)
 	var next atomic.Int64
 	return inParallel(n, func() (string, error) {
 		text := made[next.Add(1)-1]

@@ -1,8 +1,8 @@
 package oauth
 
 import (
+	"bytes"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -15,7 +15,10 @@ import (
 	"github.com/whittle-sts/whittle/server/fault"
 )
 
-const maxParameters = 1000
+const (
+	maxParameters = 1000
+	usualForm     = 4 << 10 // bytes, for which there is room from the start: whoever announces more has to send it first
+)
 
 // form is the parameters of one request, none of them repeated but those that may be. Names are
 // case-sensitive (RFC 6749 section 3.1).
@@ -46,14 +49,16 @@ func readForm(w http.ResponseWriter, r *http.Request, most int) (form, error) {
 	if err != nil || kind != "application/x-www-form-urlencoded" || len(r.Header.Values("Content-Encoding")) > 0 {
 		return form{}, malformed("the body must be application/x-www-form-urlencoded")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(most)))
+	var body bytes.Buffer
+	body.Grow(bytes.MinRead + int(min(max(r.ContentLength, 0), usualForm)))
+	_, err = body.ReadFrom(http.MaxBytesReader(w, r.Body, int64(most)))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return form{}, fault.ErrTooLarge
 	}
 	if err != nil {
 		return form{}, malformed("the body can not be read")
 	}
-	return parseForm(string(body))
+	return parseForm(body.String())
 }
 
 // parseForm reads a form-urlencoded body.
