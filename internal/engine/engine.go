@@ -64,7 +64,10 @@ func New(c Config) (*Engine, error) {
 	if c.Issuer == "" || c.Store == nil || c.Log == nil || c.Image == nil || c.Clock == nil || c.Outside == nil || c.Vault == nil || c.Random == nil {
 		return nil, errors.New("engine: a part is missing from the configuration")
 	}
-	e := &Engine{Config: c, minter: token.NewMinter(c.Issuer, c.Random), verifier: token.NewVerifier(c.Issuer)}
+	e := &Engine{
+		Config: c, minter: token.NewMinter(c.Issuer, c.Random), verifier: token.NewVerifier(c.Issuer),
+		memo: newMemo(), familiar: newFamiliar(),
+	}
 	e.retention = audit.NewRetention(c.Log)
 	e.traces.Store(true) // an erasure may have been the last thing that was done
 	if err := e.checkNames(c.Image.View().Policy); err != nil {

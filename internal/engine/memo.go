@@ -1,11 +1,10 @@
 package engine
 
 import (
-	"crypto/sha256"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/whittle-sts/whittle/internal/lately"
 	"github.com/whittle-sts/whittle/internal/live"
 	"github.com/whittle-sts/whittle/internal/narrow"
 	"github.com/whittle-sts/whittle/internal/policy"
@@ -60,71 +59,35 @@ func (l *lookedAt) now(p *policy.Policy, now time.Time, look func() (narrow.Pair
 }
 
 const (
-	memoShards   = 16
-	memoSize     = 1024 // of one generation of one shard; a verified token takes some 2 KiB, and as much again with its answers
-	familiarSize = 4096 // of one generation of one shard; a digest takes some 60 bytes
+	memoSize     = 16 << 10 // a verified token takes some 2 KiB, and as much again with its answers
+	familiarSize = 64 << 10 // a digest takes some 60 bytes
 )
 
 // memo remembers verified tokens by the digest of their text, so that a token that comes again and again costs
 // neither its signature nor decoding. It only ever speeds things up: what it
 // holds is good for the very keys that it was verified under, and expiry, revocations and uses are
 // looked at anew each time, the policy whenever it or time may have changed.
-type memo struct{ tokens generations[*verified] }
+type memo struct{ tokens *lately.Cache[*verified] }
 
-func (m *memo) get(digest [sha256.Size]byte, keys *token.Keyring) (*verified, bool) {
-	v, ok := m.tokens.get(digest, memoSize)
+func newMemo() memo { return memo{lately.New[*verified](memoSize)} }
+
+func (m memo) get(d lately.Digest, keys *token.Keyring) (*verified, bool) {
+	v, ok := m.tokens.Get(d)
 	return v, ok && v.keys == keys
 }
 
-func (m *memo) put(digest [sha256.Size]byte, v *verified) { m.tokens.put(digest, v, memoSize) }
+func (m memo) put(d lately.Digest, v *verified) { m.tokens.Put(d, v) }
 
 // familiar remembers, by digest, the texts of tokens that are known to be ours: those that this process signed, and those that it
 // verified. A first look at what was signed here costs no signature: 30 µs instead of 100. And only a token that comes a second time
 // is kept in the memo. It holds no pointers, and so costs the garbage collector nothing; a memo full of tokens
 // that never come again took 15 to 25 % of each request.
-type familiar struct{ texts generations[bool] } // true: it was presented before
+type familiar struct{ texts *lately.Cache[bool] } // true: it was presented before
+
+func newFamiliar() familiar { return familiar{lately.New[bool](familiarSize)} }
 
 // presented says whether the text was presented before, and whether its signature needs no look.
-func (f *familiar) presented(digest [sha256.Size]byte) (before, ours bool) {
-	return f.texts.get(digest, familiarSize)
-}
+func (f familiar) presented(d lately.Digest) (before, ours bool) { return f.texts.Get(d) }
 
-func (f *familiar) sign(digest [sha256.Size]byte)    { f.texts.put(digest, false, familiarSize) }
-func (f *familiar) present(digest [sha256.Size]byte) { f.texts.put(digest, true, familiarSize) }
-
-// generations keeps what was put or asked for lately, by digest.
-type generations[V any] struct{ shards [memoShards]shard[V] }
-
-type shard[V any] struct {
-	sync.Mutex
-	young map[[sha256.Size]byte]V // what was used since the last turn
-	aged  map[[sha256.Size]byte]V // what was used in the turn before
-}
-
-func (g *generations[V]) get(digest [sha256.Size]byte, size int) (V, bool) {
-	s := &g.shards[digest[0]%memoShards]
-	s.Lock()
-	defer s.Unlock()
-	v, ok := s.young[digest]
-	if !ok {
-		if v, ok = s.aged[digest]; ok {
-			s.add(digest, v, size)
-		}
-	}
-	return v, ok
-}
-
-func (g *generations[V]) put(digest [sha256.Size]byte, v V, size int) {
-	s := &g.shards[digest[0]%memoShards]
-	s.Lock()
-	defer s.Unlock()
-	s.add(digest, v, size)
-}
-
-// add turns the generations when the young one is full: what wasn't used for a whole turn goes.
-func (s *shard[V]) add(digest [sha256.Size]byte, v V, size int) {
-	if s.young == nil || len(s.young) >= size {
-		s.young, s.aged = make(map[[sha256.Size]byte]V), s.young
-	}
-	s.young[digest] = v
-}
+func (f familiar) sign(d lately.Digest)    { f.texts.Put(d, false) }
+func (f familiar) present(d lately.Digest) { f.texts.Put(d, true) }

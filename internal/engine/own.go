@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/whittle-sts/whittle/internal/lately"
 	"github.com/whittle-sts/whittle/internal/live"
 	"github.com/whittle-sts/whittle/internal/narrow"
 	"github.com/whittle-sts/whittle/internal/policy"
@@ -52,7 +53,7 @@ func (e *Engine) verifyOwn(ctx context.Context, view *live.View, text token.Secr
 }
 
 // digestOf is what the memo knows a text by. The usual token is hashed where it is copied to, on the stack.
-func digestOf(text token.Secret) [sha256.Size]byte {
+func digestOf(text token.Secret) lately.Digest {
 	var room [2 << 10]byte
 	return sha256.Sum256(append(room[:0], text.Reveal()...))
 }

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/whittle-sts/whittle/internal/lately"
 )
 
 // Config is what the policy says of one issuer.
@@ -27,7 +29,7 @@ const DefaultMaxAge = 24 * time.Hour
 type Set struct {
 	fetcher *Fetcher
 	now     func() time.Time
-	memo    memo
+	memo    *lately.Cache[verified]
 	fetches sync.WaitGroup
 
 	mu      sync.Mutex // held by whoever changes issuers
@@ -43,7 +45,7 @@ type issuer struct {
 
 // NewSet makes a Set without issuers. Nothing is fetched before the first token comes.
 func NewSet(fetcher *Fetcher, now func() time.Time) *Set {
-	s := &Set{fetcher: fetcher, now: now}
+	s := &Set{fetcher: fetcher, now: now, memo: lately.New[verified](memoSize)}
 	s.issuers.Store(&map[string]*issuer{})
 	return s
 }

@@ -145,24 +145,6 @@ func TestAVerifiedTokenIsStillTimedAndTyped(t *testing.T) {
 	c.want(t, "expired", text, JWT, ErrExpired)
 }
 
-func TestTheMemoIsBounded(t *testing.T) {
-	var m memo
-	first := digestOf("first", JWT)
-	m.add(first, verified{})
-	for i := range 10 * memoSize {
-		m.add(digestOf(fmt.Sprint(i), JWT), verified{})
-		if _, ok := m.get(first); !ok {
-			t.Fatalf("what is used was dropped after %d", i)
-		}
-	}
-	if held := len(m.young) + len(m.aged); held > 2*memoSize {
-		t.Errorf("%d are held", held)
-	}
-	if _, ok := m.get(digestOf("0", JWT)); ok {
-		t.Error("what isn't used was kept")
-	}
-}
-
 func TestIssuersThatMisbehaveAreUnavailable(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"down":               issuertest.Down,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/whittle-sts/whittle/internal/lately"
 	"github.com/whittle-sts/whittle/internal/token"
 )
 
@@ -29,7 +30,7 @@ func (s *Set) Verify(ctx context.Context, text string, kind Kind) (*Outside, err
 		return nil, err
 	}
 	if !known {
-		s.memo.add(d, v)
+		s.memo.Put(d, v)
 	}
 	return v.out, nil
 }
@@ -49,8 +50,8 @@ func (s *Set) Identify(ctx context.Context, text string) (*Outside, error) {
 }
 
 // recall finds a token that was verified under today's configuration and the issuer's present keys.
-func (s *Set) recall(ctx context.Context, d digest) (verified, bool) {
-	v, ok := s.memo.get(d)
+func (s *Set) recall(ctx context.Context, d lately.Digest) (verified, bool) {
+	v, ok := s.memo.Get(d)
 	if !ok || (*s.issuers.Load())[v.by.URL] != v.by {
 		return verified{}, false
 	}

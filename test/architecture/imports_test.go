@@ -17,12 +17,13 @@ const module = "github.com/whittle-sts/whittle/"
 var rooms = map[string][]string{
 	"internal/scope":             {},
 	"internal/exact":             {}, // how values are written that are read again: in tokens and in the record
+	"internal/lately":            {},
 	"internal/durable":           {}, // what every engine and every keeper of a file needs
 	"internal/seal":              {"internal/durable"},
 	"internal/principal":         {"internal/scope"},
 	"internal/narrow":            {"internal/scope"},
 	"internal/token":             {"internal/exact", "internal/scope", "internal/principal", "internal/narrow", "internal/seal"},
-	"internal/issuer":            {"internal/token", "internal/principal"},
+	"internal/issuer":            {"internal/lately", "internal/token", "internal/principal"},
 	"internal/issuer/issuertest": {}, // plays an outsider: knows nothing of ours
 	"internal/ledger":            {}, // only for tests and what they are made of
 	"internal/document":          {},
@@ -45,8 +46,8 @@ var rooms = map[string][]string{
 	"internal/live":              {"internal/policy", "internal/token", "internal/scope", "internal/principal", "store"},
 	"internal/clientauth":        {"internal/principal", "internal/policy", "internal/token", "internal/issuer", "internal/live"},
 	"internal/engine": {
-		"internal/audit", "internal/checkpoint", "internal/clientauth", "internal/document", "internal/issuer", "internal/live", "internal/narrow", "internal/policy",
-		"internal/principal", "internal/scope", "internal/token", "store",
+		"internal/audit", "internal/checkpoint", "internal/clientauth", "internal/document", "internal/issuer", "internal/lately", "internal/live", "internal/narrow",
+		"internal/policy", "internal/principal", "internal/scope", "internal/token", "store",
 	},
 	"proto":                           {}, // only its test, of what it became
 	"gen/whittle/v1":                  {},

@@ -1,0 +1,74 @@
+// Package lately keeps what was put or asked for lately, in bounded memory.
+package lately
+
+import (
+	"crypto/sha256"
+	"sync"
+)
+
+// Digest is what a text is known by: the text itself may be a secret, and isn't kept.
+type Digest = [sha256.Size]byte
+
+// shards is how many parts a Cache has, so that its callers rarely wait for each other.
+const shards = 16
+
+// Cache keeps values by digest. It is safe for concurrent use; make one with [New].
+type Cache[V any] struct {
+	size   int // of one generation of one shard
+	shards [shards]shard[V]
+}
+
+// New makes a Cache that holds between one and two times as many values as size, once so many were put.
+func New[V any](size int) *Cache[V] { return &Cache[V]{size: max(1, size/shards)} }
+
+// Get is the digest's value, which stays for as long as it is asked for.
+func (c *Cache[V]) Get(d Digest) (V, bool) {
+	s := &c.shards[d[0]%shards]
+	s.Lock()
+	defer s.Unlock()
+	v, ok := s.young[d]
+	if !ok {
+		if v, ok = s.aged[d]; ok {
+			s.put(d, v, c.size)
+		}
+	}
+	return v, ok
+}
+
+// Put keeps the value for the digest, in place of an older one.
+func (c *Cache[V]) Put(d Digest, v V) {
+	s := &c.shards[d[0]%shards]
+	s.Lock()
+	defer s.Unlock()
+	s.put(d, v, c.size)
+}
+
+// Len is how many values are held.
+func (c *Cache[V]) Len() (n int) {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.Lock()
+		n += len(s.young)
+		for d := range s.aged {
+			if _, again := s.young[d]; !again {
+				n++
+			}
+		}
+		s.Unlock()
+	}
+	return n
+}
+
+type shard[V any] struct {
+	sync.Mutex
+	young map[Digest]V // what was used since the last turn
+	aged  map[Digest]V // what was used in the turn before
+}
+
+// put turns the generations when the young one is full: what wasn't used for a whole turn goes. The caller has the lock.
+func (s *shard[V]) put(d Digest, v V, size int) {
+	if s.young == nil || len(s.young) >= size {
+		s.young, s.aged = make(map[Digest]V), s.young
+	}
+	s.young[d] = v
+}
