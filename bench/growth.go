@@ -65,8 +65,12 @@ func powers(first, most int) []int {
 // growth measures a server that starts with none and with more and more of each.
 func (b *bench) growth(ctx context.Context) error {
 	for _, a := range b.axes() {
-		for _, n := range a.counts {
-			g, err := b.grown(ctx, &a, n)
+		for i, n := range a.counts {
+			rounds := 2
+			if i == 0 || i == len(a.counts)-1 {
+				rounds = 5 // the ends are what the axis is judged by
+			}
+			g, err := b.grown(ctx, &a, n, rounds)
 			if err != nil {
 				return fmt.Errorf("%d %s: %w", n, a.name, err)
 			}
@@ -78,7 +82,7 @@ func (b *bench) growth(ctx context.Context) error {
 	return nil
 }
 
-func (b *bench) grown(ctx context.Context, a *axis, n int) (g Grown, err error) {
+func (b *bench) grown(ctx context.Context, a *axis, n, rounds int) (g Grown, err error) {
 	folder, err := os.MkdirTemp("", "whittle-bench-")
 	if err != nil {
 		return g, err
@@ -116,7 +120,7 @@ func (b *bench) grown(ctx context.Context, a *axis, n int) (g Grown, err error) 
 	if g.Heap, err = server.live(); err != nil {
 		return g, err
 	}
-	return g, b.costs(ctx, w, server, &g)
+	return g, b.costs(ctx, w, server, rounds, &g)
 }
 
 // settled waits until the server does nothing of its own accord: its index of the log follows what was seeded.
@@ -140,15 +144,15 @@ func (c *child) settled(ctx context.Context) error {
 	return err
 }
 
-// costs measures two rows and their floors several times, and keeps the cheapest of each.
-func (b *bench) costs(ctx context.Context, w *world, server *child, g *Grown) error {
+// costs measures two rows and their floors so many times, and keeps the cheapest of each.
+func (b *bench) costs(ctx context.Context, w *world, server *child, rounds int, g *Grown) error {
 	part := &bench{warm: 250 * time.Millisecond, window: time.Second, world: w, whittle: server, floors: b.floors, only: regexp.MustCompile("^(" + introspectGRPC + "|" + exchangeSeen + ")$")}
 	part.results.progress = b.results.progress
 	rows, err := plan(ctx, w)
 	if err != nil {
 		return err
 	}
-	for range max(3, b.rounds) {
+	for range max(rounds, b.rounds) {
 		if err := part.measureAll(rows, 32); err != nil {
 			return err
 		}
