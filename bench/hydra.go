@@ -67,7 +67,8 @@ func startHydra(ctx context.Context, folder string) (*running, error) {
 	itself := url.Values{"grant_type": {"client_credentials"}, "scope": {"orders:read"}}
 	return &running{
 		metered: &tree{roots: []int{serve.Process.Pid, db.pid}}, stop: stop,
-		token: public + "/oauth2/token", look: admin + "/admin/oauth2/introspect", revoke: public + "/oauth2/revoke",
+		versions: []string{ofProgram(program, "github.com/ory/hydra/v2"), db.version},
+		token:    public + "/oauth2/token", look: admin + "/admin/oauth2/introspect", revoke: public + "/oauth2/revoke",
 		client: client, secret: secret, lookIsOpen: true, itself: itself, looksAt: opaqueOAuth,
 		issue: func(ctx context.Context) (string, error) {
 			return grant(ctx, public+"/oauth2/token", client, secret, itself)

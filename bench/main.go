@@ -42,7 +42,7 @@ func main() {
 	b.peers, err = regexp.Compile(*withPeers)
 	exitOn(err)
 	b.anyPeers = *withPeers != "none" && (*withPeers != "" || !b.partly)
-	exitOn(b.run(context.Background()))
+	exitOn(scratch(b.run))
 }
 
 func exitOn(err error) {
@@ -81,6 +81,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 	}
 	defer os.RemoveAll(folder)
 	b.results.Machine = thisMachine()
+	b.results.Versions = ofThis("google.golang.org/grpc", "connectrpc.com/connect/v2", "go.etcd.io/bbolt")
 	b.results.progress = os.Stderr
 	if b.results.Crypto, err = measureCrypto(); err != nil {
 		return err

@@ -26,6 +26,10 @@ func startOIDCProvider(ctx context.Context, _ string) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
+	manifest, err := oidcProviderFiles.ReadFile("peers/oidc-provider/package.json")
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range []string{"package.json", "package-lock.json", "server.mjs"} {
 		text, err := oidcProviderFiles.ReadFile("peers/oidc-provider/" + name)
 		if err != nil {
@@ -59,7 +63,7 @@ func startOIDCProvider(ctx context.Context, _ string) (*running, error) {
 	base := "http://" + address
 	itself := url.Values{"grant_type": {"client_credentials"}, "scope": {"orders:read"}}
 	return &running{
-		metered: &tree{roots: []int{serve.Process.Pid}}, stop: stop,
+		metered: &tree{roots: []int{serve.Process.Pid}}, stop: stop, versions: []string{ofPackage(manifest, "oidc-provider"), "Node.js " + said("node")},
 		token: base + "/token", look: base + "/token/introspection", revoke: base + "/token/revocation",
 		client: client, secret: secret, itself: itself, looksAt: opaqueOAuth,
 		issue: func(ctx context.Context) (string, error) { return grant(ctx, base+"/token", client, secret, itself) },

@@ -28,7 +28,8 @@ type peer struct {
 // running is a peer that serves, and what it can be asked.
 type running struct {
 	metered
-	stop func() error
+	stop     func() error
+	versions []string
 
 	token, look, revoke string // URLs
 	client, secret      string

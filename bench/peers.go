@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -70,6 +71,11 @@ func (b *bench) measurePeer(ctx context.Context, p *peer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.stop()) }()
+	for _, v := range r.versions {
+		if !slices.Contains(b.results.Versions, v) {
+			b.results.Versions = append(b.results.Versions, v)
+		}
+	}
 	rows, err := r.rows(ctx)
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 // postgres is a PostgreSQL server of this run's own, with its defaults, synchronous commits among them.
 type postgres struct {
 	port, pid int
+	version   string
 	process   *os.Process
 }
 
@@ -53,7 +54,7 @@ func startPostgres(ctx context.Context, folder string) (*postgres, error) {
 	if err := serve.Start(); err != nil {
 		return nil, err
 	}
-	p := &postgres{port: ports[0], pid: serve.Process.Pid, process: serve.Process}
+	p := &postgres{port: ports[0], pid: serve.Process.Pid, version: said(filepath.Join(programs, "postgres")), process: serve.Process}
 	if err := serves(ctx, fmt.Sprintf("127.0.0.1:%d", p.port)); err != nil {
 		return nil, errors.Join(err, p.stop())
 	}

@@ -14,18 +14,19 @@ import (
 
 // Results is all that one run found.
 type Results struct {
-	Machine Machine
-	Took    string
-	Crypto  Crypto
-	Rows    []Result
-	Visible visibility
-	Paced   []Paced
-	Grown   []Grown
-	Disk    []Disk
-	Applied Applied
-	Peers   []PeerResult
-	NoPeers []string // why a peer wasn't measured
-	Targets []Target
+	Machine  Machine
+	Versions []string // of what is measured and isn't ours
+	Took     string
+	Crypto   Crypto
+	Rows     []Result
+	Visible  visibility
+	Paced    []Paced
+	Grown    []Grown
+	Disk     []Disk
+	Applied  Applied
+	Peers    []PeerResult
+	NoPeers  []string // why a peer wasn't measured
+	Targets  []Target
 
 	progress io.Writer // hears of each row
 }
@@ -176,6 +177,7 @@ func (r *Results) text() string {
 	m := r.Machine
 	fmt.Fprintf(&b, "# What a request costs\n\nMade by `go run .` in `bench`; README.md there says what is measured and what is not.\n\n")
 	fmt.Fprintf(&b, "%s, %d cores, memory %s, %s, %s, commit %s, %s; took %s.\n\n", m.CPU, m.Cores, m.Memory, m.Kernel, m.Go, m.Commit, m.Date, r.Took)
+	fmt.Fprintf(&b, "With %s.\n\n", strings.Join(r.Versions, ", "))
 	c := r.Crypto
 	fmt.Fprintf(&b, "Bare crypto on one core, sign / verify: ES256 %.1f / %.1f µs (sign with the nonce from key and message, as Whittle does: %.1f), EdDSA %.1f / %.1f µs, RS256 %.1f / %.1f µs.\n\n", c.Sign, c.Verify, c.SignByMessage, c.EdDSASign, c.EdDSAVerify, c.RS256Sign, c.RS256Verify)
 	for _, d := range r.Disk {

@@ -111,7 +111,7 @@ func startZitadel(jwt bool) func(context.Context, string) (*running, error) {
 			"scope":                {"openid profile"}, "audience": {zitadelClient}, // who may look at the token
 		}
 		return &running{
-			metered: server, stop: server.stop,
+			metered: server, stop: server.stop, versions: ofThis("github.com/zitadel/oidc/v3"),
 			token: base + "/oauth/token", look: base + "/oauth/introspect", revoke: base + "/revoke",
 			client: zitadelClient, secret: zitadelSecret, exchange: exchange, looksAt: looksAt,
 			issue: func(ctx context.Context) (string, error) {

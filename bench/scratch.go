@@ -1,0 +1,31 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// scratch runs with a folder for all temporary files, of the servers too, which may become 15 GB. It goes with the run, also with
+// one that is interrupted.
+func scratch(run func(context.Context) error) error {
+	folder, err := os.MkdirTemp("", "whittle-bench-")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(os.Chmod(folder, 0o711), os.Setenv("TMPDIR", folder)); err != nil { // PostgreSQL may run as another user
+		return errors.Join(err, os.RemoveAll(folder))
+	}
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	ended := make(chan error, 1)
+	go func() { ended <- run(context.Background()) }()
+	select {
+	case err = <-ended:
+	case <-interrupted:
+		err = errors.New("interrupted")
+	}
+	return errors.Join(err, os.RemoveAll(folder))
+}
