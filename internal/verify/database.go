@@ -60,9 +60,25 @@ func Database(ctx context.Context, s store.Store, a Against) (Report, error) {
 	var report Report
 	err := s.View(ctx, func(r store.Reader) (err error) {
 		report, err = database(ctx, r, a)
+		if err != nil && a.Trust != nil {
+			err = named(ctx, r, err)
+		}
 		return err
 	})
 	return report, err
+}
+
+// named is what is wrong, with the entry where a signature can't be verified because of one: which keys the log has had its
+// entries say, and one that was changed may say so no more. Then the log itself, its tiles and its root, tells which.
+func named(ctx context.Context, r store.Reader, unverified error) error {
+	if errors.As(unverified, new(*Finding)) {
+		return unverified
+	}
+	_, err := database(ctx, r, Against{})
+	if changed, ok := errors.AsType[*Finding](err); ok {
+		return &Finding{Index: changed.Index, Last: changed.Last, Err: fmt.Errorf("%w; %w", changed.Err, unverified)}
+	}
+	return unverified
 }
 
 func database(ctx context.Context, r store.Reader, a Against) (Report, error) {

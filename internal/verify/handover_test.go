@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/whittle-sts/whittle/internal/audit"
@@ -53,6 +55,42 @@ func TestKeysThatFollowEachOther(t *testing.T) {
 	m := Monitor{Trust: must(checkpoint.NewTrust(keys[0], nil, 0)), URL: published(t, forged), Seen: remembering(t, nil)}
 	if _, err := m.Step(ctx); !errors.Is(err, ErrUnsigned) {
 		t.Errorf("a monitor takes it: %v", err)
+	}
+}
+
+// Without the entry that names the next key nothing that this one signed can be verified by who knows the first: the log still
+// tells that it is this entry that was changed.
+func TestAChangedHandoverIsNamed(t *testing.T) {
+	w := newWorld(t)
+	if _, _, err := w.log.RotateKey(t.Context(), audit.Event{Client: "ops"}); err != nil {
+		t.Fatal(err)
+	}
+	w.grow(t, int(w.log.Size())+300)
+	w.sign(t)
+	const handover = entries // the first that was written after
+	for name, change := range map[string]func(note string) string{
+		"another note":            func(note string) string { return strings.Replace(note, "sts.example.com", "sts.example.net", 1) },
+		"no note at all":          func(string) string { return "{}" },
+		"not said to be any more": func(note string) string { return strings.Replace(note, audit.ActionTookOver, "applied", 1) },
+	} {
+		c := w.copy(t)
+		index := slices.IndexFunc(c.entries, func(e []byte) bool { return bytes.Contains(e, []byte(audit.ActionTookOver)) })
+		if index < handover {
+			t.Fatalf("the handover is entry %d", index)
+		}
+		c.entries[index] = []byte(change(string(c.entries[index])))
+		var found *Finding
+		_, err := Database(t.Context(), c, Against{Trust: w.trust})
+		if !errors.As(err, &found) || found.Index != uint64(index) || found.Last != uint64(index) || !errors.Is(err, ErrChanged) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	forged := w.copy(t)
+	index := slices.IndexFunc(forged.entries, func(e []byte) bool { return bytes.Contains(e, []byte(audit.ActionTookOver)) })
+	forged.entries = slices.Delete(forged.entries, index, index+1)
+	forged.again()
+	if _, err := Database(t.Context(), forged, Against{Trust: w.trust}); !errors.Is(err, ErrUnsigned) {
+		t.Errorf("a log that agrees with itself, without the handover: %v", err)
 	}
 }
 
