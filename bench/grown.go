@@ -66,14 +66,18 @@ func plotFile(axis string) string {
 	return "growth-" + strings.ReplaceAll(strings.Split(axis, ",")[0], " ", "-") + ".svg"
 }
 
-// plotGrown writes a plot for each axis, the echo as the line to stay near.
+// plotGrown writes a plot for each axis, with the lines to stay near: the echoes, with a signature where there has to be one.
 func (r *Results) plotGrown() error {
+	const exchange, introspection = "#1b6ca8", "#c1440e"
 	for _, name := range r.grownAxes() {
 		var xs []int
-		lines := []series{{name: "exchange of a token seen before"}, {name: "introspection of a JWT"}, {name: "echo of introspection"}}
+		lines := []series{
+			{name: "exchange of a token seen before", colour: exchange}, {name: "its echo and a signature", colour: exchange, dashed: true},
+			{name: "introspection of a JWT", colour: introspection}, {name: "echo of introspection", colour: introspection, dashed: true},
+		}
 		for _, g := range r.grownOf(name) {
 			xs = append(xs, g.N)
-			for i, y := range []float64{g.Exchange, g.Introspect, g.Echo} {
+			for i, y := range []float64{g.Exchange, g.Exchanged + r.Crypto.Sign, g.Introspect, g.Echo} {
 				lines[i].ys = append(lines[i].ys, y)
 			}
 		}
