@@ -90,6 +90,21 @@ func (k *keys) trusted() error {
 	return err
 }
 
+// vouch says why the checkpoint's note isn't one of these keys, of that very state.
+func (k *keys) vouch(c store.Checkpoint) error {
+	note, err := k.trust.Open(c.Note)
+	if err != nil {
+		return err
+	}
+	if note.Size != c.Size {
+		return fmt.Errorf("its note is of %d entries, not of %d", note.Size, c.Size)
+	}
+	if note.Root != c.Root {
+		return fmt.Errorf("its note of %d entries has another root", c.Size)
+	}
+	return nil
+}
+
 // signerSecrets is what the store keeps of the keys.
 type signerSecrets struct {
 	seed, next []byte // of the key in force, and of one that is to take over
@@ -171,8 +186,7 @@ func (s *signer) resume(r store.Reader) error {
 		if err != nil {
 			return err
 		}
-		note, err := s.keys.Load().trust.Open(c.Note)
-		if err != nil || note.Size != c.Size || note.Root != c.Root {
+		if err := s.keys.Load().vouch(c); err != nil {
 			return fmt.Errorf("%w: the newest checkpoint isn't what this log signs: %w", store.ErrCorrupt, err)
 		}
 		if c.Size > meta.Treed {
@@ -241,8 +255,7 @@ func (l *Log) KeepWitnessed(ctx context.Context, c store.Checkpoint) error {
 	s := l.signer
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	note, err := s.keys.Load().trust.Open(c.Note)
-	if err != nil || note.Size != c.Size || note.Root != c.Root {
+	if err := s.keys.Load().vouch(c); err != nil {
 		return fmt.Errorf("%w: not a checkpoint of this log: %w", ErrForked, err)
 	}
 	c.Witnessed = true

@@ -278,6 +278,31 @@ func TestForkedLogIsNotOpened(t *testing.T) {
 	}
 }
 
+// Who reads that a checkpoint was tampered with reads in what.
+func TestTamperedCheckpointSaysWhatIsWrong(t *testing.T) {
+	for want, tamper := range map[string]func(*store.Checkpoint){
+		"its note is of 2 entries, not of 1":     func(c *store.Checkpoint) { c.Size = 1 },
+		"its note of 2 entries has another root": func(c *store.Checkpoint) { c.Root[0]++ },
+		"invalid signature for key":              func(c *store.Checkpoint) { c.Note = bytes.Replace(c.Note, []byte("\n2\n"), []byte("\n1\n"), 1) },
+	} {
+		m := newMemory()
+		l := open(t, m)
+		record(t, l, sample("00u1ana"))
+		record(t, l, sample("00u1ana"))
+		c := sign(t, l)
+		tamper(&c)
+		kept := l.KeepWitnessed(t.Context(), c)
+		l.Close()
+		m.state.signed[false] = c
+		_, opened := Open(Config{Store: m, Now: l.now, Random: l.random, Issuer: "https://whittle.example.com"})
+		for is, err := range map[error]error{ErrForked: kept, store.ErrCorrupt: opened} {
+			if !errors.Is(err, is) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "%!") {
+				t.Errorf("%s: got %v", want, err)
+			}
+		}
+	}
+}
+
 // A store that went back while the log was open signs nothing either.
 func TestStoreThatWentBackSignsNothing(t *testing.T) {
 	m := newMemory()
