@@ -18,7 +18,9 @@ const (
 
 // Keep looks after the state until ctx is done: what has ended is forgotten in small steps, and the
 // signing key is rotated when it has signed for [KeyLife], and dropped when its last token has
-// ended, as are secrets some time after their end. When secrets were last used is written down, at the end too, and the free space of the store is cleared of what was erased. Failures of single rounds go to report, and the next round tries again.
+// ended, as are secrets some time after their end. When secrets were last used is written down, at the end too, and
+// the free space of the store is cleared of what was erased. Failures of single rounds go to report, and the next
+// round tries again.
 func (e *Engine) Keep(ctx context.Context, report func(error)) {
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()

@@ -44,11 +44,14 @@ var (
 	tableExpiry     = table{name: "expiry", kept: true}                  // expiry, letter of the table, key in it: nothing
 	keySchema       = []byte("schema")
 	keyMeta         = []byte("meta")
-	tables          = []table{tableMeta, tablePolicy, tableKey, tableSecret, tableCredential, tableOpaque, tableUses, tableUseSeen, tableRevocation, tablePerson, tablePersonByID, tableEntry, tableTile, tableCheckpoint, tableExpiry}
-	expiring        = map[byte]table{'o': tableOpaque, 'u': tableUses, 's': tableUseSeen, 'r': tableRevocation}
-	castagnoli      = crc32.MakeTable(crc32.Castagnoli)
-	errFrame        = errors.New("checksum doesn't match")
-	errShort        = errors.New("record is too short")
+	tables          = []table{
+		tableMeta, tablePolicy, tableKey, tableSecret, tableCredential, tableOpaque, tableUses, tableUseSeen,
+		tableRevocation, tablePerson, tablePersonByID, tableEntry, tableTile, tableCheckpoint, tableExpiry,
+	}
+	expiring   = map[byte]table{'o': tableOpaque, 'u': tableUses, 's': tableUseSeen, 'r': tableRevocation}
+	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+	errFrame   = errors.New("checksum doesn't match")
+	errShort   = errors.New("record is too short")
 )
 
 // maxKey is the most bytes of a name or id that is part of a key.

@@ -37,7 +37,8 @@ func (s *Store) Rotate(ctx context.Context, kek seal.KEK) error {
 }
 
 // Reseal seals anew, while the store is in use, what older data keys sealed, and then drops these: a
-// key-encryption key that was given up opens no copy of the database that is made later. kek has to be the one that [Store.KEK] names. An interrupted run is simply begun again.
+// key-encryption key that was given up opens no copy of the database that is made later. kek has to be the one that
+// [Store.KEK] names. An interrupted run is simply begun again.
 func (s *Store) Reseal(ctx context.Context, kek seal.KEK) error {
 	if !s.Resealing() {
 		return nil
