@@ -85,7 +85,7 @@ type Event struct {
 	Time         time.Time `json:"time"` // milliseconds, UTC; Prepare takes the decision's if zero
 	Used         *Used     `json:"used,omitzero"`
 	Uses         *Uses     `json:"uses,omitzero"`
-	Wire         string    `json:"wire,omitzero"` // grpc, connect or oauth; empty: the server itself
+	Wire         string    `json:"wire,omitzero"` // grpc, grpcweb, connect or oauth; empty: the server itself
 }
 
 // ErrEvent is what [Log.Prepare] wraps when an event can't be an entry.

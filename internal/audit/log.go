@@ -15,7 +15,7 @@ import (
 	"github.com/whittle-sts/whittle/store"
 )
 
-// Config is what a Log works with. All of it is needed, but for Issuer where the store has a log's key.
+// Config is what a Log works with. Store, Now and Random are needed.
 type Config struct {
 	Store  store.Store      // nobody else writes to it
 	Now    func() time.Time // never goes back

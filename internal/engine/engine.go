@@ -16,7 +16,7 @@ import (
 	"github.com/whittle-sts/whittle/store"
 )
 
-// Config is what an Engine works with. All of it is needed.
+// Config is what an Engine works with. All of it down to Random is needed.
 type Config struct {
 	Issuer  string      // this server's issuer identifier (RFC 8414 section 2), byte for byte
 	Alg     string      // of new signing keys: ES256, RS256 or EdDSA
@@ -34,7 +34,8 @@ type Config struct {
 	// power away doesn't ask: it has a reserve.
 	Room func() error
 
-	// Retention is how long bodies of the log's entries are kept, by their class; one that isn't named is kept for good.
+	// Retention is how long bodies of the log's entries are kept, by their class; one that isn't named is kept for
+	// good.
 	Retention map[audit.Class]time.Duration
 
 	// RevocationShare is how many live revocations of its own tokens a client may have; 0: any number.
