@@ -31,6 +31,23 @@ func Make(path string, fill func(path string) error) error {
 	return SyncFolder(filepath.Dir(path))
 }
 
+// Replace makes the text a file's content, readable for its owner alone, and durable. Whenever the machine stops, the
+// file holds this text or what it held before.
+func Replace(path string, text []byte) error {
+	next, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = next.Write(text)
+	if err = errors.Join(err, next.Sync(), next.Close()); err == nil {
+		err = os.Rename(next.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(next.Name()))
+	}
+	return SyncFolder(filepath.Dir(path))
+}
+
 // place gives a file its name. Where the file system has no second names, two who do it at once may not see each
 // other.
 func place(from, path string) error {

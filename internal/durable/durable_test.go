@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -43,5 +44,46 @@ func TestAFileIsMadeAsAWholeOrNotAtAll(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+func TestAFileIsReplacedAsAWhole(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "file")
+	for _, text := range []string{"text", "another"} {
+		if err := Replace(path, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != text {
+			t.Errorf("it holds %q, %v", got, err)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	taken := filepath.Join(folder, "folder")
+	if err := os.MkdirAll(filepath.Join(taken, "below"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := Replace(taken, []byte("text")); err == nil {
+		t.Error("a folder was replaced")
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 2 {
+		t.Errorf("%v, %v are left", left, err)
+	}
+}
+
+// A name isn't durable before its folder is: where that can't be made so, it isn't said to be.
+func TestReplaceSyncsTheFolder(t *testing.T) {
+	if runtime.GOOS == "windows" || os.Geteuid() == 0 {
+		t.Skip("no folder is unreadable")
+	}
+	folder := t.TempDir()
+	if err := os.Chmod(folder, 0o300); err != nil { // it takes new names, but can't be opened, and so not synced
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(folder, 0o700) }) //nolint:gosec // a folder
+	if err := Replace(filepath.Join(folder, "file"), []byte("text")); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -4,7 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
+
+	"github.com/whittle-sts/whittle/internal/durable"
 )
 
 // File is a memory in a file. What it remembers is worth what the file is: it belongs where the log's keeper
@@ -21,18 +22,4 @@ func (f File) Load() ([]byte, error) {
 }
 
 // Save implements [Memory]. The file holds the note before or this one, whenever the machine stops.
-func (f File) Save(note []byte) error {
-	next, err := os.CreateTemp(filepath.Dir(string(f)), filepath.Base(string(f))+".*")
-	if err != nil {
-		return err
-	}
-	_, err = next.Write(note)
-	err = errors.Join(err, next.Sync(), next.Close())
-	if err == nil {
-		err = os.Rename(next.Name(), string(f))
-	}
-	if err != nil {
-		_ = os.Remove(next.Name())
-	}
-	return err
-}
+func (f File) Save(note []byte) error { return durable.Replace(string(f), note) }

@@ -39,8 +39,8 @@ var rooms = map[string][]string{
 	"internal/forward":           {"internal/audit", "internal/durable"},
 	"internal/index":             {"internal/audit", "internal/tree", "store"},
 	"internal/witness":           {"internal/checkpoint", "internal/tree", "store"},
-	"internal/verify":            {"internal/audit", "internal/checkpoint", "internal/tree", "store"}, // alone: none of the log's secrets
-	"internal/report":            {"internal/audit", "internal/policy"},                               // pure: entries in, figures out
+	"internal/verify":            {"internal/audit", "internal/checkpoint", "internal/durable", "internal/tree", "store"}, // alone: none of the log's secrets
+	"internal/report":            {"internal/audit", "internal/policy"},                                                   // pure: entries in, figures out
 	"internal/folder":            {"internal/audit", "internal/durable", "internal/index", "internal/seal", "store", "store/anchored", "store/bolt", "store/sealed"},
 	"internal/reconcile":         {"internal/audit", "internal/token"}, // alone: none of the log's secrets
 	"internal/live":              {"internal/policy", "internal/token", "internal/scope", "internal/principal", "store"},
@@ -82,7 +82,7 @@ var rooms = map[string][]string{
 	"cmd/whittle/internal/remote": {
 		"gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "cmd/whittle/internal/exit", "cmd/whittle/internal/profile",
 	},
-	"cmd/whittle/internal/profile":   {"internal/token"},
+	"cmd/whittle/internal/profile":   {"internal/durable", "internal/token"},
 	"cmd/whittle/internal/devissuer": {}, // an outsider: knows nothing of ours
 	"cmd/whittle/internal/starter":   {"server", "internal/token", "cmd/whittle/internal/devissuer", "cmd/whittle/internal/profile"},
 	"cmd/whittle/internal/settings": {

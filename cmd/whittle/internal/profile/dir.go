@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+
+	"github.com/whittle-sts/whittle/internal/durable"
 )
 
 // Default is the name of the profile that is used when none is named.
@@ -89,7 +91,7 @@ func (d Dir) Save(name string, p Profile) error {
 }
 
 // write puts the file in place as a whole, so that a reader never meets half of it.
-func (d Dir) write(name string, text []byte) (err error) {
+func (d Dir) write(name string, text []byte) error {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return err
 	}
@@ -100,20 +102,7 @@ func (d Dir) write(name string, text []byte) (err error) {
 	if openToOthers(info.Mode()) {
 		return errOpenToOthers(string(d), info.Mode())
 	}
-	f, err := os.CreateTemp(string(d), ".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), d.Path(name))
+	return durable.Replace(d.Path(name), text)
 }
 
 // List is the names of all profiles, in order. No folder is no profiles.
