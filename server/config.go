@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/folder"
+	"github.com/whittle-sts/whittle/internal/loopback"
 	"github.com/whittle-sts/whittle/internal/seal"
 	"github.com/whittle-sts/whittle/internal/token"
 )
@@ -215,7 +215,7 @@ func checkIssuer(issuer string) error {
 	switch {
 	case err != nil, u.Host == "" || u.User != nil, strings.ContainsAny(issuer, "?#"):
 		return fmt.Errorf("issuer %q: needs a host, and neither user, query nor fragment", issuer)
-	case u.Scheme == "https", u.Scheme == "http" && isLoopbackHost(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && loopback.Host(u.Hostname()):
 		return nil
 	default:
 		return fmt.Errorf("issuer %q: must be https, or http on a loopback address", issuer)
@@ -229,14 +229,4 @@ func checkOrigin(origin string) error {
 		return fmt.Errorf("CORS origin %q: must be scheme://host[:port] and nothing else", origin)
 	}
 	return nil
-}
-
-func isLoopbackHost(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
-}
-
-func isLoopback(addr net.Addr) bool {
-	at, ok := addr.(*net.TCPAddr)
-	return ok && at.IP.IsLoopback()
 }

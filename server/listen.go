@@ -7,6 +7,8 @@ import (
 	"net"
 
 	"golang.org/x/net/netutil"
+
+	"github.com/whittle-sts/whittle/internal/loopback"
 )
 
 // listen binds the addresses, so that a port in use shows at the start and port 0 can be asked for.
@@ -28,7 +30,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 		return err
 	}
 	if s.config.Issuer == "" {
-		if !isLoopback(s.httpListener.Addr()) {
+		if !loopback.Address(s.httpListener.Addr().String()) {
 			return fmt.Errorf("no issuer is set, and %s isn't a loopback address", s.httpListener.Addr())
 		}
 		s.config.Issuer = s.HTTPURL()
@@ -43,8 +45,9 @@ func (s *Server) bind(ctx context.Context, address string, plain bool) (net.List
 		return nil, err
 	}
 	s.onClose(func() error { listener.Close(); return nil }) // it may be closed already
-	if plain && s.config.Plaintext == PlaintextLoopback && !isLoopback(listener.Addr()) {
-		return nil, fmt.Errorf("%s isn't a loopback address, and there is no TLS certificate (tls.cert, tls.key); plaintext: anywhere is for who has something else encrypt", listener.Addr())
+	if plain && s.config.Plaintext == PlaintextLoopback && !loopback.Address(listener.Addr().String()) {
+		return nil, fmt.Errorf("%s isn't a loopback address, and there is no TLS certificate (tls.cert, tls.key); "+
+			"plaintext: anywhere is for who has something else encrypt", listener.Addr())
 	}
 	return netutil.LimitListener(listener, s.config.Limits.Connections), nil
 }

@@ -30,6 +30,7 @@ func TestSettingsThatCanNotWork(t *testing.T) {
 	for name, edit := range map[string]func(*server.Config){
 		"no data folder":                    func(c *server.Config) { c.DataDir = "" },
 		"half of TLS":                       func(c *server.Config) { c.CertFile = "cert.pem" },
+		"an issuer on loopback, wrapped":    func(c *server.Config) { c.Issuer = "http://[::ffff:127.0.0.1]" },
 		"an issuer without TLS":             func(c *server.Config) { c.Issuer = "http://sts.example.com" },
 		"an issuer with a query":            func(c *server.Config) { c.Issuer = "https://sts.example.com?a=b" },
 		"an issuer with an empty query":     func(c *server.Config) { c.Issuer = "https://sts.example.com?" },

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/whittle-sts/whittle/cmd/whittle/internal/profile"
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
 	"github.com/whittle-sts/whittle/internal/checkpoint"
+	"github.com/whittle-sts/whittle/internal/loopback"
 	"github.com/whittle-sts/whittle/internal/verify"
 	"github.com/whittle-sts/whittle/store/bolt"
 )
@@ -219,7 +221,7 @@ func (v *verifying) watch(ctx context.Context, out io.Writer, trust *checkpoint.
 
 // place is where a log of that name is published.
 func place(origin string) string {
-	if host, _, _ := strings.Cut(origin, ":"); host == "127.0.0.1" || host == "localhost" || strings.HasPrefix(origin, "[::1]") {
+	if u, err := url.Parse("http://" + origin); err == nil && loopback.Host(u.Hostname()) {
 		return "http://" + origin
 	}
 	return "https://" + origin

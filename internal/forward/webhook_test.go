@@ -188,7 +188,7 @@ func TestWhatIsNoSecret(t *testing.T) {
 func TestWhereEntriesMayBePosted(t *testing.T) {
 	for url, ok := range map[string]bool{
 		"https://siem.example.com/hook?tenant=1": true, "http://127.0.0.1:8088/": true, "http://[::1]/": true, "http://localhost:1/x": true,
-		"http://siem.example.com/": false, "http://127.0.0.1.example.com/": false, "ftp://127.0.0.1/": false, "https://": false,
+		"http://siem.example.com/": false, "http://127.0.0.1.example.com/": false, "http://[::ffff:127.0.0.1]/": false, "ftp://127.0.0.1/": false, "https://": false,
 		"https://user:word@siem.example.com/": false, "siem.example.com": false, "": false, "https://siem.example.com/#x": false,
 	} {
 		if err := CheckURL(url); (err == nil) != ok {

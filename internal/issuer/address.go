@@ -3,9 +3,10 @@ package issuer
 import (
 	"fmt"
 	"net/netip"
-	"net/url"
 	"slices"
 	"syscall"
+
+	"github.com/whittle-sts/whittle/internal/loopback"
 )
 
 // closed lists the networks that no fetch may reach unless the settings allow it: what isn't the
@@ -74,21 +75,9 @@ func toOutside(allow []netip.Prefix) control {
 func toLoopback(allow []netip.Prefix) control {
 	permit := toOutside(allow)
 	return func(network, address string, conn syscall.RawConn) error {
-		dialled, err := netip.ParseAddrPort(address)
-		if err != nil || !dialled.Addr().IsLoopback() {
+		if !loopback.Address(address) {
 			return fmt.Errorf("%w: %s is not loopback", errForbidden, address)
 		}
 		return permit(network, address, conn)
 	}
-}
-
-// isLoopback says whether the URL's host is, letter for letter, this host. An IPv4 address
-// wrapped in IPv6 isn't: nobody configures that in good faith.
-func isLoopback(u *url.URL) bool {
-	host := u.Hostname()
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback() && !ip.Is4In6()
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/whittle-sts/whittle/internal/loopback"
 	"github.com/whittle-sts/whittle/internal/token"
 )
 
@@ -99,5 +100,5 @@ func parseMetadata(body []byte, issuer string) (jwksURI string, err error) {
 
 func onThisHost(address string) bool {
 	u, err := url.Parse(address)
-	return err == nil && isLoopback(u)
+	return err == nil && loopback.Host(u.Hostname())
 }

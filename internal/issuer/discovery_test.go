@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/issuer/issuertest"
+	"github.com/whittle-sts/whittle/internal/loopback"
 )
 
 func TestMetadataIsInTheWellKnownPlaces(t *testing.T) {
@@ -73,7 +74,7 @@ func FuzzMetadata(f *testing.F) {
 			return
 		}
 		u, err := parseURL(uri)
-		if err != nil || u.Scheme != "https" && !isLoopback(u) {
+		if err != nil || u.Scheme != "https" && !loopback.Host(u.Hostname()) {
 			t.Errorf("%q was taken", uri)
 		}
 		if !strings.Contains(string(document), `"issuer"`) && !strings.Contains(string(document), `\u`) {

@@ -12,6 +12,8 @@ import (
 	"net/netip"
 	"net/url"
 	"time"
+
+	"github.com/whittle-sts/whittle/internal/loopback"
 )
 
 const (
@@ -79,7 +81,7 @@ func (f *Fetcher) fetch(ctx context.Context, address string, local bool) (docume
 		return document{}, err
 	}
 	client := f.outside
-	if isLoopback(u) {
+	if loopback.Host(u.Hostname()) {
 		if !local {
 			return document{}, fmt.Errorf("%w: %s is on this host", errForbidden, u.Host)
 		}
@@ -122,7 +124,7 @@ func parseURL(address string) (*url.URL, error) {
 		return nil, fmt.Errorf("%w: not a URL", errForbidden)
 	case u.Host == "" || u.Hostname() == "" || u.Opaque != "" || u.User != nil || u.Fragment != "":
 		return nil, fmt.Errorf("%w: URL needs a host, and neither user nor fragment", errForbidden)
-	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u):
+	case u.Scheme == "https", u.Scheme == "http" && loopback.Host(u.Hostname()):
 		return u, nil
 	}
 	return nil, fmt.Errorf("%w: URL is not https", errForbidden)

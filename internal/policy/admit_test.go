@@ -22,6 +22,15 @@ func issuerWith(t testing.TB, fields string) *Policy {
 	return p
 }
 
+func TestAnIssuerOnThisHostMayBePlainHTTP(t *testing.T) {
+	for _, url := range []string{"http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost:8080"} {
+		text := "format: 1\nscopes: {}\nissuers: { dev: { url: '" + url + "', audiences: [whittle] } }\n"
+		if _, err := Compile([]byte(text), "issuer.yaml", 1); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestAdmit(t *testing.T) {
 	for _, test := range []struct {
 		name, fields string

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -9,6 +8,8 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/whittle-sts/whittle/internal/loopback"
 )
 
 // maxAge is the most that an outside token's age may be allowed to be.
@@ -111,7 +112,7 @@ func (c *compiler) attributes(n *yaml.Node) []attribute {
 	return out
 }
 
-// url is where an issuer is: https, or http on this machine's own loopback address.
+// url is where an issuer is: https, or http on this host.
 func (c *compiler) url(n *yaml.Node, what string) string {
 	s := c.printable(n, what, maxText)
 	if s == "" {
@@ -123,15 +124,10 @@ func (c *compiler) url(n *yaml.Node, what string) string {
 		c.fail(n, "%s: write an absolute https URL without user, query and fragment", what)
 	case u.Scheme == "https":
 		return s
-	case u.Scheme == "http" && loopback(u.Hostname()):
+	case u.Scheme == "http" && loopback.Host(u.Hostname()):
 		return s
 	default:
-		c.fail(n, "%s: write https; http is only for a literal loopback address, as in http://127.0.0.1:8080", what)
+		c.fail(n, "%s: write https; http is only for a loopback address, as in http://127.0.0.1:8080", what)
 	}
 	return ""
-}
-
-func loopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }

@@ -18,16 +18,17 @@ var rooms = map[string][]string{
 	"internal/scope":             {},
 	"internal/exact":             {}, // how values are written that are read again: in tokens and in the record
 	"internal/lately":            {},
+	"internal/loopback":          {}, // what this host is called, wherever plain http is taken
 	"internal/durable":           {}, // what every engine and every keeper of a file needs
 	"internal/seal":              {"internal/durable"},
 	"internal/principal":         {"internal/scope"},
 	"internal/narrow":            {"internal/scope"},
 	"internal/token":             {"internal/exact", "internal/scope", "internal/principal", "internal/narrow", "internal/seal"},
-	"internal/issuer":            {"internal/lately", "internal/token", "internal/principal"},
+	"internal/issuer":            {"internal/lately", "internal/loopback", "internal/token", "internal/principal"},
 	"internal/issuer/issuertest": {}, // plays an outsider: knows nothing of ours
 	"internal/ledger":            {}, // only for tests and what they are made of
 	"internal/document":          {},
-	"internal/policy":            {"internal/document", "internal/scope", "internal/principal", "internal/narrow"},
+	"internal/policy":            {"internal/document", "internal/loopback", "internal/scope", "internal/principal", "internal/narrow"},
 	"store":                      {},
 	"store/storetest":            {"store"},
 	"store/bolt":                 {"store", "internal/durable"},
@@ -36,9 +37,9 @@ var rooms = map[string][]string{
 	"internal/tree":              {},
 	"internal/checkpoint":        {},
 	"internal/audit":             {"store", "internal/exact", "internal/seal", "internal/tree", "internal/checkpoint"},
-	"internal/forward":           {"internal/audit", "internal/durable"},
+	"internal/forward":           {"internal/audit", "internal/durable", "internal/loopback"},
 	"internal/index":             {"internal/audit", "internal/tree", "store"},
-	"internal/witness":           {"internal/checkpoint", "internal/tree", "store"},
+	"internal/witness":           {"internal/checkpoint", "internal/loopback", "internal/tree", "store"},
 	"internal/verify":            {"internal/audit", "internal/checkpoint", "internal/durable", "internal/tree", "store"}, // alone: none of the log's secrets
 	"internal/report":            {"internal/audit", "internal/policy"},                                                   // pure: entries in, figures out
 	"internal/folder":            {"internal/audit", "internal/durable", "internal/index", "internal/seal", "store", "store/anchored", "store/bolt", "store/sealed"},
@@ -71,7 +72,7 @@ var rooms = map[string][]string{
 	"server":            {"*"}, // joins it all
 	"cmd/whittle": {
 		"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/policy", "internal/token", "internal/audit", "internal/durable", "internal/folder", "internal/seal", "store",
-		"internal/checkpoint", "internal/verify", "store/bolt", // what verifies a copy
+		"internal/checkpoint", "internal/loopback", "internal/verify", "store/bolt", // what verifies a copy
 		"internal/report", "internal/reconcile",
 		"cmd/whittle/internal/demo", "cmd/whittle/internal/devissuer", "cmd/whittle/internal/exit", "cmd/whittle/internal/profile",
 		"cmd/whittle/internal/remote", "cmd/whittle/internal/settings", "cmd/whittle/internal/show",
@@ -82,7 +83,7 @@ var rooms = map[string][]string{
 	"cmd/whittle/internal/remote": {
 		"gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "cmd/whittle/internal/exit", "cmd/whittle/internal/profile",
 	},
-	"cmd/whittle/internal/profile":   {"internal/durable", "internal/token"},
+	"cmd/whittle/internal/profile":   {"internal/durable", "internal/loopback", "internal/token"},
 	"cmd/whittle/internal/devissuer": {}, // an outsider: knows nothing of ours
 	"cmd/whittle/internal/starter":   {"server", "internal/token", "cmd/whittle/internal/devissuer", "cmd/whittle/internal/profile"},
 	"cmd/whittle/internal/settings": {

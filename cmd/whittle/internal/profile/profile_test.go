@@ -113,6 +113,7 @@ func TestWhatIsNoProfileIsRefused(t *testing.T) {
 		"a password in it":     func(p *Profile) { p.URL = "https://a:b@example.com" },
 		"plaintext to another": func(p *Profile) { p.URL = "http://example.com" },
 		"looks like loopback":  func(p *Profile) { p.URL = "http://127.0.0.1.example.com" },
+		"loopback, wrapped":    func(p *Profile) { p.URL = "http://[::ffff:127.0.0.1]" },
 		"a client alone":       func(p *Profile) { p.Secret = token.Secret{} },
 		"a secret alone":       func(p *Profile) { p.Client = "" },
 		"two secrets":          func(p *Profile) { p.SecretFile = "/x" },

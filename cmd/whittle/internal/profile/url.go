@@ -2,9 +2,10 @@ package profile
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/whittle-sts/whittle/internal/loopback"
 )
 
 // checkURL is the URL without a slash at the end, or what is wrong with it. Secrets and tokens don't
@@ -16,13 +17,9 @@ func checkURL(text string, plaintext bool) (string, error) {
 		return "", fmt.Errorf("the server's URL %q: write it as https://whittle.example.com", text)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return "", fmt.Errorf("the server's URL %q has more than scheme, host, port and path", u.Redacted())
-	case u.Scheme == "http" && !plaintext && !loopback(u.Hostname()):
-		return "", fmt.Errorf("%s would carry the secret unencrypted to another machine: use https, or say --plaintext (in a profile: plaintext: true) if that network is safe", text)
+	case u.Scheme == "http" && !plaintext && !loopback.Host(u.Hostname()):
+		return "", fmt.Errorf("%s would carry the secret unencrypted to another machine: "+
+			"use https, or say --plaintext (in a profile: plaintext: true) if that network is safe", text)
 	}
 	return strings.TrimRight(text, "/"), nil
-}
-
-func loopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
 }
