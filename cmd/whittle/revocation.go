@@ -111,6 +111,7 @@ the record, and seen by every look that begins from now on. What can be named:` 
 		if who := ask.GetSelector().GetSubject(); who != "" && !strings.Contains(who, ":") {
 			c.note("%q is taken for a client's id; a person is named with the issuer, as in corp:%s", who, who)
 		}
+		c.doubt(res)
 		return c.revocation(res.GetRevocation())
 	})
 	cmd.Flags().BoolVar(&ask.Block, "block", false, "refuse new tokens too, until it is lifted")
@@ -138,6 +139,17 @@ named:` + selectorHelp,
 		}
 		return c.revocation(res.GetRevocation())
 	})
+}
+
+// doubt tells whoever may have mistyped a name that the policy knows none of it. With --json too: whoever runs a
+// script in an incident has to see it.
+func (c *call) doubt(r *whittlev1.RevokeResponse) {
+	for _, unknown := range []struct{ kind, name string }{{"client", r.GetUnknownClient()}, {"issuer", r.GetUnknownIssuer()}} {
+		if unknown.name != "" {
+			fmt.Fprintf(c.cmd.ErrOrStderr(), "the policy in force has no %s %q; it is revoked all the same, but if that is a typing error, who was meant goes on\n",
+				unknown.kind, unknown.name)
+		}
+	}
 }
 
 // revocation shows the revocation that is now in force.

@@ -14,6 +14,7 @@ import (
 	"github.com/whittle-sts/whittle/internal/live"
 	"github.com/whittle-sts/whittle/internal/narrow"
 	"github.com/whittle-sts/whittle/internal/policy"
+	"github.com/whittle-sts/whittle/internal/principal"
 	"github.com/whittle-sts/whittle/internal/token"
 	"github.com/whittle-sts/whittle/store"
 )
@@ -165,6 +166,37 @@ func (e *Engine) checkValue(s live.Selector) error {
 	default:
 		return nil
 	}
+}
+
+// Unknown is the client or the issuer that the selector names and the policy in force doesn't have. To revoke what
+// it doesn't have is no mistake, since tokens of an earlier one may be alive; a typing error looks the same.
+func (e *Engine) Unknown(s live.Selector) (client, issuer string) {
+	switch s.Kind {
+	case live.Client:
+		client = s.Value
+	case live.Issuer:
+		issuer = s.Value
+	case live.Subject:
+		if id := principal.ParseID(s.Value); id.IsClient() {
+			client = id.Subject
+		} else {
+			issuer = id.Issuer
+		}
+	case live.Group:
+		issuer, _, _ = strings.Cut(s.Value, ":")
+	case live.Key:
+		if name, _, outside := strings.Cut(s.Value, "/"); outside {
+			issuer = name
+		}
+	}
+	known := e.Image.View().Policy
+	if _, found := known.Client(client); found || client == policy.Bootstrap {
+		client = ""
+	}
+	if _, found := known.Issuer(issuer); found {
+		issuer = ""
+	}
+	return client, issuer
 }
 
 // revoke acts in memory at once, then makes it durable, and only then returns without an error.

@@ -36,7 +36,8 @@ func (s *revocations) Revoke(ctx context.Context, m *whittlev1.RevokeRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	return &whittlev1.RevokeResponse{Revocation: toRevocation(r)}, nil
+	client, issuer := s.engine.Unknown(r.Selector)
+	return &whittlev1.RevokeResponse{Revocation: toRevocation(r), UnknownClient: client, UnknownIssuer: issuer}, nil
 }
 
 // Unblock implements the rpc.

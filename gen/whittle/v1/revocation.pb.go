@@ -355,7 +355,13 @@ func (x *RevokeRequest) GetReason() string {
 type RevokeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The revocation.
-	Revocation    *Revocation `protobuf:"bytes,1,opt,name=revocation,proto3" json:"revocation,omitempty"`
+	Revocation *Revocation `protobuf:"bytes,1,opt,name=revocation,proto3" json:"revocation,omitempty"`
+	// The client that the selector names, if the policy in force has none of that id. Its tokens are dead all the same:
+	// an earlier policy may have had it. But it may be a typing error, and then the client that was meant goes on.
+	UnknownClient string `protobuf:"bytes,2,opt,name=unknown_client,json=unknownClient,proto3" json:"unknown_client,omitempty"`
+	// The outside issuer that the selector names, alone or before a subject, group or key, if the policy in force has
+	// none of that name.
+	UnknownIssuer string `protobuf:"bytes,3,opt,name=unknown_issuer,json=unknownIssuer,proto3" json:"unknown_issuer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -395,6 +401,20 @@ func (x *RevokeResponse) GetRevocation() *Revocation {
 		return x.Revocation
 	}
 	return nil
+}
+
+func (x *RevokeResponse) GetUnknownClient() string {
+	if x != nil {
+		return x.UnknownClient
+	}
+	return ""
+}
+
+func (x *RevokeResponse) GetUnknownIssuer() string {
+	if x != nil {
+		return x.UnknownIssuer
+	}
+	return ""
 }
 
 // UnblockRequest lifts every block by a selector.
@@ -716,11 +736,13 @@ const file_whittle_v1_revocation_proto_rawDesc = "" +
 	"\rRevokeRequest\x128\n" +
 	"\bselector\x18\x01 \x01(\v2\x14.whittle.v1.SelectorB\x06\xbaH\x03\xc8\x01\x01R\bselector\x12\x14\n" +
 	"\x05block\x18\x02 \x01(\bR\x05block\x12 \n" +
-	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\x04R\x06reason\"H\n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\x04R\x06reason\"\x96\x01\n" +
 	"\x0eRevokeResponse\x126\n" +
 	"\n" +
 	"revocation\x18\x01 \x01(\v2\x16.whittle.v1.RevocationR\n" +
-	"revocation\"J\n" +
+	"revocation\x12%\n" +
+	"\x0eunknown_client\x18\x02 \x01(\tR\runknownClient\x12%\n" +
+	"\x0eunknown_issuer\x18\x03 \x01(\tR\runknownIssuer\"J\n" +
 	"\x0eUnblockRequest\x128\n" +
 	"\bselector\x18\x01 \x01(\v2\x14.whittle.v1.SelectorB\x06\xbaH\x03\xc8\x01\x01R\bselector\"I\n" +
 	"\x0fUnblockResponse\x126\n" +
