@@ -1,11 +1,8 @@
 package main
 
 import (
-	"errors"
-
 	"github.com/spf13/cobra"
 
-	"github.com/whittle-sts/whittle/cmd/whittle/internal/exit"
 	"github.com/whittle-sts/whittle/cmd/whittle/internal/settings"
 	"github.com/whittle-sts/whittle/internal/folder"
 )
@@ -27,5 +24,3 @@ func placing(cmd *cobra.Command, run func(cmd *cobra.Command, args []string, p f
 	}
 	return cmd
 }
-
-var errNotAsked = exit.With(exit.Usage, errors.New("nothing was changed: say --yes to do it without being asked"))

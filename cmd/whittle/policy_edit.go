@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -32,7 +31,7 @@ Whatever goes wrong, your text is kept, and the message says where.`,
 		if err != nil {
 			return err
 		}
-		e := edit{call: c, current: current, answers: bufio.NewScanner(c.cmd.InOrStdin()), yes: yes}
+		e := edit{call: c, current: current, yes: yes}
 		if err := e.open(); err != nil {
 			return err
 		}
@@ -52,7 +51,6 @@ type edit struct {
 
 	current *whittlev1.GetPolicyResponse
 	file    string
-	answers *bufio.Scanner
 	yes     bool
 }
 
@@ -82,7 +80,7 @@ func (e *edit) apply(note string) error {
 			return nil
 		}
 		if _, err := checked(text, e.file); err != nil {
-			if e.agreed(fmt.Sprintf("%v\nedit again?", err)) {
+			if sure(e.cmd, fmt.Sprintf("%v\nEdit again?", err)) {
 				continue
 			}
 			return err
@@ -102,8 +100,8 @@ func (e *edit) applied(text, note string) error {
 	if err := differences(e.cmd.ErrOrStderr(), res); err != nil {
 		return err
 	}
-	if !e.yes && !e.agreed(fmt.Sprintf("apply this on top of version %d?", e.current.GetVersion())) {
-		return errors.New("not applied")
+	if !e.yes && !sure(e.cmd, fmt.Sprintf("Apply this on top of version %d?", e.current.GetVersion())) {
+		return errNotAsked
 	}
 	return e.call.apply(text, e.current.GetVersion(), note)
 }
@@ -115,16 +113,11 @@ func (e *edit) runEditor() error {
 		return exit.With(exit.Usage, errors.New("$VISUAL or $EDITOR is blank: name an editor"))
 	}
 	// Interrupts are the editor's own while it runs.
-	editor := exec.CommandContext(context.WithoutCancel(e.ctx), words[0], append(words[1:], e.file)...) //nolint:gosec // the editor that its user names
+	//nolint:gosec // the editor that its user names
+	editor := exec.CommandContext(context.WithoutCancel(e.ctx), words[0], append(words[1:], e.file)...)
 	editor.Stdin, editor.Stdout, editor.Stderr = e.cmd.InOrStdin(), e.cmd.OutOrStdout(), e.cmd.ErrOrStderr()
 	if err := editor.Run(); err != nil {
 		return fmt.Errorf("the editor %s: %w", words[0], err)
 	}
 	return nil
-}
-
-// agreed asks a question. Only a plain yes is one.
-func (e *edit) agreed(question string) bool {
-	fmt.Fprintf(e.cmd.ErrOrStderr(), "%s [y/N] ", question)
-	return e.answers.Scan() && strings.EqualFold(strings.TrimSpace(e.answers.Text()), "y")
 }

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -59,7 +57,7 @@ create), so that this entry is erased as well. It says what still names the pers
 		if err != nil {
 			return err
 		}
-		if !yes && !c.sure("Erase "+show.Clean(who)+"? Nothing undoes it. (yes/no) ") {
+		if !yes && !sure(c.cmd, "Erase "+show.Clean(who)+"? Nothing undoes it.") {
 			return errNotAsked
 		}
 		res, err := c.server.Privacy().ErasePerson(c.ctx, &whittlev1.ErasePersonRequest{Subject: who})
@@ -73,16 +71,6 @@ create), so that this entry is erased as well. It says what still names the pers
 	})
 	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask")
 	return cmd
-}
-
-// sure asks, if there is somebody to ask.
-func (c *call) sure(question string) bool {
-	if !interactive(os.Stdin) {
-		return false
-	}
-	fmt.Fprint(c.cmd.ErrOrStderr(), question)
-	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
-	return strings.TrimSpace(answer) == "yes"
 }
 
 // erased says what was done, and what remains.

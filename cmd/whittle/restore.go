@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"crypto/rand"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -33,7 +30,7 @@ db/archive. The key-encryption key, which no backup holds, must be in its place.
 		}
 		out := cmd.OutOrStdout()
 		fmt.Fprint(out, warning(r))
-		if !yes && !agreed(out) {
+		if !yes && !sure(cmd, "\nRestore it?") {
 			return errNotAsked
 		}
 		done, err := r.Run(cmd.Context())
@@ -45,16 +42,6 @@ db/archive. The key-encryption key, which no backup holds, must be in its place.
 	})
 	cmd.Flags().BoolVar(&yes, "yes", false, "don't ask")
 	return cmd
-}
-
-// agreed asks, if there is somebody to ask.
-func agreed(out io.Writer) bool {
-	if !interactive(os.Stdin) {
-		return false
-	}
-	fmt.Fprint(out, "\nRestore it? (yes/no) ")
-	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
-	return strings.TrimSpace(answer) == "yes"
 }
 
 func when(t time.Time) string { return t.UTC().Format(time.RFC3339) }
