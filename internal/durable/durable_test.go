@@ -82,7 +82,7 @@ func TestReplaceSyncsTheFolder(t *testing.T) {
 	if err := os.Chmod(folder, 0o300); err != nil { // it takes new names, but can't be opened, and so not synced
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.Chmod(folder, 0o700) }) //nolint:gosec // a folder
+	t.Cleanup(func() { _ = os.Chmod(folder, 0o700) })
 	if err := Replace(filepath.Join(folder, "file"), []byte("text")); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("got %v", err)
 	}
