@@ -15,7 +15,7 @@ import (
 // DisableSecret stops a client's secret, or all of them if none is named: in memory at once, and durably
 // before the answer. The caller must hold client.manage.
 func (e *Engine) DisableSecret(ctx context.Context, caller clientauth.Caller, client, id string) ([]ClientSecret, error) {
-	return e.takeSecrets(ctx, caller, client, id, "disabled", func(tx store.Tx, c store.Credential) error {
+	return e.takeSecrets(ctx, caller, client, id, audit.ActionDisabled, func(tx store.Tx, c store.Credential) error {
 		c.Disabled = true
 		return tx.PutCredential(c)
 	})
@@ -27,7 +27,7 @@ func (e *Engine) DeleteSecret(ctx context.Context, caller clientauth.Caller, cli
 	if id == "" {
 		return nil, Refuse(InvalidRequest, "shape", "name the secret to delete")
 	}
-	return e.takeSecrets(ctx, caller, client, id, "deleted", func(tx store.Tx, c store.Credential) error {
+	return e.takeSecrets(ctx, caller, client, id, audit.ActionDeleted, func(tx store.Tx, c store.Credential) error {
 		return tx.DeleteCredential(c.Client, c.ID)
 	})
 }
@@ -46,7 +46,7 @@ func (e *Engine) EnableSecret(ctx context.Context, caller clientauth.Caller, cli
 	if len(named) == 0 {
 		return e.secretsOf(client), nil
 	}
-	err = e.changeSecrets(ctx, caller, client, id, named, "enabled", func(tx store.Tx, c store.Credential) error {
+	err = e.changeSecrets(ctx, caller, client, id, named, audit.ActionEnabled, func(tx store.Tx, c store.Credential) error {
 		c.Disabled = false
 		return tx.PutCredential(c)
 	})
@@ -110,7 +110,7 @@ func (e *Engine) changeSecrets(ctx context.Context, caller clientauth.Caller, cl
 			return audit.Entry{}, err
 		}
 		stored = slices.DeleteFunc(stored, func(c store.Credential) bool {
-			return !slices.ContainsFunc(named, func(n live.Credential) bool { return n.ID == c.ID }) || action == "disabled" && c.Disabled
+			return !slices.ContainsFunc(named, func(n live.Credential) bool { return n.ID == c.ID }) || action == audit.ActionDisabled && c.Disabled
 		})
 		if len(stored) == 0 {
 			return audit.Entry{}, errUnchanged

@@ -43,7 +43,7 @@ func (e *Engine) Backup(ctx context.Context, caller clientauth.Caller, note stri
 	}
 	defer e.copying.Store(false)
 	err := e.commit(ctx, func(store.Tx) (audit.Entry, error) {
-		return e.changed(caller, audit.KindBackup, &audit.Change{Action: "copied", Note: note})
+		return e.changed(caller, audit.KindBackup, &audit.Change{Action: audit.ActionCopied, Note: note})
 	})
 	if err != nil {
 		return BackupSummary{}, err

@@ -88,7 +88,7 @@ func (e *Engine) createSecret(ctx context.Context, caller clientauth.Caller, cli
 		if err := roomForSecret(known, record.Created); err != nil {
 			return audit.Entry{}, err
 		}
-		entry, err := e.changed(caller, audit.KindCredential, credentialChange("added", record))
+		entry, err := e.changed(caller, audit.KindCredential, credentialChange(audit.ActionAdded, record))
 		if err != nil {
 			return audit.Entry{}, err
 		}

@@ -80,7 +80,7 @@ func (e *Engine) dropSecrets(ctx context.Context, now time.Time) error {
 			if c.Expires.IsZero() || now.Before(c.Expires.Add(keepSecrets)) {
 				continue
 			}
-			err := e.changeSecrets(ctx, clientauth.Caller{}, client, c.ID, []live.Credential{c}, "deleted", func(tx store.Tx, c store.Credential) error {
+			err := e.changeSecrets(ctx, clientauth.Caller{}, client, c.ID, []live.Credential{c}, audit.ActionDeleted, func(tx store.Tx, c store.Credential) error {
 				return tx.DeleteCredential(c.Client, c.ID)
 			})
 			if err != nil {

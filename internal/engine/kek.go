@@ -48,7 +48,7 @@ func (e *Engine) RotateKeyEncryptionKey(ctx context.Context, caller clientauth.C
 	}
 	err = e.commit(ctx, func(store.Tx) (audit.Entry, error) {
 		return e.changed(caller, audit.KindKey, &audit.Change{
-			Action: "kek_rotated", ID: id, Note: "key-encryption key, in place of " + previous,
+			Action: audit.ActionKEKRotated, ID: id, Note: "key-encryption key, in place of " + previous,
 		})
 	})
 	if err != nil {

@@ -64,7 +64,7 @@ func (e *Engine) RetireKey(ctx context.Context, caller clientauth.Caller, kid st
 		if k.Revoked || !k.Retired.IsZero() && !k.Retired.After(now) {
 			return nil
 		}
-		return &audit.Change{Action: "retired", ID: k.ID, Alg: k.Alg}
+		return &audit.Change{Action: audit.ActionRetired, ID: k.ID, Alg: k.Alg}
 	})
 	if err != nil {
 		return nil, err

@@ -48,7 +48,7 @@ func (e *Engine) ExportPerson(ctx context.Context, caller clientauth.Caller, sub
 		if held, err = e.Log.Held(tx, name); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return audit.Entry{}, err
 		}
-		return e.changed(caller, audit.KindPrivacy, &audit.Change{Action: "exported", ID: string(held.Key)})
+		return e.changed(caller, audit.KindPrivacy, &audit.Change{Action: audit.ActionExported, ID: string(held.Key)})
 	})
 	if err != nil {
 		return err
@@ -169,7 +169,7 @@ func (e *Engine) ErasePerson(ctx context.Context, caller clientauth.Caller, subj
 			return audit.Entry{}, err
 		}
 		out.Key = held.Key
-		entry, err := e.changed(caller, audit.KindPrivacy, &audit.Change{Action: "erased", ID: string(held.Key)})
+		entry, err := e.changed(caller, audit.KindPrivacy, &audit.Change{Action: audit.ActionErased, ID: string(held.Key)})
 		if err != nil {
 			return audit.Entry{}, err
 		}

@@ -278,7 +278,7 @@ func withRevocation(ev audit.Event, r store.Revocation) audit.Event {
 
 func policyChange(p *policy.Policy, r store.Policy) *audit.Change {
 	digest := p.Digest()
-	return &audit.Change{Action: "applied", Version: r.Version, Digest: hex.EncodeToString(digest[:]), Note: r.Note}
+	return &audit.Change{Action: audit.ActionApplied, Version: r.Version, Digest: hex.EncodeToString(digest[:]), Note: r.Note}
 }
 
 func credentialChange(action string, c store.Credential) *audit.Change {

@@ -76,7 +76,7 @@ func (e *Engine) putRotated(tx store.Tx, caller clientauth.Caller, record store.
 	}
 	end := record.Created.Add(overlap)
 	earlier = slices.DeleteFunc(earlier, func(c store.Credential) bool { return !c.Expires.IsZero() && c.Expires.Before(end) })
-	change := credentialChange("rotated", record)
+	change := credentialChange(audit.ActionRotated, record)
 	if len(earlier) > 0 {
 		change.Note = "the earlier secrets end " + end.UTC().Format(time.RFC3339)
 	}

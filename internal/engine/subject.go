@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/issuer"
 	"github.com/whittle-sts/whittle/internal/live"
 	"github.com/whittle-sts/whittle/internal/narrow"
@@ -55,7 +56,7 @@ func (x *exchange) verifyOwnSubject(ctx context.Context) error {
 		chain: claims.Actor, issued: claims.IssuedAt, expires: claims.Expires,
 	}
 	if err := x.engine.alive(v, x.now); err != nil {
-		return notAcceptable("subject_token", "not_alive", err)
+		return notAcceptable("subject_token", audit.ReasonNotAlive, err)
 	}
 	if x.subject.uses, err = x.engine.usesLeft(ctx, claims); err != nil {
 		return err
@@ -128,7 +129,7 @@ func (x *exchange) verifyOwnActor(ctx context.Context) error {
 	}
 	switch err := x.engine.alive(v, x.now); {
 	case err != nil:
-		return notAcceptable("actor_token", "not_alive", err)
+		return notAcceptable("actor_token", audit.ReasonNotAlive, err)
 	case v.ClientID != x.caller.ID:
 		return notAcceptable("actor_token", "not_wielded", nil)
 	case v.reachNow(x.view.Policy, x.now).IsEmpty():
@@ -215,7 +216,7 @@ func (x *exchange) verifyOutside(ctx context.Context, which string, text token.S
 // but nothing of ours can outlive it.
 func (x *exchange) checkOutside(which string, out *issuer.Outside, who principal.Principal) error {
 	if s, dead := x.engine.Image.Revocations.Killed(outsideTrace(out, who)); dead {
-		return notAcceptable(which, "revoked", nil).saying("revoked: %s", s)
+		return notAcceptable(which, audit.ReasonRevoked, nil).saying("revoked: %s", s)
 	}
 	if !x.now.Before(out.Expires.Truncate(time.Second)) { // our tokens end on whole seconds
 		return notAcceptable(which, "ended", nil)

@@ -34,7 +34,7 @@ func (e *Engine) revokeKey(ctx context.Context, caller clientauth.Caller, kid st
 			return nil
 		}
 		k.Revoked = true
-		return &audit.Change{Action: "revoked", ID: k.ID, Alg: k.Alg}
+		return &audit.Change{Action: audit.ActionRevoked, ID: k.ID, Alg: k.Alg}
 	})
 }
 
@@ -75,7 +75,7 @@ func (e *Engine) dropKeys(ctx context.Context, now time.Time) error {
 			continue
 		}
 		err := e.commit(ctx, func(tx store.Tx) (audit.Entry, error) {
-			entry, err := e.changed(clientauth.Caller{}, audit.KindKey, &audit.Change{Action: "deleted", ID: k.ID, Alg: k.Alg})
+			entry, err := e.changed(clientauth.Caller{}, audit.KindKey, &audit.Change{Action: audit.ActionDeleted, ID: k.ID, Alg: k.Alg})
 			if err != nil {
 				return audit.Entry{}, err
 			}
@@ -181,5 +181,5 @@ func retired(keys []store.Key, active time.Time) []store.Key {
 }
 
 func added(k store.Key) *audit.Change {
-	return &audit.Change{Action: "added", ID: k.ID, Alg: k.Alg, Active: k.Active}
+	return &audit.Change{Action: audit.ActionAdded, ID: k.ID, Alg: k.Alg, Active: k.Active}
 }

@@ -162,7 +162,7 @@ func (r *Restore) begin(ctx context.Context, path, generation string) (err error
 	defer log.Close()
 	entry, err := log.Prepare(audit.Event{
 		Kind: audit.KindRestore, Outcome: audit.OutcomeDone, Policy: r.Backup.Policy, Rev: r.Backup.Rev,
-		Change:   &audit.Change{Action: "begun", ID: generation},
+		Change:   &audit.Change{Action: audit.ActionBegun, ID: generation},
 		Restored: &audit.Restored{From: r.Backup, Known: r.Known},
 	})
 	if err != nil {

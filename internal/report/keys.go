@@ -70,9 +70,9 @@ func (m *maker) keyEvents() (k keyEvents) {
 		switch {
 		case e.Kind == audit.KindCredential:
 			k.secrets++
-		case e.Change.Action == "added":
+		case e.Change.Action == audit.ActionAdded:
 			k.made++
-		case e.Change.Action == "revoked":
+		case e.Change.Action == audit.ActionRevoked:
 			k.revoked++
 		case e.Change.Action == audit.ActionTookOver:
 			k.log++

@@ -120,7 +120,7 @@ func (m *maker) effects() (all []*effect) {
 }
 
 // deadReasons are the words for a token that is no longer alive.
-var deadReasons = []string{"revoked", "not_alive"}
+var deadReasons = []string{audit.ReasonRevoked, audit.ReasonNotAlive}
 
 func judged(e *Entry) bool {
 	if e.Kind != audit.KindRevocation {
