@@ -43,12 +43,13 @@ log says was done to them. Needs key.manage and client.manage, too.`, (*reportin
 type reporting struct {
 	*call
 
-	from, to    *timestamppb.Timestamp
-	key         string
-	witnesses   []string
-	quorum      int
-	scopes      []string
-	keys, spare time.Duration // the most that a signing key, and a secret, may be old
+	from, to  *timestamppb.Timestamp
+	key       string
+	witnesses []string
+	quorum    int
+	scopes    []string
+
+	maxKeyAge, maxSecretAge time.Duration
 
 	source report.Source
 }
@@ -75,8 +76,8 @@ func reportOf(kind report.Kind, short, long string, further func(*reporting) err
 		f.StringArrayVar(&r.scopes, "scope", nil, "a scope or pattern that counts as privileged, too; may be repeated")
 	}
 	if kind == report.KeyRotation {
-		f.DurationVar(&r.keys, "max-key-age", 31*24*time.Hour, "how old a key that signs may be")
-		f.DurationVar(&r.spare, "max-client-age", 90*24*time.Hour, "how old a secret may be that a client proves itself with")
+		f.DurationVar(&r.maxKeyAge, "max-key-age", 31*24*time.Hour, "how old a key that signs may be")
+		f.DurationVar(&r.maxSecretAge, "max-secret-age", 90*24*time.Hour, "how old a secret may be that a client proves itself with")
 	}
 	return cmd
 }
@@ -96,7 +97,7 @@ func day(to **timestamppb.Timestamp) func(string) error {
 func (r *reporting) run(kind report.Kind, further func(*reporting) error) error {
 	now := time.Now().UTC()
 	to := now.Truncate(time.Second).Add(time.Second) // what the page says is then exact
-	r.source = report.Source{Made: now, To: to, From: to.Add(-reportWindow), Server: r.server.URL(), MaxAge: []time.Duration{r.keys, r.spare}}
+	r.source = report.Source{Made: now, To: to, From: to.Add(-reportWindow), Server: r.server.URL(), MaxKeyAge: r.maxKeyAge, MaxSecretAge: r.maxSecretAge}
 	if r.to != nil {
 		r.source.To = r.to.AsTime()
 		r.source.From = r.source.To.Add(-reportWindow)

@@ -10,13 +10,12 @@ import (
 func (m *maker) keys() {
 	m.report.Title = "Key rotation"
 	m.report.About = "How old the keys that sign tokens, the key that signs the audit log and the clients' secrets are, which of them are older than they should be, and what was done to them. Keys themselves never leave the server."
-	keyAge, secretAge := m.MaxAge[0], m.MaxAge[1]
 	signing, oldKeys, oldSecrets, secrets := time.Duration(0), 0, 0, 0
 	var keys, held [][]string
 	spans := Spans{Name: "Signing keys", Says: "From when each key signs until it stops. One that goes on ends at the right edge.", Rows: []Span{}, Basis: OfServer, At: m.Checkpoint}
 	for _, k := range m.Keys {
 		age := m.Made.Sub(k.Active)
-		late := k.State == "signing" && age > keyAge
+		late := k.State == "signing" && age > m.MaxKeyAge
 		if k.State == "signing" {
 			signing = age
 		}
@@ -28,7 +27,7 @@ func (m *maker) keys() {
 	}
 	for _, s := range m.Secrets {
 		usable := !s.Disabled && (s.Expires.IsZero() || s.Expires.After(m.Made))
-		late := usable && m.Made.Sub(s.Created) > secretAge
+		late := usable && m.Made.Sub(s.Created) > m.MaxSecretAge
 		if usable {
 			secrets++
 		}
@@ -39,12 +38,12 @@ func (m *maker) keys() {
 	}
 	done := m.keyEvents()
 	m.figure(OfServer, "age of the signing key", "Days since the key that signs began to.", days(signing), "days")
-	m.figure(OfServer, "keys overdue", "Keys that sign for longer than "+aged(keyAge)+".", float64(oldKeys), "")
+	m.figure(OfServer, "keys overdue", "Keys that sign for longer than "+aged(m.MaxKeyAge)+".", float64(oldKeys), "")
 	if !m.LogKey.IsZero() {
 		m.figure(OfServer, "age of the log's key", "Days since the key that signs the audit log's checkpoints began to. It is replaced when somebody does it, never by itself.", days(m.Made.Sub(m.LogKey)), "days")
 	}
 	m.figure(OfServer, "secrets that work", "Clients' secrets that are neither disabled nor ended.", float64(secrets), "")
-	m.figure(OfServer, "secrets overdue", "Those older than "+aged(secretAge)+".", float64(oldSecrets), "")
+	m.figure(OfServer, "secrets overdue", "Those older than "+aged(m.MaxSecretAge)+".", float64(oldSecrets), "")
 	m.count("keys made", "Signing keys that were added in the window.", done.made)
 	m.count("keys revoked", "Signing keys that were revoked in the window.", done.revoked)
 	m.count("log keys replaced", "Times that another key took over signing the audit log in the window.", done.log)

@@ -18,9 +18,6 @@ const (
 	KeyRotation   Kind = "key-rotation"
 )
 
-// Kinds lists them.
-func Kinds() []Kind { return []Kind{AccessReview, PrivilegedUse, Revocations, KeyRotation} }
-
 // Checkpoint is the signed state of the log that figures were computed at. What a figure counts is among its entries.
 type Checkpoint struct {
 	Origin string `json:"origin"`
@@ -140,10 +137,11 @@ type Source struct {
 
 	Privileged []string // scopes that the reader calls privileged, besides those that the policy does
 
-	Keys    []Key           // for key rotation
-	LogKey  time.Time       // when the key that signs the log began to; zero: not told; for key rotation
-	Secrets []Secret        // for key rotation
-	MaxAge  []time.Duration // the most that a signing key and a secret may be old; for key rotation
+	// For key rotation.
+	Keys                    []Key
+	LogKey                  time.Time // when the key that signs the log began to; zero: not told
+	Secrets                 []Secret
+	MaxKeyAge, MaxSecretAge time.Duration // the most that a signing key and a secret may be old
 }
 
 // Version is a version of the policy.
