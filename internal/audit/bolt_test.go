@@ -62,7 +62,7 @@ func TestLogComesBackFromItsFile(t *testing.T) {
 	s := file(t, filled(t, 50))
 	defer s.Close()
 	l := open(t, s)
-	if err := l.Check(t.Context()); err != nil {
+	if err := Check(t.Context(), l.store); err != nil {
 		t.Fatal(err)
 	}
 	items, err := l.List(t.Context(), 0, 100)
@@ -71,7 +71,7 @@ func TestLogComesBackFromItsFile(t *testing.T) {
 	}
 	keys := map[string]bool{}
 	for _, item := range items {
-		e, err := l.Read(t.Context(), item.Bytes)
+		e, err := l.event(t.Context(), item.Bytes)
 		if err != nil || e.People[0].Label != "MARK" {
 			t.Fatal(e, err)
 		}
@@ -95,7 +95,7 @@ func TestByteChangedInTheFileIsSeen(t *testing.T) {
 	defer closeStore(t, s)
 	l := open(t, s)
 	var bad *EntryError
-	if err := l.Check(t.Context()); !errors.As(err, &bad) || bad.Index != 1 || !errors.Is(err, store.ErrCorrupt) {
+	if err := Check(t.Context(), l.store); !errors.As(err, &bad) || bad.Index != 1 || !errors.Is(err, store.ErrCorrupt) {
 		t.Fatalf("got %v, want entry 1 corrupt", err)
 	}
 	l.Close()

@@ -24,12 +24,9 @@ func (e *EntryError) Unwrap() error { return e.Err }
 // checkStep is how many entries Check reads in one look at the store, which it doesn't hold up.
 const checkStep = 4096
 
-// Check reads the whole log: every entry is in its one form, what it seals opens wherever the key is
+// Check reads the whole log in a store: every entry is in its one form, what it seals opens wherever the key is
 // still there, and together they give the tiles and the root that the store remembers. It sees what
 // doesn't fit together; that all of it was made anew takes a checkpoint from elsewhere (room verify).
-func (l *Log) Check(ctx context.Context) error { return Check(ctx, l.store) }
-
-// Check is [Log.Check] for a store that has no log running.
 func Check(ctx context.Context, s store.Store) error {
 	c := checker{tree: new(tree.Tree)}
 	for done := false; !done; {

@@ -174,7 +174,7 @@ func TestFailedCommit(t *testing.T) {
 			if want := uint64(len(m.state.entries) - 1); err != nil || index != want {
 				t.Fatalf("the next one: index %d, %v; want %d", index, err, want)
 			}
-			if err := l.Check(t.Context()); err != nil {
+			if err := Check(t.Context(), l.store); err != nil {
 				t.Fatal(err)
 			}
 		})

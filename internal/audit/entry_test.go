@@ -17,7 +17,7 @@ import (
 func TestEventComesBackAsItWasRecorded(t *testing.T) {
 	l := open(t, newMemory())
 	want := sample("00u1ana")
-	got, err := l.Read(context.Background(), stored(t, l, record(t, l, want)))
+	got, err := l.event(context.Background(), stored(t, l, record(t, l, want)))
 	if err != nil {
 		t.Fatal(err)
 	}

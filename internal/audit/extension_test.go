@@ -37,12 +37,12 @@ func TestCheckHoldsEntriesToTheTree(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, l := grownMemory(t, 300)
-			if err := l.Check(t.Context()); err != nil {
+			if err := Check(t.Context(), l.store); err != nil {
 				t.Fatal(err)
 			}
 			test.tamper(m)
 			var bad *EntryError
-			if err := l.Check(t.Context()); !errors.As(err, &bad) || bad.Index != test.index || !errors.Is(err, ErrEntry) {
+			if err := Check(t.Context(), l.store); !errors.As(err, &bad) || bad.Index != test.index || !errors.Is(err, ErrEntry) {
 				t.Errorf("got %v, want entry %d", err, test.index)
 			}
 		})
@@ -57,7 +57,7 @@ func TestTreeGoesOn(t *testing.T) {
 		for i := range 20 {
 			record(t, l, sample(fmt.Sprint(i)))
 		}
-		if err := l.Check(t.Context()); err != nil {
+		if err := Check(t.Context(), l.store); err != nil {
 			t.Fatal(err)
 		}
 		l.Close()

@@ -102,7 +102,7 @@ func TestGoldenEntries(t *testing.T) {
 			if !bytes.Equal(want, got) {
 				t.Errorf("wrote %s\n want %s", got, want)
 			}
-			read, err := l.Read(t.Context(), want)
+			read, err := l.event(t.Context(), want)
 			if err != nil {
 				t.Fatal(err)
 			}

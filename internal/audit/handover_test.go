@@ -69,7 +69,7 @@ func TestTheNextKeyTakesOver(t *testing.T) {
 	if at, ok := named(t, l)[after]; !ok || at >= handover.Size {
 		t.Error("the log doesn't name the key below its first checkpoint")
 	}
-	if err := l.Check(t.Context()); err != nil {
+	if err := Check(t.Context(), l.store); err != nil {
 		t.Error(err)
 	}
 	l.Close()
@@ -140,7 +140,7 @@ func TestAReplacementThatStops(t *testing.T) {
 				if _, _, err := l.RotateKey(t.Context(), Event{Client: "ops"}); err != nil {
 					t.Errorf("%d commits, durable %v, restart %v: the next one: %v", commits, durable, restart, err)
 				}
-				if err := l.Check(t.Context()); err != nil {
+				if err := Check(t.Context(), l.store); err != nil {
 					t.Error(err)
 				}
 				l.Close()

@@ -80,3 +80,17 @@ func stored(t testing.TB, l *Log, index uint64) []byte {
 	}
 	return items[0].Bytes
 }
+
+// event is that of an entry with its people opened, for those who may know who they are. Whoever
+// was erased comes back as such.
+func (l *Log) event(ctx context.Context, entry []byte) (Event, error) {
+	e, err := Decode(entry)
+	if err != nil {
+		return Event{}, err
+	}
+	err = l.store.View(ctx, func(r store.Reader) error { return openEvent(r, &e) })
+	if err != nil {
+		return Event{}, err
+	}
+	return e, nil
+}

@@ -90,7 +90,7 @@ func (s *said) vacuous() bool {
 
 // compare holds what was said to what is there.
 func (s *said) compare(t *testing.T, l *Log) {
-	if err := l.Check(t.Context()); err != nil {
+	if err := Check(t.Context(), l.store); err != nil {
 		t.Error(err)
 	}
 	items, err := l.List(t.Context(), 0, 1<<20)

@@ -39,7 +39,7 @@ func TestTwoFirstEntriesForOnePersonEndWithOneKey(t *testing.T) {
 		t.Fatalf("%d keys for one person", len(m.state.people))
 	}
 	for i := range uint64(2) {
-		if e, err := l.Read(t.Context(), stored(t, l, i)); err != nil || e.People[0].Subject != "00u1ana" {
+		if e, err := l.event(t.Context(), stored(t, l, i)); err != nil || e.People[0].Subject != "00u1ana" {
 			t.Fatal(e, err)
 		}
 	}
@@ -102,7 +102,7 @@ func TestErasedPerson(t *testing.T) {
 	before := stored(t, l, first)
 	waiting := prepare(t, l, sample("00u1ana")) // sealed under the key that is erased next
 	erase(t, l, Name{"corp", "00u1ana"})
-	if e, err := l.Read(t.Context(), before); err != nil || !e.People[0].Erased || e.People[0].Subject != "" {
+	if e, err := l.event(t.Context(), before); err != nil || !e.People[0].Erased || e.People[0].Subject != "" {
 		t.Fatalf("%+v, %v", e.People, err)
 	}
 	second, err := l.Do(t.Context(), waiting.op())
@@ -112,13 +112,13 @@ func TestErasedPerson(t *testing.T) {
 	if pseudonym(t, l, first, 0) == pseudonym(t, l, second, 0) {
 		t.Fatal("the erased key came back")
 	}
-	if e, err := l.Read(t.Context(), stored(t, l, second)); err != nil || e.People[0].Subject != "00u1ana" {
+	if e, err := l.event(t.Context(), stored(t, l, second)); err != nil || e.People[0].Subject != "00u1ana" {
 		t.Fatalf("%+v, %v", e.People, err)
 	}
-	if e, err := l.Read(t.Context(), stored(t, l, first)); err != nil || !e.People[0].Erased {
+	if e, err := l.event(t.Context(), stored(t, l, first)); err != nil || !e.People[0].Erased {
 		t.Fatalf("%+v, %v", e.People, err)
 	}
-	if err := l.Check(t.Context()); err != nil {
+	if err := Check(t.Context(), l.store); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -120,7 +120,7 @@ func TestAnyEventComesBackAsItWasAndIsCanonical(t *testing.T) {
 			t.Fatal(err)
 		}
 		canonicalOrFail(t, items[0].Bytes)
-		got, err := l.Read(context.Background(), items[0].Bytes)
+		got, err := l.event(context.Background(), items[0].Bytes)
 		if err != nil {
 			t.Fatal(err)
 		}

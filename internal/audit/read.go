@@ -51,20 +51,6 @@ func (l *Log) Recorded(ctx context.Context) (size uint64, err error) {
 	return size, err
 }
 
-// Read is the event of an entry with its people opened, for those who may know who they are. Whoever
-// was erased comes back as such.
-func (l *Log) Read(ctx context.Context, entry []byte) (Event, error) {
-	e, err := Decode(entry)
-	if err != nil {
-		return Event{}, err
-	}
-	err = l.store.View(ctx, func(r store.Reader) error { return openEvent(r, &e) })
-	if err != nil {
-		return Event{}, err
-	}
-	return e, nil
-}
-
 // openEvent opens the event's people, and moves the detail that was sealed with the first of them back.
 func openEvent(r store.Reader, e *Event) error {
 	if err := openPeople(r, e.Decision, e.People); err != nil {

@@ -179,12 +179,12 @@ func TestCheckNamesTheBadEntry(t *testing.T) {
 			for i := range 3 {
 				record(t, l, sample(fmt.Sprint("person ", i)))
 			}
-			if err := l.Check(t.Context()); err != nil {
+			if err := Check(t.Context(), l.store); err != nil {
 				t.Fatalf("before: %v", err)
 			}
 			test.tamper(t, m)
 			var bad *EntryError
-			if err := l.Check(t.Context()); !errors.As(err, &bad) || bad.Index != test.index || !errors.Is(err, ErrEntry) {
+			if err := Check(t.Context(), l.store); !errors.As(err, &bad) || bad.Index != test.index || !errors.Is(err, ErrEntry) {
 				t.Fatalf("got %v, want entry %d", err, test.index)
 			}
 		})
@@ -214,13 +214,13 @@ func TestCheckGoesOnWhereItsStepEnds(t *testing.T) {
 	for range checkStep {
 		record(t, l, Event{Kind: KindKey, Outcome: OutcomeDone})
 	}
-	if err := l.Check(t.Context()); err != nil {
+	if err := Check(t.Context(), l.store); err != nil {
 		t.Fatal(err)
 	}
 	record(t, l, Event{Kind: KindKey, Outcome: OutcomeDone})
 	m.state.entries[checkStep] = nil
 	var bad *EntryError
-	if err := l.Check(t.Context()); !errors.As(err, &bad) || bad.Index != checkStep {
+	if err := Check(t.Context(), l.store); !errors.As(err, &bad) || bad.Index != checkStep {
 		t.Fatalf("got %v, want entry %d", err, checkStep)
 	}
 }

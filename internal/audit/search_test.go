@@ -162,7 +162,7 @@ func TestPagesAreTheWhole(t *testing.T) {
 		limit := rapid.IntRange(1, 50).Draw(rt, "limit")
 		var forth, back []uint64
 		for i := range uint64(n) {
-			e, err := l.Read(context.Background(), stored(t, l, i))
+			e, err := l.event(context.Background(), stored(t, l, i))
 			if err != nil {
 				rt.Fatal(err)
 			}

@@ -144,7 +144,7 @@ func TestCheckpointThatIsNotDurableDoesNotLeave(t *testing.T) {
 		}
 		record(t, l, sample("00u1ana"))
 		sign(t, l)
-		if err := l.Check(t.Context()); err != nil {
+		if err := Check(t.Context(), l.store); err != nil {
 			t.Error(err)
 		}
 	}

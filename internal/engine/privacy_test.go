@@ -129,7 +129,7 @@ func TestWhoIsErasedCanNotBeRead(t *testing.T) {
 	if done.Traces || len(done.Revocations) != 1 || done.Entry != size || string(done.Key) != base64.RawURLEncoding.EncodeToString(record.ID[:]) {
 		t.Errorf("it says %+v", done)
 	}
-	w.check(w.Log.Check(ctx))
+	w.check(audit.Check(ctx, w.faults))
 	file, err := os.ReadFile(w.path)
 	w.check(err)
 	if bytes.Contains(file, record.Key) {
@@ -252,7 +252,7 @@ func TestAnErasureThatFailsErasesNothing(t *testing.T) {
 	if items, err := w.exported("corp:ana"); err != nil || len(entriesOf(items)) != 1 {
 		t.Errorf("after it she is held as %+v, %v", items, err)
 	}
-	w.check(w.Log.Check(ctx))
+	w.check(audit.Check(ctx, w.faults))
 }
 
 // What is erased during an export ends it: nobody takes a part for all.
@@ -325,7 +325,7 @@ func TestErasureWhileTheSamePersonTrades(t *testing.T) {
 	if len(gone) < 10 {
 		t.Fatalf("%d erasures", len(gone))
 	}
-	w.check(w.Log.Check(context.Background()))
+	w.check(audit.Check(context.Background(), w.faults))
 	for from := uint64(0); ; {
 		found, err := w.Log.Search(context.Background(), audit.Query{From: from, Limit: 1000})
 		w.check(err)

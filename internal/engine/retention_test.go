@@ -58,9 +58,9 @@ func TestHousekeepingDropsWhoseTimeIsOver(t *testing.T) {
 	if want := 256 - int(first); dropped != want || kept < 300-want {
 		t.Errorf("following shows %d dropped of %d, %d kept", dropped, want, kept)
 	}
-	w.check(w.Log.Check(ctx))
+	w.check(audit.Check(ctx, w.faults))
 	w.restart()
-	w.check(w.Log.Check(ctx))
+	w.check(audit.Check(ctx, w.faults))
 }
 
 // An export during which bodies are dropped goes on until it has what says so; one during which nothing is ends as it began.

@@ -67,7 +67,7 @@ func TestAgainShrinks(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			source := string(platform(t).Source())
+			source := string(platform(t).source)
 			changed := strings.Replace(source, test.from, test.to, 1)
 			if changed == source && test.from != "" {
 				t.Fatal("the document has no such text")

@@ -40,7 +40,7 @@ func BenchmarkAgain(b *testing.B) {
 }
 
 func BenchmarkCompile(b *testing.B) {
-	source := platform(b).Source()
+	source := platform(b).source
 	for b.Loop() {
 		if _, err := Compile(source, "platform.yaml", 1); err != nil {
 			b.Fatal(err)

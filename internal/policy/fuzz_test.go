@@ -30,7 +30,7 @@ func FuzzCompile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, source []byte) {
 		p, err := Compile(source, "fuzz.yaml", 1)
 		if err == nil {
-			again, err := Compile(p.Source(), "fuzz.yaml", 1)
+			again, err := Compile(p.source, "fuzz.yaml", 1)
 			if err != nil || again.Digest() != p.Digest() {
 				t.Fatalf("what compiled once doesn't compile again: %v", err)
 			}

@@ -77,10 +77,7 @@ func Empty() (*Policy, error) {
 // Version is the number that the store gave the document; 0 if it isn't applied.
 func (p *Policy) Version() uint64 { return p.version }
 
-// Source is the document as it was written.
-func (p *Policy) Source() []byte { return slices.Clone(p.source) }
-
-// Digest is the SHA-256 of the source.
+// Digest is the SHA-256 of the document as it was written.
 func (p *Policy) Digest() [32]byte { return p.digest }
 
 // Catalogue is all scopes that can be asked for.

@@ -95,9 +95,6 @@ func soundRSA(k *rsa.PublicKey) bool {
 // KeyID is the key's `kid`.
 func (k PublicKey) KeyID() string { return k.kid }
 
-// Algorithm is the one that it verifies with.
-func (k PublicKey) Algorithm() string { return k.alg }
-
 func (k PublicKey) takes(alg string) bool { return k.alg != "" && canonicalAlg(alg) == k.alg }
 
 func (k PublicKey) verify(signed, signature []byte) bool {

@@ -109,9 +109,6 @@ func (k setKey) anyAlgorithm() string {
 	}
 }
 
-// Len is the number of usable keys.
-func (s *KeySet) Len() int { return len(s.keys) }
-
 // Find lists the keys to try for a token: those with its `kid` that fit its algorithm, at most a
 // few. A token without `kid` finds a key only if exactly one fits.
 func (s *KeySet) Find(kid, alg string) []PublicKey {

@@ -131,7 +131,7 @@ func (w *aged) stretch(t *testing.T) error {
 func (w *aged) whole(t *testing.T) error {
 	t.Helper()
 	ctx := context.Background()
-	if err := errors.Join(w.log.Check(ctx), w.stretch(t)); err != nil {
+	if err := errors.Join(audit.Check(ctx, w.store), w.stretch(t)); err != nil {
 		return err
 	}
 	each := func(index uint64, entry []byte) error {
@@ -279,7 +279,7 @@ func TestWhatIsGoneWithoutAWordIsFound(t *testing.T) {
 	if _, err := w.store.Update(context.Background(), func(tx store.Tx) error { return tx.DropEntry(4, []byte("\x0006h17rfe61692sh5xjvs26005gissued")) }); err != nil {
 		t.Fatal(err)
 	}
-	if bad, ok := errors.AsType[*audit.EntryError](w.log.Check(context.Background())); !ok || bad.Index != 4 {
+	if bad, ok := errors.AsType[*audit.EntryError](audit.Check(context.Background(), w.store)); !ok || bad.Index != 4 {
 		t.Errorf("the log's own check: %v", bad)
 	}
 	if err := w.stretch(t); !errors.Is(err, ErrMissing) {

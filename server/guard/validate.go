@@ -86,9 +86,9 @@ func anyHoldsUnknown(list protoreflect.List) bool {
 // section 5.2 for scope, RFC 8707 section 2 for the targets.
 func codeOf(field string) engine.Code {
 	switch field {
-	case "scope", "scopes":
+	case "scope":
 		return engine.InvalidScope
-	case "resource", "resources", "audience", "audiences":
+	case "resource", "audience":
 		return engine.InvalidTarget
 	default:
 		return engine.InvalidRequest

@@ -20,7 +20,7 @@ import (
 func verify(t *testing.T, p folder.Place, s *state, verifier string, texts map[string]bool) {
 	t.Helper()
 	ctx := context.Background()
-	if err := s.log.Check(ctx); err != nil {
+	if err := audit.Check(ctx, s.kept); err != nil {
 		t.Error("the log:", err)
 	}
 	if err := s.kept.Scrub(ctx); err != nil { // as a server does when it has started
