@@ -116,12 +116,6 @@ const (
 
 var errNoData = errors.New("no data folder is set (data in the settings' file, WHITTLE_DATA or --data)")
 
-// Check says what can't work, without starting anything.
-func (c Config) Check() error {
-	_, err := c.complete()
-	return err
-}
-
 // complete fills in defaults and says what can't work.
 func (c Config) complete() (Config, error) {
 	if c.DataDir == "" {

@@ -87,7 +87,7 @@ func (s *Server) openForwarders(ctx context.Context) error {
 	if f.Webhook == "" {
 		return nil
 	}
-	if _, err := f.secrets(); err != nil {
+	if err := s.config.checkForwarding(); err != nil {
 		return err
 	}
 	return s.forwardTo(ctx, "webhook", &forward.Webhook{

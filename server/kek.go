@@ -67,7 +67,7 @@ func (v *vault) load(ctx context.Context, db store.Store) (seal.KEK, error) {
 	case viewed != nil:
 		return nil, viewed
 	case sealed:
-		return nil, fmt.Errorf("%w; the database was sealed under it: restore it from a backup", err)
+		return nil, lostKEK(err)
 	}
 	return seal.CreateFile(v.source.File(), v.random)
 }

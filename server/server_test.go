@@ -28,28 +28,43 @@ func settings(t *testing.T) server.Config {
 
 func TestSettingsThatCanNotWork(t *testing.T) {
 	for name, edit := range map[string]func(*server.Config){
-		"no data folder":                    func(c *server.Config) { c.DataDir = "" },
-		"half of TLS":                       func(c *server.Config) { c.CertFile = "cert.pem" },
-		"an issuer on loopback, wrapped":    func(c *server.Config) { c.Issuer = "http://[::ffff:127.0.0.1]" },
-		"an issuer without TLS":             func(c *server.Config) { c.Issuer = "http://sts.example.com" },
-		"an issuer with a query":            func(c *server.Config) { c.Issuer = "https://sts.example.com?a=b" },
-		"an issuer with an empty query":     func(c *server.Config) { c.Issuer = "https://sts.example.com?" },
-		"an issuer with a fragment":         func(c *server.Config) { c.Issuer = "https://sts.example.com#a" },
-		"an issuer with a user":             func(c *server.Config) { c.Issuer = "https://me@sts.example.com" },
-		"an issuer without a host":          func(c *server.Config) { c.Issuer = "https:///a" },
-		"any origin":                        func(c *server.Config) { c.CORSOrigins = []string{"*"} },
-		"a pattern of origins":              func(c *server.Config) { c.CORSOrigins = []string{"https://*.example.com"} },
-		"an origin with a path":             func(c *server.Config) { c.CORSOrigins = []string{"https://example.com/"} },
-		"plaintext for everybody":           func(c *server.Config) { c.HTTPAddr = "0.0.0.0:0" },
-		"plaintext gRPC for everybody":      func(c *server.Config) { c.GRPCAddr = ":0" },
-		"an algorithm that nobody knows":    func(c *server.Config) { c.SigningAlg = "HS256" },
-		"a certificate that isn't there":    func(c *server.Config) { c.CertFile, c.KeyFile = "no.pem", "no.pem" },
-		"a secret instead of its place":     func(c *server.Config) { c.Forward.Webhook, c.Forward.Secret = "https://siem.example.com", "whsec_AA" },
+		"no data folder":                 func(c *server.Config) { c.DataDir = "" },
+		"half of TLS":                    func(c *server.Config) { c.CertFile = "cert.pem" },
+		"an issuer on loopback, wrapped": func(c *server.Config) { c.Issuer = "http://[::ffff:127.0.0.1]" },
+		"an issuer without TLS":          func(c *server.Config) { c.Issuer = "http://sts.example.com" },
+		"an issuer with a query":         func(c *server.Config) { c.Issuer = "https://sts.example.com?a=b" },
+		"an issuer with an empty query":  func(c *server.Config) { c.Issuer = "https://sts.example.com?" },
+		"an issuer with a fragment":      func(c *server.Config) { c.Issuer = "https://sts.example.com#a" },
+		"an issuer with a user":          func(c *server.Config) { c.Issuer = "https://me@sts.example.com" },
+		"an issuer without a host":       func(c *server.Config) { c.Issuer = "https:///a" },
+		"any origin":                     func(c *server.Config) { c.CORSOrigins = []string{"*"} },
+		"a pattern of origins":           func(c *server.Config) { c.CORSOrigins = []string{"https://*.example.com"} },
+		"an origin with a path":          func(c *server.Config) { c.CORSOrigins = []string{"https://example.com/"} },
+		"plaintext for everybody":        func(c *server.Config) { c.HTTPAddr = "0.0.0.0:0" },
+		"plaintext gRPC for everybody":   func(c *server.Config) { c.GRPCAddr = ":0" },
+		"an algorithm that nobody knows": func(c *server.Config) { c.SigningAlg = "HS256" },
+		"a certificate that isn't there": func(c *server.Config) { c.CertFile, c.KeyFile = "no.pem", "no.pem" },
+		"a secret instead of its place":  func(c *server.Config) { c.Forward.Webhook, c.Forward.Secret = "https://siem.example.com", "whsec_AA" },
+		"a webhook's secret that isn't there": func(c *server.Config) {
+			c.Forward.Webhook, c.Forward.Secret = "https://siem.example.com", "no.secret"
+		},
+		"no issuer though others come": func(c *server.Config) { c.HTTPAddr, c.Plaintext = ":0", server.PlaintextAnywhere },
+		"no key for a database": func(c *server.Config) {
+			s, err := server.New(context.Background(), *c)
+			if err != nil {
+				panic(err)
+			}
+			s.Close()
+			os.Remove(filepath.Join(c.DataDir, "keys", "kek"))
+		},
 		"an address that isn't this host's": func(c *server.Config) { c.HTTPAddr = "192.0.2.1:80" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := settings(t)
 			edit(&c)
+			if err := c.Check(t.Context()); err == nil {
+				t.Error("the check passes it")
+			}
 			s, err := server.New(context.Background(), c)
 			if err == nil {
 				s.Close()

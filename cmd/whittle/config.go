@@ -22,8 +22,9 @@ func configCheckCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Say what is wrong with the settings, or what they are and where each came from",
-		Long: `Reads whittle.yaml, the environment and the flags as serve does, of which the later win, and starts
-nothing. What is wrong is shown with its place; otherwise each setting is, with where it came from.`,
+		Long: `Reads whittle.yaml, the environment and the flags as serve does, of which the later win, looks for the
+files that they name, and starts nothing. What is wrong is shown with its place; otherwise each setting is, with where
+it came from.`,
 		Example: "  whittle config check",
 		Args:    cobra.NoArgs,
 	}
@@ -33,8 +34,11 @@ nothing. What is wrong is shown with its place; otherwise each setting is, with 
 		if err != nil {
 			return err
 		}
-		if err := s.Server.Check(); err != nil {
+		if err := s.Server.Check(cmd.Context()); err != nil {
 			return exit.With(exit.Usage, err)
+		}
+		for _, warning := range s.Server.Warnings() {
+			fmt.Fprintln(cmd.ErrOrStderr(), "whittle:", warning)
 		}
 		return effective(cmd.OutOrStdout(), s)
 	}

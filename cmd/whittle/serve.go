@@ -45,7 +45,7 @@ Settings come from whittle.yaml, from the environment and from flags, of which t
 			}
 		}
 		c := s.Server
-		if err := c.Check(); err != nil {
+		if err := c.Check(cmd.Context()); err != nil {
 			return exit.With(exit.Usage, err)
 		}
 		c.AcceptClock, c.NewBootstrap = acceptClock, newBootstrap

@@ -188,6 +188,7 @@ func (e *Engine) Unknown(s live.Selector) (client, issuer string) {
 		if name, _, outside := strings.Cut(s.Value, "/"); outside {
 			issuer = name
 		}
+	case live.Token, live.Task: // nobody's name
 	}
 	known := e.Image.View().Policy
 	if _, found := known.Client(client); found || client == policy.Bootstrap {

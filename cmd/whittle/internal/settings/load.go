@@ -68,6 +68,7 @@ func Load(from Source) (*Settings, error) {
 		v.Text = strings.Join(s.write(t), ", ")
 		out.Values = append(out.Values, v)
 	}
+	problems = append(problems, unknown(env, t))
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}

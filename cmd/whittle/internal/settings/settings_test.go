@@ -92,6 +92,11 @@ func TestMistakesHaveTheirPlace(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "WHITTLE_PLAINTEXT: ") || !strings.Contains(err.Error(), "--log-level: ") {
 		t.Errorf("%v", err)
 	}
+	_, err = settings.Load(settings.Source{Env: []string{"WHITTLE_LISTEN_HTPP=127.0.0.1:1", "WHITTLE_PASSWORD=x"}})
+	if err == nil || !strings.Contains(err.Error(), `WHITTLE_LISTEN_HTPP: there is no such setting; did you mean "WHITTLE_LISTEN_HTTP"?`) ||
+		!strings.Contains(err.Error(), "WHITTLE_PASSWORD: there is no such setting") || strings.Contains(err.Error(), "=") {
+		t.Errorf("%v", err)
+	}
 	if _, err := settings.Load(settings.Source{File: "no/such/file.yaml"}); err == nil {
 		t.Error("a file that was named may be absent")
 	}
@@ -143,5 +148,22 @@ func TestFlags(t *testing.T) {
 	s, err := flags.Load()
 	if err != nil || !s.Server.Reflection || len(s.Server.CORSOrigins) != 3 {
 		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// Variables of other commands, what Kubernetes sets for a service called whittle, and what a setting names are no mistakes.
+func TestVariablesThatAreNoSettings(t *testing.T) {
+	for _, name := range []string{
+		"WHITTLE_CONFIG", "WHITTLE_CONFIG_DIR", "WHITTLE_URL", "WHITTLE_PROFILE", "WHITTLE_CLIENT_ID", "WHITTLE_CLIENT_SECRET",
+		"WHITTLE_CLIENT_SECRET_FILE", "WHITTLE_DEV_ISSUER", "WHITTLE_TEST_LEDGER", "WHITTLE_SERVICE_HOST", "WHITTLE_SERVICE_PORT_HTTP",
+		"WHITTLE_PORT", "WHITTLE_PORT_8080_TCP_ADDR", "WHITTLE_GRPC_SERVICE_PORT", "WHITTLE_HOOK", "WHITTLER", "OTHER",
+	} {
+		env := []string{name + "=x", "WHITTLE_FORWARD_WEBHOOK_SECRET=env:WHITTLE_HOOK"}
+		if _, err := settings.Load(settings.Source{Env: env}); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := settings.Load(settings.Source{Env: []string{"WHITTLE_HOOK=x"}}); err == nil {
+		t.Error("a variable that nothing names is taken")
 	}
 }
