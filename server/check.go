@@ -118,7 +118,7 @@ func (c Config) checkKEK(ctx context.Context) error {
 		return lostKEK(missing) // it is served, so it was sealed
 	}
 	if err != nil {
-		return nil //nolint:nilerr // it may be one that a first start was killed over: the start tells
+		return nil // it may be one that a first start was killed over: the start tells
 	}
 	defer db.Close()
 	if is, err := sealed.IsSealed(ctx, db); !is {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/checkpoint"
 	"github.com/whittle-sts/whittle/internal/clientauth"
 	"github.com/whittle-sts/whittle/internal/engine"
 	"github.com/whittle-sts/whittle/internal/index"
@@ -62,10 +63,21 @@ func (s *Server) startClock(ctx context.Context) error {
 // openLog starts the one writer of state.
 func (s *Server) openLog(context.Context) (err error) {
 	s.log, err = audit.Open(audit.Config{Store: s.store, Now: s.clock.Now, Random: s.config.Random, Issuer: s.config.Issuer, Room: s.space.room, Uses: s.config.RecordUses})
-	if err == nil {
-		s.onClose(s.closeLog)
+	if err != nil {
+		return err
 	}
-	return err
+	s.onClose(s.closeLog)
+	s.compareIssuer()
+	return nil
+}
+
+// compareIssuer tells if the state began under another issuer. The log's name has that one for as long as the
+// generation lasts; no other trace of it is kept.
+func (s *Server) compareIssuer() {
+	if began := checkpoint.Place(s.log.Origin()); began != checkpoint.PlaceOf(s.config.Issuer) {
+		s.config.Logger.Warn("the issuer is another than when this state began: no token that was issued under the other one is active, "+
+			"and whoever verifies tokens has to be told the new one", slog.String("began", began), slog.String("issuer", s.config.Issuer))
+	}
 }
 
 // openIndex opens what makes searches of the log fast. Without it they read the log, so it stops nobody from serving.

@@ -21,18 +21,23 @@ type Checkpoint struct {
 // Origin names the log of one generation of the state of an issuer, as a URL without its scheme: it is where
 // the log is served. A restored state has another generation, so its log never shares an origin with the old one.
 func Origin(issuer string, generation [16]byte) string {
+	return PlaceOf(issuer) + ending(generation)
+}
+
+// PlaceOf is what the names of an issuer's logs begin with: its host, port and path.
+func PlaceOf(issuer string) string {
 	place := issuer
 	if u, err := url.Parse(issuer); err == nil {
 		place = u.Host + strings.TrimSuffix(u.EscapedPath(), "/")
 	}
-	place = strings.NewReplacer("+", "%2B", " ", "%20").Replace(place) // what the name of a key can't hold
-	return place + ending(generation)
+	return strings.NewReplacer("+", "%2B", " ", "%20").Replace(place) // what the name of a key can't hold
 }
 
+// Place is what the name of a log begins with.
+func Place(origin string) string { return origin[:max(strings.LastIndex(origin, "/log/"), 0)] }
+
 // Successor names the log of a later generation of the same state.
-func Successor(origin string, generation [16]byte) string {
-	return origin[:max(strings.LastIndex(origin, "/log/"), 0)] + ending(generation)
-}
+func Successor(origin string, generation [16]byte) string { return Place(origin) + ending(generation) }
 
 // OfGeneration says whether the origin is of a log of that generation.
 func OfGeneration(origin string, generation [16]byte) bool {
