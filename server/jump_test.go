@@ -11,8 +11,10 @@ import (
 	"time"
 
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
+	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/checkpoint"
 	"github.com/whittle-sts/whittle/internal/verify"
+	"github.com/whittle-sts/whittle/server"
 	"github.com/whittle-sts/whittle/server/servertest"
 )
 
@@ -57,5 +59,56 @@ func TestTheLogGoesOnWhenTheClockJumps(t *testing.T) {
 				t.Errorf("the lag of checkpoints is %s", found[1])
 			}
 		})
+	}
+}
+
+// Whoever accepts a clock that had jumped back leaves an entry, each time, and nobody else does.
+func TestAcceptingAClockIsOnTheRecord(t *testing.T) {
+	var ahead atomic.Int64
+	var config server.Config
+	b := browser{servertest.Start(t, servertest.Options{
+		Now:  func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
+		Edit: func(c *server.Config) { config = *c },
+	}), t}
+	started := time.Now()
+	b.revoke(strings.Repeat("A", 22))
+	for _, step := range []struct {
+		why    string
+		back   time.Duration
+		accept bool
+		want   int // entries then
+	}{
+		{"nothing to accept", 0, true, 0},
+		{"not accepted", 3 * time.Hour, false, 0},
+		{"accepted", 3 * time.Hour, true, 1},
+		{"accepted again", 2 * time.Hour, true, 2},
+		{"nothing to accept any more", 0, true, 2},
+	} {
+		b.Stop()
+		ahead.Store(-int64(step.back))
+		config.AcceptClock = step.accept
+		b.Boot(config)
+		res, err := whittlev1.NewAuditServiceClient(b.Conn).ListEntries(b.As(t.Context(), b.Client("bootstrap")),
+			&whittlev1.ListEntriesRequest{Filter: &whittlev1.EntryFilter{Kind: string(audit.KindClock)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := res.GetEntries()
+		if len(found) != step.want {
+			t.Fatalf("%s: %d entries, want %d", step.why, len(found), step.want)
+		}
+		if !step.accept || step.back == 0 {
+			continue
+		}
+		e, err := audit.Decode(found[len(found)-1].GetSealed())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Change == nil || e.Change.Action != audit.ActionAccepted || e.Client != "bootstrap" || e.Time.Before(started.Truncate(time.Millisecond)) {
+			t.Fatalf("%s: %+v, %+v", step.why, e, e.Change)
+		}
+		if off := e.Time.Sub(e.Change.Wall) - step.back; off < -time.Hour || off > time.Hour {
+			t.Errorf("%s: at %v the clock said %v", step.why, e.Time, e.Change.Wall)
+		}
 	}
 }

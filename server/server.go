@@ -91,6 +91,7 @@ func (s *Server) stateSteps() []step {
 		{"memory image", s.loadImage},
 		{"outside issuers", s.followIssuers},
 		{"engine", s.startEngine},
+		{"acceptance of the clock", s.recordClock},
 		{"policy", s.loadPolicy},
 		{"first start", s.firstStart},
 		{"disk", s.lookAtDisk},

@@ -145,6 +145,8 @@ func (s *Server) startEngine(context.Context) (err error) {
 	return err
 }
 
+func (s *Server) recordClock(ctx context.Context) error { return s.engine.RecordClock(ctx) }
+
 // setGuard puts the guard before the services.
 func (s *Server) setGuard(context.Context) (err error) {
 	s.services = rpc.New(s.engine)

@@ -20,9 +20,8 @@ const (
 	KindPolicy            Kind = "policy"             // a version of the policy
 	KindCredential        Kind = "credential"         // a client's credential
 	KindKey               Kind = "key"                // a signing key
-	KindBootstrap         Kind = "bootstrap"          // a generation began
 	KindRefusals          Kind = "refusals"           // refusals that were only counted
-	KindClock             Kind = "clock"              // the clock jumped, or was accepted after a jump
+	KindClock             Kind = "clock"              // a start trusted a clock that had jumped back, as the operator said
 	KindBackup            Kind = "backup"             // a copy of the whole state was asked for
 	KindRestore           Kind = "restore"            // a generation began from a backup
 	KindPrivacy           Kind = "privacy"            // what is held about a person was handed out, or the person erased
@@ -35,7 +34,7 @@ func Kinds() []Kind {
 	return []Kind{
 		KindExchange, KindClientCredentials, KindUse, KindEveryUse, KindUses,
 		KindRevocation, KindUnblock, KindPolicy, KindCredential, KindKey,
-		KindBootstrap, KindRefusals, KindClock, KindBackup, KindRestore,
+		KindRefusals, KindClock, KindBackup, KindRestore,
 		KindPrivacy, KindRetention, KindAdministration,
 	}
 }

@@ -113,7 +113,7 @@ type Change struct {
 	ID      string    `json:"id,omitzero"` // the kid, the credential's id, the generation, the pseudonym of a person
 	Note    string    `json:"note,omitzero"`
 	Version uint64    `json:"version,omitzero"` // of the policy
-	Wall    time.Time `json:"wall,omitzero"`    // what the wall clock said
+	Wall    time.Time `json:"wall,omitzero"`    // what the clock said that was accepted
 }
 
 // Restored is what a generation began from. Hashes and generations are hexadecimal.

@@ -47,6 +47,10 @@ func goldenEvents() map[string]Event {
 			Kind: KindKey, Outcome: OutcomeDone, Time: noon,
 			Change: &Change{Action: "added", ID: "k8", Alg: "ES256", Active: noon.Add(time.Hour)},
 		},
+		"clock": {
+			Kind: KindClock, Outcome: OutcomeDone, Time: noon, Client: "bootstrap", Policy: 7,
+			Change: &Change{Action: ActionAccepted, Wall: noon.Add(-3 * time.Hour)},
+		},
 		"restore": {
 			Kind: KindRestore, Outcome: OutcomeDone, Time: noon,
 			Restored: &Restored{

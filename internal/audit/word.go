@@ -2,6 +2,7 @@ package audit
 
 // What a [Change] says was done. Beside them there are what the log says of its own key.
 const (
+	ActionAccepted   = "accepted"
 	ActionAdded      = "added"
 	ActionApplied    = "applied"
 	ActionBegun      = "begun"

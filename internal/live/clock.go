@@ -26,6 +26,8 @@ type Clock struct {
 	offset  time.Duration // wall minus elapsed, as Unix time, when last read
 	ticked  time.Duration // elapsed when last read
 	jumped  bool
+
+	accepted time.Time // what the wall said when it was trusted although it had jumped back; zero: it hadn't
 }
 
 // NewClock starts a clock that is never before highest, the newest time in the store. wall is the
@@ -33,12 +35,21 @@ type Clock struct {
 // Restarting with accept is how an administrator says that the wall is right after a jump back.
 func NewClock(wall func() time.Time, elapsed func() time.Duration, highest time.Time, accept bool) *Clock {
 	now, ticks := wall(), elapsed()
-	return &Clock{
+	c := &Clock{
 		wall: wall, elapsed: elapsed, highest: highest, ticked: ticks,
 		offset: time.Duration(now.UnixNano()) - ticks,
-		jumped: !accept && highest.Sub(now) > MaxJump,
 	}
+	switch back := highest.Sub(now) > MaxJump; {
+	case back && accept:
+		c.accepted = now.UTC()
+	case back:
+		c.jumped = true
+	}
+	return c
 }
+
+// Accepted says whether the clock is trusted only since an administrator accepted it, and what the wall said then.
+func (c *Clock) Accepted() (wall time.Time, is bool) { return c.accepted, !c.accepted.IsZero() }
 
 // Now is the time, in UTC; it never goes back.
 func (c *Clock) Now() time.Time {

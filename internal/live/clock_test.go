@@ -85,10 +85,16 @@ func TestALongQuietTimeIsNoJump(t *testing.T) {
 func TestAStartBeforeTheStoresTimeNeedsAnAdministrator(t *testing.T) {
 	t.Parallel()
 	f := &fakeTime{wall: noon}
-	if c := f.clock(noon.Add(MaxJump+time.Second), false); c.Trust() == nil {
+	c := f.clock(noon.Add(MaxJump+time.Second), false)
+	if _, accepted := c.Accepted(); c.Trust() == nil || accepted {
 		t.Error("trusted a wall that is more than ten minutes behind the record")
 	}
-	if c := f.clock(noon.Add(time.Hour), true); c.Trust() != nil {
-		t.Error("not trusted although it was accepted")
+	c = f.clock(noon.Add(time.Hour), true)
+	if wall, accepted := c.Accepted(); c.Trust() != nil || !accepted || !wall.Equal(noon) {
+		t.Errorf("accepted: %v, at %v; trust = %v", accepted, wall, c.Trust())
+	}
+	c = f.clock(noon.Add(MaxJump), true)
+	if _, accepted := c.Accepted(); accepted {
+		t.Error("nothing was to be accepted")
 	}
 }
