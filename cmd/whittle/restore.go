@@ -69,14 +69,21 @@ Dead is every token issued so far. Agents start over from their outside tokens.
 
 // restored says what was made and what is to be done now.
 func restored(r *folder.Restore, d folder.Done) string {
+	replaced := ""
+	if len(d.Archived) > 1 {
+		replaced = fmt.Sprintf(" and, if it is newer, the log of the database that was replaced, which names people only sealed:\n"+
+			"      whittle audit export --from %d --db %s", r.Backup.Size, d.Archived[1])
+	}
 	return fmt.Sprintf(`
 A new generation began: %s. Start the server as before.
 The old log stays, read-only:
   %s
 
 Before the server is open to all:
-  - look through the log of the archived database, if it is newer, and through your own tickets for what was
-    revoked, blocked, disabled or erased since %s, and do it again;
-  - look at the policy: it is the one of then (whittle check names its version).
-`, d.Generation, strings.Join(d.Archived, "\n  "), when(r.Backup.Newest))
+  - what was revoked, blocked, disabled or erased since %s has to be done again: see your own
+    tickets%s
+  - look at the policy: it is the one of then (whittle check names its version);
+  - whoever verifies the log needs the new one's key (whittle audit checkpoint --key): until then audit verify says
+    that another log was begun. The old one still verifies: whittle audit verify --key OLD-KEY --db FILE
+`, d.Generation, strings.Join(d.Archived, "\n  "), when(r.Backup.Newest), replaced)
 }

@@ -41,6 +41,9 @@ const fetchTime = 30 * time.Second
 // with what was seen last. With Entries, each new entry must be the one that the tree holds. Only then is it remembered.
 func (m *Monitor) Step(ctx context.Context) (Report, error) {
 	note, err := m.get(ctx, "checkpoint", checkpoint.MaxNote)
+	if errors.Is(err, errNone) {
+		return Report{}, fmt.Errorf("%w\n%s", err, anotherLog)
+	}
 	if err != nil {
 		return Report{}, err
 	}
@@ -127,6 +130,11 @@ func consistent(older checkpoint.Checkpoint, newer checkpoint.Signed, hashes tlo
 
 // errNone says that it was reached, and publishes nothing like that.
 var errNone = errors.New("there is no such thing")
+
+// anotherLog is how to go on where the log is gone: each restore begins another, under another name and key.
+const anotherLog = "a server that was restored has begun another log: ask its operator why, and for the new verifier key " +
+	"(whittle audit checkpoint --key), and verify that log with a --state of its own. " +
+	"The old one is in the server's db/archive, and is verified with --db and the old key."
 
 // errFetch is what isn't the log's fault, or can't be told from that.
 var errFetch = errors.New("the log can't be reached")

@@ -113,7 +113,7 @@ func checkCitation(t *testing.T, data, out string) {
 		t.Fatal(err, findings)
 	}
 	first := entryAt(t, place.Database(), 0)
-	archived := regexp.MustCompile(`\S+/archive/\S+\.db`).FindAllString(out, -1)
+	archived := strings.Fields(strings.Join(regexp.MustCompile(`(?m)^  \S+/archive/\S+\.db$`).FindAllString(out, -1), ""))
 	if first.Kind != audit.KindRestore || first.Restored == nil || len(archived) != 2 {
 		t.Fatalf("it begins with %+v, and %q are archived", first, archived)
 	}

@@ -190,7 +190,7 @@ func TestAMonitorOutlivesTheServer(t *testing.T) {
 		t.Fatal(err, out)
 	}
 	start(t, data, false, "--http", strings.TrimPrefix(p.url, "http://"))
-	if err := monitor.Wait(); err == nil || !strings.Contains(said.String(), "there is no such thing") {
+	if err := monitor.Wait(); err == nil || !strings.Contains(said.String(), "has begun another log") {
 		t.Errorf("the log is gone, and it ends with %v: %s", err, &said)
 	}
 }
