@@ -36,7 +36,9 @@ func (x *exchange) event(outcome audit.Outcome) audit.Event {
 		SubjectToken: x.subject.fact(), People: x.people(),
 	}
 	if x.actor != nil {
-		ev.ActorToken = &audit.Token{ID: x.actor.id.String(), Issuer: x.actor.who.Issuer, Key: x.actor.key, Expires: x.actor.expires}
+		ev.ActorToken = &audit.Token{
+			ID: x.actor.id.String(), Issuer: x.actor.who.Issuer, Form: presented(x.actor.key), Key: x.actor.key, Expires: x.actor.expires,
+		}
 	}
 	if x.verdict != nil {
 		ev.Rule, ev.Removed = x.verdict.Rule, removals(x.verdict.Removed)
@@ -151,11 +153,19 @@ func known(t TokenType) string {
 	return "(other)"
 }
 
+// presented is the form of a token by what it was verified with: only an opaque one needs no key.
+func presented(key string) string {
+	if key == "" {
+		return token.Opaque.String()
+	}
+	return token.JWT.String()
+}
+
 func (s *subject) fact() *audit.Token {
 	if s.id == (token.ID{}) {
 		return nil
 	}
-	fact := &audit.Token{ID: s.id.String(), Issuer: s.principal.Issuer, Key: s.key, Issued: s.issued, Expires: s.expires}
+	fact := &audit.Token{ID: s.id.String(), Issuer: s.principal.Issuer, Form: presented(s.key), Key: s.key, Issued: s.issued, Expires: s.expires}
 	if s.own != nil {
 		fact.Issuer, fact.Client = "", s.own.ClientID
 	}

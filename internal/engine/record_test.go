@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/token"
 )
 
 // explain waits for the entry of a refusal, which is written soon after the answer.
@@ -67,6 +68,34 @@ func TestNoRefusalIsTooLargeForItsEntry(t *testing.T) {
 	}
 	if n := w.Log.LostRefusals(); n > 0 {
 		t.Errorf("%d refusals left no trace", n)
+	}
+}
+
+// In which form each token was presented is on the record, of refusals too.
+func TestTheFormOfWhatWasPresentedIsRecorded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	acting := outside(w.ana(), "ai.training.read")
+	acting.ActorToken, acting.ActorTokenType = w.pipeline(), JWTType
+	event := w.explain(w.trade("agent", acting).Decision)
+	if event.SubjectToken.Form != "jwt" || event.ActorToken.Form != "jwt" {
+		t.Errorf("outside tokens are %q and %q", event.SubjectToken.Form, event.ActorToken.Form)
+	}
+	opaque, err := w.ClientCredentials(context.Background(), w.as("exporter"), ClientCredentialsRequest{Resource: []string{dataAPI}, Scope: []string{"ai.training.read"}})
+	w.check(err)
+	for form, text := range map[string]token.Secret{"jwt": w.task(), "opaque": opaque.AccessToken} {
+		_, err := w.Exchange(context.Background(), w.as("stranger"), own(text, "ai.prediction.run").at(modelsAPI))
+		refused, ok := errors.AsType[*Error](err)
+		if !ok {
+			t.Fatalf("%s: %v", form, err)
+		}
+		if got := w.explain(refused.Decision).SubjectToken; got == nil || got.Form != form {
+			t.Errorf("%s: recorded as %+v", form, got)
+		}
+	}
+	acting.ActorToken, acting.ActorTokenType = opaque.AccessToken, AccessTokenType
+	if got := w.explain(w.refusal("exporter", acting, InvalidRequest).Decision).ActorToken; got == nil || got.Form != "opaque" {
+		t.Errorf("an opaque actor token is recorded as %+v", got)
 	}
 }
 
