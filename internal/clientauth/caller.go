@@ -1,6 +1,7 @@
 package clientauth
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/whittle-sts/whittle/internal/policy"
@@ -16,8 +17,16 @@ type Caller struct {
 
 // Origin is where a request came from. It is recorded, and never trusted for a decision.
 type Origin struct {
-	Wire   string // grpc, connect, grpcweb or oauth
-	Remote string // the peer's address
+	Wire   string         // grpc, connect, grpcweb or oauth
+	Remote netip.AddrPort // the peer's address; zero if it has none
+}
+
+// From is the peer's address as the record has it; empty if it has none.
+func (o Origin) From() string {
+	if !o.Remote.IsValid() {
+		return ""
+	}
+	return o.Remote.String()
 }
 
 // Can says whether the caller holds the permission.

@@ -193,7 +193,7 @@ func (w *world) as(client string) clientauth.Caller {
 	w.t.Helper()
 	caller, err := w.auth.Authenticate(clientauth.Credentials{
 		Method: clientauth.SecretBasic, ClientID: client, Secret: w.secrets[client],
-	}, clientauth.Origin{Wire: "oauth", Remote: "192.0.2.1"})
+	}, clientauth.Origin{Wire: "oauth", Remote: netip.MustParseAddrPort("192.0.2.1:443")})
 	if err != nil {
 		w.t.Fatalf("client %s: %v", client, err)
 	}

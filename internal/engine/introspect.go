@@ -35,18 +35,18 @@ func (e *Engine) Introspect(ctx context.Context, caller clientauth.Caller, req I
 		return Introspection{}, Refuse(AccessDenied, "permission", "looking without using needs the permission token.look")
 	}
 	l := e.look(caller)
-	t, claims, err := l.at(ctx, req.Token)
+	t, v, err := l.at(ctx, req.Token)
 	if t == nil {
 		return Introspection{}, err
 	}
-	limited, used := len(claims.Evidence.Limited) > 0, t.tally != nil && !req.Look
+	used := t.tally != nil && !req.Look
 	switch {
-	case limited && used:
-		return l.use(ctx, t, claims, req.Use, req.UseID)
-	case limited:
-		return l.withUsesLeft(ctx, t.answer, claims)
+	case v.limited && used:
+		return l.use(ctx, t, v.Claims, req.Use, req.UseID)
+	case v.limited:
+		return l.withUsesLeft(ctx, t.answer, v.Claims)
 	case used && t.recordsEach(req.Use):
-		if err := l.recordUses(ctx, []noted{{t, claims, req.Use}}); err != nil {
+		if err := l.recordUses(ctx, []noted{{t, v.Claims, req.Use}}); err != nil {
 			return Introspection{}, err
 		}
 	case used:
@@ -75,15 +75,15 @@ func (e *Engine) IntrospectBatch(ctx context.Context, caller clientauth.Caller, 
 		if err := what.check(); err != nil {
 			return nil, err
 		}
-		t, claims, err := l.at(ctx, text)
+		t, v, err := l.at(ctx, text)
 		if err != nil {
 			return nil, err
 		}
-		if t == nil || len(claims.Evidence.Limited) > 0 {
+		if t == nil || v.limited {
 			continue
 		}
 		out[i] = t.answer
-		switch n := (noted{t, claims, what}); {
+		switch n := (noted{t, v.Claims, what}); {
 		case t.tally == nil:
 		case t.recordsEach(n.what):
 			recorded = append(recorded, n)
@@ -123,7 +123,7 @@ func (l *look) servesOne(resources []string) bool {
 }
 
 // at looks at one token. Whoever isn't meant to know gets the answer of a token that never was, which is nil.
-func (l *look) at(ctx context.Context, text token.Secret) (*told, *token.Claims, error) {
+func (l *look) at(ctx context.Context, text token.Secret) (*told, *verified, error) {
 	v, err := l.engine.verifyOwn(ctx, l.view, text)
 	if e, fault := errors.AsType[*Error](err); fault {
 		return nil, nil, e
@@ -133,11 +133,11 @@ func (l *look) at(ctx context.Context, text token.Secret) (*told, *token.Claims,
 	}
 	now := l.engine.Clock.Now()
 	l.now = now
-	if v.ExchangeOnly() || l.engine.alive(v, now) != nil {
+	if v.exchangeOnly || l.engine.alive(v, now) != nil {
 		return nil, nil, nil
 	}
 	if known := v.answers.find(l, now); known != nil {
-		return known, v.Claims, nil
+		return known, v, nil
 	}
 	given, until := v.usableNow(l.view.Policy, now)
 	audience, usable := l.narrowed(v.Claims, given)
@@ -149,7 +149,7 @@ func (l *look) at(ctx context.Context, text token.Secret) (*told, *token.Claims,
 		made.countable(l, v.Claims)
 	}
 	v.answers.keep(made)
-	return made, v.Claims, nil
+	return made, v, nil
 }
 
 // narrowed is the part of a token that is usable now and is the caller's business: those of its

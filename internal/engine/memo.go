@@ -19,8 +19,23 @@ type verified struct {
 	trace live.Trace     // what can kill it
 	keys  *token.Keyring // the keys that it was verified under
 
+	// What every look asks of the claims stands here too: the claims of a thousand tokens in turn are in no cache of
+	// the processor, and cost a look 0.6 µs.
+	ends         time.Time
+	exchangeOnly bool
+	limited      bool // its uses, or those of a token that it comes from, are counted
+
 	usable, reach lookedAt
 	answers       answers
+}
+
+// of takes the claims into a token that was verified.
+func (v *verified) of(c *token.Claims) {
+	v.Claims, v.ends, v.exchangeOnly, v.limited = c, c.Expires, c.ExchangeOnly(), len(c.Evidence.Limited) > 0
+	v.trace = live.TraceOf(c)
+	if v.key != "" {
+		v.trace = v.trace.Also(live.OfKey(v.key))
+	}
 }
 
 // usableNow is what of the token's audience × scope the policy still gives, and until when.

@@ -28,22 +28,20 @@ func (e *Engine) verifyOwn(ctx context.Context, view *live.View, text token.Secr
 	}
 	before, ours := e.familiar.presented(digest)
 	v := &verified{keys: view.Keys}
+	var claims *token.Claims
 	var err error
 	switch {
 	case token.IsOpaque(text.Reveal()):
-		v.Claims, err = e.openOpaque(ctx, text)
+		claims, err = e.openOpaque(ctx, text)
 	case ours:
-		v.Claims, v.key, err = e.verifier.ReadJWT(view.Keys, text.Reveal())
+		claims, v.key, err = e.verifier.ReadJWT(view.Keys, text.Reveal())
 	default:
-		v.Claims, v.key, err = e.verifier.VerifyJWT(view.Keys, text.Reveal())
+		claims, v.key, err = e.verifier.VerifyJWT(view.Keys, text.Reveal())
 	}
 	if err != nil {
 		return nil, err
 	}
-	v.trace = live.TraceOf(v.Claims)
-	if v.key != "" {
-		v.trace = v.trace.Also(live.OfKey(v.key))
-	}
+	v.of(claims)
 	if before {
 		e.memo.put(digest, v)
 	} else {
@@ -91,8 +89,8 @@ func ownFailed(which string, err error) error {
 // alive says why a verified token of ours is no longer good by itself: nil, or it ended, or it or
 // anything that it descends from was revoked. It is asked anew each time, never remembered.
 func (e *Engine) alive(v *verified, now time.Time) error {
-	if !v.LiveAt(now) {
-		return fmt.Errorf("ended at %s", v.Expires.Format(time.RFC3339))
+	if !now.Before(v.ends) {
+		return fmt.Errorf("ended at %s", v.ends.Format(time.RFC3339))
 	}
 	if s, dead := e.Image.Revocations.Killed(v.trace); dead {
 		return fmt.Errorf("revoked: %s", s)

@@ -31,7 +31,7 @@ func (e *Engine) newDecision(now time.Time) (string, error) {
 func (x *exchange) event(outcome audit.Outcome) audit.Event {
 	ev := audit.Event{
 		Kind: x.kind, Outcome: outcome, Decision: x.decision,
-		Client: x.caller.ID, Credential: x.caller.Credential, Wire: x.caller.Origin.Wire, From: x.caller.Origin.Remote,
+		Client: x.caller.ID, Credential: x.caller.Credential, Wire: x.caller.Origin.Wire, From: x.caller.Origin.From(),
 		Policy: x.view.Policy.Version(), Rev: x.rev, Asked: x.asked(),
 		SubjectToken: x.subject.fact(), People: x.people(),
 	}
@@ -247,7 +247,7 @@ func (e *Engine) administered(caller clientauth.Caller, kind audit.Kind) (audit.
 	decision, err := e.newDecision(e.Clock.Now())
 	return audit.Event{
 		Kind: kind, Outcome: audit.OutcomeDone, Decision: decision,
-		Client: caller.ID, Credential: caller.Credential, Wire: caller.Origin.Wire, From: caller.Origin.Remote,
+		Client: caller.ID, Credential: caller.Credential, Wire: caller.Origin.Wire, From: caller.Origin.From(),
 		Policy: e.Image.View().Policy.Version(), Rev: e.Image.Revocations.Newest(),
 	}, err
 }

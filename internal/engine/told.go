@@ -70,6 +70,7 @@ type Encoding uint8
 // The encodings.
 const (
 	Message  Encoding = iota // of the contract
+	Binary                   // the same, encoded
 	JSONText                 // RFC 7662
 	encodings
 )

@@ -17,24 +17,33 @@ const (
 	maxSecret = 1024 // bytes of a client secret
 )
 
-// The headers, as net/http spells them: another spelling costs it an allocation for each look. gRPC's metadata
-// is looked up without regard to case.
+// The headers as net/http spells them, and the metadata as gRPC does: another spelling costs an allocation for each look.
 const (
 	authorizationHeader = "Authorization"
 	dpopHeader          = "Dpop"
+
+	authorizationMetadata = "authorization"
+	dpopMetadata          = "dpop"
 )
 
-// FromHeaders reads a request's headers or metadata, of which values gives those of one name. Without
+// FromHeaders reads a request's headers, of which values gives those of one name. Without
 // credentials, or with a scheme that this version doesn't take, the answer is
 // [clientauth.ErrInvalid]. Several values, also joined by commas, are malformed: which one counts
 // would be a guess.
 func FromHeaders(values func(name string) []string) (clientauth.Credentials, error) {
-	if len(values(dpopHeader)) > 0 {
+	return read(values(authorizationHeader), values(dpopHeader))
+}
+
+// FromMetadata is FromHeaders for gRPC's metadata, whose names are in lower case.
+func FromMetadata(values func(name string) []string) (clientauth.Credentials, error) {
+	return read(values(authorizationMetadata), values(dpopMetadata))
+}
+
+func read(authorization, dpop []string) (clientauth.Credentials, error) {
+	switch {
+	case len(dpop) > 0:
 		// Taking the request and leaving the proof out would give a token that is good for any thief.
 		return clientauth.Credentials{}, malformed("this server takes no DPoP proofs")
-	}
-	authorization := values(authorizationHeader)
-	switch {
 	case len(authorization) == 0:
 		return clientauth.Credentials{}, clientauth.ErrInvalid
 	case len(authorization) > 1 || strings.Contains(authorization[0], ","):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/netip"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectproto"
@@ -83,9 +84,15 @@ func (s connectStream) Send(message any) error {
 	return s.checked.Send(message)
 }
 
+// Peer is the address that net/http has of a peer; zero if that is none.
+func Peer(text string) netip.AddrPort {
+	at, _ := netip.ParseAddrPort(text)
+	return at
+}
+
 func fromConnect(spec connect.Spec, info *connect.CallInfo) Request {
 	return Request{
-		Method: spec.Procedure, Wire: Wire(info.Protocol), Remote: info.PeerAddr, Trace: info.RequestHeader().Get(Traceparent),
+		Method: spec.Procedure, Wire: Wire(info.Protocol), Remote: Peer(info.PeerAddr), Trace: info.RequestHeader().Get(Traceparent),
 		Tell: func(id string) { info.ResponseHeader().Set(RequestID, id) },
 		Credentials: func() (clientauth.Credentials, error) {
 			return caller.FromHeaders(info.RequestHeader().Values)

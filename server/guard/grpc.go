@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
+	"net"
+	"net/netip"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -144,9 +145,11 @@ const (
 )
 
 func fromGRPC(ctx context.Context, name string) Request {
-	remote := ""
+	var remote netip.AddrPort
 	if p, ok := peer.FromContext(ctx); ok {
-		remote = p.Addr.String()
+		if tcp, ok := p.Addr.(*net.TCPAddr); ok {
+			remote = tcp.AddrPort()
+		}
 	}
 	traced := ""
 	if values := metadata.ValueFromIncomingContext(ctx, traceparentMetadata); len(values) == 1 {
@@ -157,7 +160,7 @@ func fromGRPC(ctx context.Context, name string) Request {
 		// A caller that isn't told can do without.
 		Tell: func(id string) { _ = grpc.SetHeader(ctx, metadata.MD{requestIDMetadata: {id}}) },
 		Credentials: func() (clientauth.Credentials, error) {
-			return caller.FromHeaders(func(name string) []string { return metadata.ValueFromIncomingContext(ctx, strings.ToLower(name)) })
+			return caller.FromMetadata(func(name string) []string { return metadata.ValueFromIncomingContext(ctx, name) })
 		},
 	}
 }

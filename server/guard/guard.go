@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"buf.build/go/protovalidate"
@@ -106,8 +107,8 @@ func New(c Config) (*Guard, error) {
 type Request struct {
 	Method string // full name, or the path of an OAuth endpoint
 	Wire   Wire
-	Remote string // the peer's address
-	Trace  string // the caller's traceparent; empty: none
+	Remote netip.AddrPort // the peer's address; zero if it has none
+	Trace  string         // the caller's traceparent; empty: none
 
 	// Credentials takes them off the request. It runs inside the guard and may fail.
 	Credentials func() (clientauth.Credentials, error)

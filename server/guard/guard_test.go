@@ -67,7 +67,7 @@ func (p *porch) guard(t *testing.T) *guard.Guard {
 
 func by(id, method string) guard.Request {
 	return guard.Request{
-		Method: method, Wire: guard.GRPC, Remote: "192.0.2.1:1234",
+		Method: method, Wire: guard.GRPC, Remote: guard.Peer("192.0.2.1:1234"),
 		Credentials: func() (clientauth.Credentials, error) { return clientauth.Credentials{ClientID: id}, nil },
 	}
 }
@@ -77,7 +77,7 @@ func fine(context.Context) error { return nil }
 func TestTheCallerIsInTheContext(t *testing.T) {
 	p := &porch{}
 	err := p.guard(t).Do(context.Background(), by("agent", exchange), func(ctx context.Context) error {
-		if who := caller.Of(ctx); who.ID != "agent" || who.Origin.Wire != "grpc" || who.Origin.Remote != "192.0.2.1:1234" {
+		if who := caller.Of(ctx); who.ID != "agent" || who.Origin.Wire != "grpc" || who.Origin.From() != "192.0.2.1:1234" {
 			t.Errorf("%+v", who)
 		}
 		if _, limited := ctx.Deadline(); !limited {
@@ -216,7 +216,7 @@ func TestStrangersAreLimitedAndLockNobodyOut(t *testing.T) {
 		t.Errorf("the client was locked out: %v", err)
 	}
 	elsewhere := by("nobody", exchange)
-	elsewhere.Remote = "198.51.100.1:1"
+	elsewhere.Remote = guard.Peer("198.51.100.1:1")
 	if err := g.Do(context.Background(), elsewhere, fine); fault.Of(err).Code != engine.InvalidClient {
 		t.Errorf("another network: %v", err)
 	}

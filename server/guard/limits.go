@@ -68,7 +68,7 @@ func (g *Guard) pace(client string, c class) error {
 
 // stranger is the answer to a request that failed before its client was known. Only failures are
 // limited, by where they come from: a client that proves itself is never locked out by others.
-func (g *Guard) stranger(remote string, err error) error {
+func (g *Guard) stranger(remote netip.AddrPort, err error) error {
 	if errors.Is(err, fault.ErrTooLarge) || g.strangers.allow(networkOf(remote), g.config.Rates.of(strangers), g.config.Now()) {
 		return err
 	}
@@ -82,12 +82,11 @@ func slowDown(description string) error {
 	return refusal
 }
 
-func networkOf(remote string) network {
-	at, err := netip.ParseAddrPort(remote)
-	if err != nil {
+func networkOf(remote netip.AddrPort) network {
+	if !remote.IsValid() {
 		return network{} // all that have no address share a bucket
 	}
-	addr, bits := at.Addr().Unmap(), 64
+	addr, bits := remote.Addr().Unmap(), 64
 	if addr.Is4() {
 		bits = 32
 	}

@@ -40,7 +40,7 @@ func TestANetworkIsAnAddressOrASlash64(t *testing.T) {
 		{"[fe80::1%eth0]:1", "[fe80::1%eth1]:1", true},
 		{"", "@", true},
 	} {
-		if same := networkOf(c.a) == networkOf(c.b); same != c.same {
+		if same := networkOf(Peer(c.a)) == networkOf(Peer(c.b)); same != c.same {
 			t.Errorf("%s and %s: %t", c.a, c.b, same)
 		}
 	}

@@ -61,7 +61,7 @@ func (w *Wire) endpoint(path string, serve serve) http.Handler {
 		var in posted
 		var answer any
 		request := guard.Request{
-			Method: path, Wire: guard.OAuth, Remote: r.RemoteAddr, Trace: r.Header.Get(guard.Traceparent),
+			Method: path, Wire: guard.OAuth, Remote: guard.Peer(r.RemoteAddr), Trace: r.Header.Get(guard.Traceparent),
 			Tell:        func(id string) { rw.Header().Set(guard.RequestID, id) },
 			Credentials: func() (clientauth.Credentials, error) { return in.read(rw, r, w.body) },
 		}
