@@ -45,19 +45,20 @@ func (e *Engine) RevokeToken(ctx context.Context, caller clientauth.Caller, text
 	if !v.LiveAt(e.Clock.Now()) {
 		return nil
 	}
-	return e.revokeOnce(ctx, caller, v.ID, v.Expires)
+	return e.revokeOnce(ctx, caller, v.ID, v.Expires, v.Expires)
 }
 
-// revokeOnce revokes a token unless that is done already, so that asking again costs no space.
-func (e *Engine) revokeOnce(ctx context.Context, caller clientauth.Caller, id token.ID, ends time.Time) error {
+// revokeOnce revokes a token, until the last of what that kills has ended, unless it is done already until the token
+// itself ends, so that asking again costs no space.
+func (e *Engine) revokeOnce(ctx context.Context, caller clientauth.Caller, id token.ID, ends, last time.Time) error {
 	s := live.OfToken(id)
-	if e.Image.Revocations.Durable(s) {
+	if e.Image.Revocations.Durable(s, ends.Add(live.Skew)) {
 		return nil
 	}
 	if err := e.withinShare(caller, s); err != nil {
 		return err
 	}
-	_, err := e.revoke(ctx, caller, RevokeRequest{Selector: s}, ends)
+	_, err := e.revoke(ctx, caller, RevokeRequest{Selector: s}, last)
 	return err
 }
 
@@ -91,7 +92,12 @@ func (e *Engine) revokeOutside(ctx context.Context, caller clientauth.Caller, te
 	if !caller.Can(policy.RevokeAny) {
 		return e.notOwner(caller)
 	}
-	return e.revokeOnce(ctx, caller, out.ID, out.Expires)
+	// An issuer may give two tokens one id: what this kills of the other must not come back when this one would have ended.
+	last := e.Clock.Now().Add(narrow.MaxLifetime)
+	if out.Expires.After(last) {
+		last = out.Expires
+	}
+	return e.revokeOnce(ctx, caller, out.ID, out.Expires, last)
 }
 
 // notOwner is the one answer to whoever revokes a token that isn't theirs, whatever its state.

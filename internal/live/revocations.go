@@ -141,11 +141,11 @@ func (m mark) merge(n mark) mark {
 	return out
 }
 
-// Durable says whether a revocation by the selector itself is on the disk, so that there is nothing
+// Durable says whether a revocation by the selector itself is on the disk and stays until then, so that there is nothing
 // left to do for whoever asks for it again.
-func (r *Revocations) Durable(s Selector) bool {
+func (r *Revocations) Durable(s Selector, until time.Time) bool {
 	m, known := r.get(s.digest())
-	return known && m.seq != pending
+	return known && m.seq != pending && (m.expires == 0 || m.expires >= until.Unix())
 }
 
 func (r *Revocations) announced(s Selector) bool {

@@ -156,19 +156,25 @@ func TestALaterBlockSurvivesAnEarlierLift(t *testing.T) {
 func TestOnlyWhatIsOnTheDiskIsDurable(t *testing.T) {
 	t.Parallel()
 	r, one := newRevocations(), OfToken(id(1))
-	if r.Durable(one) {
+	if r.Durable(one, time.Time{}) {
 		t.Error("durable before it was asked for")
 	}
 	r.Announce(one, false, noon)
-	if r.Durable(one) {
+	if r.Durable(one, time.Time{}) {
 		t.Error("durable when only announced")
 	}
 	r.Apply(durable(one, 1, false))
-	if !r.Durable(one) {
+	if !r.Durable(one, noon.Add(time.Hour)) {
 		t.Error("not durable after its commit")
 	}
+	other := durable(OfToken(id(2)), 2, false)
+	other.Expires = noon.Add(time.Hour)
+	r.Apply(other)
+	if two := OfToken(id(2)); !r.Durable(two, other.Expires) || r.Durable(two, other.Expires.Add(time.Second)) {
+		t.Error("it isn't durable until it ends, and no longer")
+	}
 	r.Announce(one, false, noon)
-	if r.Durable(one) {
+	if r.Durable(one, time.Time{}) {
 		t.Error("durable though a newer one is on its way")
 	}
 }
