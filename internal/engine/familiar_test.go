@@ -39,7 +39,7 @@ func TestOnlyATokenThatComesAgainIsKept(t *testing.T) {
 		if !w.look("data-gateway", read).Active {
 			t.Fatal("inactive")
 		}
-		if _, kept := w.memo.get(digestOf(read), w.Image.View().Keys); kept != want {
+		if _, kept := w.memo.get(digestOf(read), w.Image.View().Ring); kept != want {
 			t.Errorf("after look %d kept = %v", n+1, kept)
 		}
 	}

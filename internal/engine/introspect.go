@@ -45,7 +45,7 @@ func (e *Engine) Introspect(ctx context.Context, caller clientauth.Caller, req I
 		return l.use(ctx, t, v.Claims, req.Use, req.UseID)
 	case v.limited:
 		return l.withUsesLeft(ctx, t.answer, v.Claims)
-	case used && t.recordsEach(req.Use):
+	case used && l.recordsEach(t, req.Use):
 		if err := l.recordUses(ctx, []noted{{t, v.Claims, req.Use}}); err != nil {
 			return Introspection{}, err
 		}
@@ -85,7 +85,7 @@ func (e *Engine) IntrospectBatch(ctx context.Context, caller clientauth.Caller, 
 		out[i] = t.answer
 		switch n := (noted{t, v.Claims, what}); {
 		case t.tally == nil:
-		case t.recordsEach(n.what):
+		case l.recordsEach(t, n.what):
 			recorded = append(recorded, n)
 		default:
 			counted = append(counted, n)
@@ -144,7 +144,7 @@ func (l *look) at(ctx context.Context, text token.Secret) (*told, *verified, err
 	if len(audience) == 0 || usable.IsEmpty() {
 		return nil, nil, nil
 	}
-	made := &told{policy: l.view.Policy, caller: l.caller.ID, all: l.all, until: until, answer: l.active(v.Claims, audience, usable)}
+	made := &told{version: l.view.Policy.Version(), caller: l.caller.ID, all: l.all, until: until, answer: l.active(v.Claims, audience, usable)}
 	if l.servesOne(v.Audience) {
 		made.countable(l, v.Claims)
 	}

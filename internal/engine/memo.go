@@ -15,9 +15,9 @@ import (
 // nothing of whether the token is still good. It is shared: nobody changes it but for what was looked at.
 type verified struct {
 	*token.Claims
-	key   string         // what verified it; empty for an opaque token
-	trace live.Trace     // what can kill it
-	keys  *token.Keyring // the keys that it was verified under
+	key   string     // what verified it; empty for an opaque token
+	trace live.Trace // what can kill it
+	ring  uint64     // the number of the keys that it was verified under
 
 	// What every look asks of the claims stands here too: the claims of a thousand tokens in turn are in no cache of
 	// the processor, and cost a look 0.6 µs.
@@ -57,19 +57,20 @@ func (v *verified) reachNow(p *policy.Policy, now time.Time) narrow.Pairs {
 // change it.
 type lookedAt struct{ last atomic.Pointer[given] }
 
-// given is what a policy gives until then, if that moment isn't zero.
+// given is what a policy gives until then, if that moment isn't zero. The policy is known by its version: a pointer would
+// keep it in memory for as long as the token is remembered.
 type given struct {
-	policy *policy.Policy
-	until  time.Time
-	pairs  narrow.Pairs
+	version uint64
+	until   time.Time
+	pairs   narrow.Pairs
 }
 
 func (l *lookedAt) now(p *policy.Policy, now time.Time, look func() (narrow.Pairs, time.Time)) (narrow.Pairs, time.Time) {
-	if last := l.last.Load(); last != nil && last.policy == p && (last.until.IsZero() || now.Before(last.until)) {
+	if last := l.last.Load(); last != nil && last.version == p.Version() && (last.until.IsZero() || now.Before(last.until)) {
 		return last.pairs, last.until
 	}
 	pairs, until := look()
-	l.last.Store(&given{policy: p, until: until, pairs: pairs})
+	l.last.Store(&given{version: p.Version(), until: until, pairs: pairs})
 	return pairs, until
 }
 
@@ -86,9 +87,9 @@ type memo struct{ tokens *lately.Cache[*verified] }
 
 func newMemo() memo { return memo{lately.New[*verified](memoSize)} }
 
-func (m memo) get(d lately.Digest, keys *token.Keyring) (*verified, bool) {
+func (m memo) get(d lately.Digest, ring uint64) (*verified, bool) {
 	v, ok := m.tokens.Get(d)
-	return v, ok && v.keys == keys
+	return v, ok && v.ring == ring
 }
 
 func (m memo) put(d lately.Digest, v *verified) { m.tokens.Put(d, v) }

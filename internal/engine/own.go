@@ -23,11 +23,11 @@ var errUnknownToken = errors.New("no such opaque token")
 // see alive.
 func (e *Engine) verifyOwn(ctx context.Context, view *live.View, text token.Secret) (*verified, error) {
 	digest := digestOf(text)
-	if v, ok := e.memo.get(digest, view.Keys); ok {
+	if v, ok := e.memo.get(digest, view.Ring); ok {
 		return v, nil
 	}
 	before, ours := e.familiar.presented(digest)
-	v := &verified{keys: view.Keys}
+	v := &verified{ring: view.Ring}
 	var claims *token.Claims
 	var err error
 	switch {

@@ -6,18 +6,17 @@ import (
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/audit"
-	"github.com/whittle-sts/whittle/internal/policy"
 	"github.com/whittle-sts/whittle/internal/token"
 )
 
 // told is what one caller was told of a token that is good, under one policy and until time alone may
 // change it. It says nothing of whether the token still lives, which is looked up each time.
 type told struct {
-	policy *policy.Policy
-	caller string
-	all    bool      // the caller could see tokens for whomever they are
-	until  time.Time // zero: time alone changes nothing
-	answer Introspection
+	version uint64 // of the policy
+	caller  string
+	all     bool      // the caller could see tokens for whomever they are
+	until   time.Time // zero: time alone changes nothing
+	answer  Introspection
 
 	tally *audit.Tally // of its uses; nil: the caller serves none of the token's audience, so its look is none
 	each  bool         // it may be good for a scope of which every use is recorded
@@ -26,7 +25,7 @@ type told struct {
 // countable has the looks of the caller, who serves a resource of the token's, count as uses.
 func (t *told) countable(l *look, c *token.Claims) {
 	t.tally = l.engine.Log.Tally(l.bearer(c))
-	t.each = slices.ContainsFunc(t.answer.Scope, t.policy.EveryUse)
+	t.each = slices.ContainsFunc(t.answer.Scope, l.view.Policy.EveryUse)
 }
 
 // maxAnswers is how many callers' answers are kept of one token: the servers that a token passes through.
@@ -43,7 +42,7 @@ func (a *answers) find(l *look, now time.Time) *told {
 		return nil
 	}
 	for _, known := range *list {
-		if known.policy == l.view.Policy && known.caller == l.caller.ID && known.all == l.all &&
+		if known.version == l.view.Policy.Version() && known.caller == l.caller.ID && known.all == l.all &&
 			(known.until.IsZero() || now.Before(known.until)) {
 			return known
 		}
@@ -56,7 +55,7 @@ func (a *answers) keep(made *told) {
 	list := []*told{made}
 	if before := a.list.Load(); before != nil {
 		for _, known := range *before {
-			if len(list) < maxAnswers && known.policy == made.policy && (known.caller != made.caller || known.all != made.all) {
+			if len(list) < maxAnswers && known.version == made.version && (known.caller != made.caller || known.all != made.all) {
 				list = append(list, known)
 			}
 		}

@@ -59,11 +59,11 @@ func (e *Engine) UncoveredUses() uint64 { return e.uncovered.Load() }
 
 // recordsEach says whether the use has an entry of its own: of a scope that the policy wants so, and if none is
 // named, of a token that may be good for one.
-func (t *told) recordsEach(u Use) bool {
+func (l *look) recordsEach(t *told, u Use) bool {
 	if u.Scope == "" {
 		return t.each
 	}
-	return t.policy.EveryUse(u.Scope)
+	return l.view.Policy.EveryUse(u.Scope)
 }
 
 // recordUses records uses, each by itself. They are durable when it returns; if they can't be, no token of the

@@ -13,8 +13,9 @@ import (
 
 // View is what one request reads: all of it of one moment, and never changed.
 type View struct {
-	Policy      *policy.Policy
+	Policy      *policy.Policy // of a version of its own: it only ever rises
 	Keys        *token.Keyring
+	Ring        uint64                  // which ring Keys is: it rises with each new one
 	Credentials map[string][]Credential // by client
 }
 
@@ -48,8 +49,12 @@ func (i *Image) Reload(ctx context.Context, s store.Store) error {
 	defer i.change.Unlock()
 	return s.View(ctx, func(r store.Reader) error {
 		view := *i.View()
+		before := view.Keys
 		if err := view.loadSecrets(r); err != nil {
 			return err
+		}
+		if view.Keys != before {
+			view.Ring++
 		}
 		view.disable(i.taken)
 		meta, err := r.Meta()
