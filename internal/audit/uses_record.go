@@ -38,7 +38,7 @@ func (u *uses) take(before int64, now bool) []countedUses {
 			delete(s.tallies, key)
 			s.rows -= len(*m.list.Load())
 			group := tallyKey{server: key.server, minute: key.minute}
-			for _, t := range *m.list.Load() {
+			for _, t := range *m.list.Swap(new([]*purposeTally)) { // tokens that are remembered remember their last minute, too
 				by[group] = append(by[group], usageRow{m.bearer, t.purpose, uint64(t.count.Swap(ended))})
 			}
 		}

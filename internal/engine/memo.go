@@ -18,6 +18,7 @@ type verified struct {
 	key   string     // what verified it; empty for an opaque token
 	trace live.Trace // what can kill it
 	ring  uint64     // the number of the keys that it was verified under
+	bytes int        // that it takes at most, about
 
 	// What every look asks of the claims stands here too: the claims of a thousand tokens in turn are in no cache of
 	// the processor, and cost a look 0.6 µs.
@@ -29,13 +30,14 @@ type verified struct {
 	answers       answers
 }
 
-// of takes the claims into a token that was verified.
-func (v *verified) of(c *token.Claims) {
+// of takes the claims into a token that was verified, of a text of that size.
+func (v *verified) of(c *token.Claims, size int) {
 	v.Claims, v.ends, v.exchangeOnly, v.limited = c, c.Expires, c.ExchangeOnly(), len(c.Evidence.Limited) > 0
 	v.trace = live.TraceOf(c)
 	if v.key != "" {
 		v.trace = v.trace.Also(live.OfKey(v.key))
 	}
+	v.bytes = weightOf(c, size)
 }
 
 // usableNow is what of the token's audience × scope the policy still gives, and until when.
@@ -75,9 +77,23 @@ func (l *lookedAt) now(p *policy.Policy, now time.Time, look func() (narrow.Pair
 }
 
 const (
-	memoSize     = 16 << 10 // a verified token takes some 2 KiB, and as much again with its answers
-	familiarSize = 64 << 10 // a digest takes some 60 bytes
+	memoSize     = 128 << 20 // bytes, as weightOf reckons: some 14,000 of the usual tokens, which are 4 KiB with their answers
+	familiarSize = 64 << 10 // digests of some 60 bytes
 )
+
+// weightOf is about how many bytes a token takes at most, with the answers that are kept of it: one of a few KiB can hold
+// thousands of scopes, each a string in each list.
+func weightOf(c *token.Claims, size int) int {
+	const (
+		least = 1 << 10
+		each  = 24 // of a scope in a list
+	)
+	listed := len(c.Scope) * (1 + maxAnswers)
+	for _, r := range c.Evidence.Reach {
+		listed += len(r.Scopes)
+	}
+	return least + each*listed + 8*size
+}
 
 // memo remembers verified tokens by the digest of their text, so that a token that comes again and again costs
 // neither its signature nor decoding. It only ever speeds things up: what it
@@ -85,7 +101,7 @@ const (
 // looked at anew each time, the policy whenever it or time may have changed.
 type memo struct{ tokens *lately.Cache[*verified] }
 
-func newMemo() memo { return memo{lately.New[*verified](memoSize)} }
+func newMemo() memo { return memo{lately.New(memoSize, func(v *verified) int { return v.bytes })} }
 
 func (m memo) get(d lately.Digest, ring uint64) (*verified, bool) {
 	v, ok := m.tokens.Get(d)
@@ -100,7 +116,7 @@ func (m memo) put(d lately.Digest, v *verified) { m.tokens.Put(d, v) }
 // that never come again took 15 to 25 % of each request.
 type familiar struct{ texts *lately.Cache[bool] } // true: it was presented before
 
-func newFamiliar() familiar { return familiar{lately.New[bool](familiarSize)} }
+func newFamiliar() familiar { return familiar{lately.New(familiarSize, lately.One[bool])} }
 
 // presented says whether the text was presented before, and whether its signature needs no look.
 func (f familiar) presented(d lately.Digest) (before, ours bool) { return f.texts.Get(d) }

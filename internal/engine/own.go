@@ -27,12 +27,12 @@ func (e *Engine) verifyOwn(ctx context.Context, view *live.View, text token.Secr
 		return v, nil
 	}
 	before, ours := e.familiar.presented(digest)
-	v := &verified{ring: view.Ring}
+	v, size := &verified{ring: view.Ring}, len(text.Reveal())
 	var claims *token.Claims
 	var err error
 	switch {
 	case token.IsOpaque(text.Reveal()):
-		claims, err = e.openOpaque(ctx, text)
+		claims, size, err = e.openOpaque(ctx, text)
 	case ours:
 		claims, v.key, err = e.verifier.ReadJWT(view.Keys, text.Reveal())
 	default:
@@ -41,7 +41,7 @@ func (e *Engine) verifyOwn(ctx context.Context, view *live.View, text token.Secr
 	if err != nil {
 		return nil, err
 	}
-	v.of(claims)
+	v.of(claims, size)
 	if before {
 		e.memo.put(digest, v)
 	} else {
@@ -56,12 +56,12 @@ func digestOf(text token.Secret) lately.Digest {
 	return sha256.Sum256(append(room[:0], text.Reveal()...))
 }
 
-// openOpaque reads what is kept of an opaque token. An [Error] is a fault of ours, any other error the
-// token's.
-func (e *Engine) openOpaque(ctx context.Context, text token.Secret) (*token.Claims, error) {
+// openOpaque reads what is kept of an opaque token, and says how much that is. An [Error] is a fault of ours, any other error
+// the token's.
+func (e *Engine) openOpaque(ctx context.Context, text token.Secret) (*token.Claims, int, error) {
 	ref, err := token.ParseOpaque(text.Reveal())
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	var sealed []byte
 	err = e.Store.View(ctx, func(r store.Reader) error {
@@ -70,12 +70,13 @@ func (e *Engine) openOpaque(ctx context.Context, text token.Secret) (*token.Clai
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, errUnknownToken
+		return nil, 0, errUnknownToken
 	}
 	if err != nil {
-		return nil, unavailable("store", err)
+		return nil, 0, unavailable("store", err)
 	}
-	return ref.Open(e.Issuer, sealed)
+	claims, err := ref.Open(e.Issuer, sealed)
+	return claims, len(sealed), err
 }
 
 // ownFailed is the caller's answer to verifyOwn's error.

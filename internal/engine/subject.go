@@ -226,13 +226,8 @@ func (x *exchange) checkOutside(which string, out *issuer.Outside, who principal
 
 // outsideTrace is all that can kill an outside token.
 func outsideTrace(out *issuer.Outside, who principal.Principal) live.Trace {
-	selectors := []live.Selector{
-		live.OfToken(out.ID), live.OfSubject(who.ID), live.OfIssuer(out.Issuer), live.OfKey(outsideKey(out)),
-	}
-	for _, group := range who.Groups {
-		selectors = append(selectors, live.OfGroup(out.Issuer, group))
-	}
-	return live.TraceOutside(out.IssuedAt, selectors...)
+	return live.TraceOutside(out.IssuedAt, out.Issuer, who.Groups,
+		live.OfToken(out.ID), live.OfSubject(who.ID), live.OfIssuer(out.Issuer), live.OfKey(outsideKey(out)))
 }
 
 func outsideKey(out *issuer.Outside) string { return out.Issuer + "/" + out.KeyID }

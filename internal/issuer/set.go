@@ -45,7 +45,7 @@ type issuer struct {
 
 // NewSet makes a Set without issuers. Nothing is fetched before the first token comes.
 func NewSet(fetcher *Fetcher, now func() time.Time) *Set {
-	s := &Set{fetcher: fetcher, now: now, memo: lately.New[verified](memoSize)}
+	s := &Set{fetcher: fetcher, now: now, memo: lately.New(memoSize, verified.weight)}
 	s.issuers.Store(&map[string]*issuer{})
 	return s
 }

@@ -86,7 +86,7 @@ func (s *Set) examine(ctx context.Context, text string, kind Kind) (verified, er
 		return verified{}, fmt.Errorf("issuer %s: %w", by.Name, err)
 	}
 	out.KeyID = kid
-	return verified{by: by, keys: keys, out: out}, nil
+	return verified{by: by, keys: keys, out: out, size: len(text)}, nil
 }
 
 // types lists the `typ` values of a kind, in the form of [token.JWS.Type]; empty is for a token that

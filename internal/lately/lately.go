@@ -14,12 +14,19 @@ const shards = 16
 
 // Cache keeps values by digest. It is safe for concurrent use; make one with [New].
 type Cache[V any] struct {
-	size   int // of one generation of one shard
+	size   int         // of one generation of one shard
+	weight func(V) int // of a value, at least 1
 	shards [shards]shard[V]
 }
 
-// New makes a Cache that holds between one and two times as many values as size, once so many were put.
-func New[V any](size int) *Cache[V] { return &Cache[V]{size: max(1, size/shards)} }
+// New makes a Cache that holds values which together weigh between one and two times as much as size, once so many were put.
+// What weight says of a value must not change.
+func New[V any](size int, weight func(V) int) *Cache[V] {
+	return &Cache[V]{size: max(1, size/shards), weight: weight}
+}
+
+// One is the weight of values of which each weighs the same.
+func One[V any](V) int { return 1 }
 
 // Get is the digest's value, which stays for as long as it is asked for.
 func (c *Cache[V]) Get(d Digest) (V, bool) {
@@ -29,7 +36,7 @@ func (c *Cache[V]) Get(d Digest) (V, bool) {
 	v, ok := s.young[d]
 	if !ok {
 		if v, ok = s.aged[d]; ok {
-			s.put(d, v, c.size)
+			s.put(d, v, c.weight(v), c.size)
 		}
 	}
 	return v, ok
@@ -40,7 +47,7 @@ func (c *Cache[V]) Put(d Digest, v V) {
 	s := &c.shards[d[0]%shards]
 	s.Lock()
 	defer s.Unlock()
-	s.put(d, v, c.size)
+	s.put(d, v, c.weight(v), c.size)
 }
 
 // Len is how many values are held.
@@ -63,12 +70,18 @@ type shard[V any] struct {
 	sync.Mutex
 	young map[Digest]V // what was used since the last turn
 	aged  map[Digest]V // what was used in the turn before
+	heavy int          // what was put into the young ones weighs
 }
 
-// put turns the generations when the young one is full: what wasn't used for a whole turn goes. The caller has the lock.
-func (s *shard[V]) put(d Digest, v V, size int) {
-	if s.young == nil || len(s.young) >= size {
-		s.young, s.aged = make(map[Digest]V), s.young
+// put turns the generations when the young one is full: what wasn't used for a whole turn goes. What is heavier than a
+// generation isn't kept. The caller has the lock.
+func (s *shard[V]) put(d Digest, v V, weight, size int) {
+	if weight > size {
+		return
+	}
+	if s.young == nil || s.heavy+weight > size {
+		s.young, s.aged, s.heavy = make(map[Digest]V), s.young, 0
 	}
 	s.young[d] = v
+	s.heavy += weight
 }

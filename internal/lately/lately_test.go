@@ -11,7 +11,7 @@ func numbered(n int) Digest { return sha256.Sum256(binary.BigEndian.AppendUint64
 
 func TestACacheIsBoundedAndKeepsWhatIsUsed(t *testing.T) {
 	const size = 1024
-	c := New[int](size)
+	c := New(size, One[int])
 	c.Put(numbered(0), -1)
 	for n := 1; n <= 20*size; n++ {
 		c.Put(numbered(n), n)
@@ -30,8 +30,36 @@ func TestACacheIsBoundedAndKeepsWhatIsUsed(t *testing.T) {
 	}
 }
 
+// What weighs more takes the room of more, and what would take all of it isn't kept at all.
+func TestWhatWeighsMoreTakesMoreRoom(t *testing.T) {
+	const size = 1600
+	c := New(size, func(v int) int { return v })
+	c.Put(numbered(0), size/shards+1)
+	if _, ok := c.Get(numbered(0)); ok {
+		t.Error("what is heavier than there is room was kept")
+	}
+	for n := 1; n <= 1000; n++ {
+		c.Put(numbered(n), 1+n%50)
+		held := 0
+		for k := 1; k <= n; k++ {
+			s := &c.shards[numbered(k)[0]%shards]
+			if _, young := s.young[numbered(k)]; young {
+				held += 1 + k%50
+			} else if _, aged := s.aged[numbered(k)]; aged {
+				held += 1 + k%50
+			}
+		}
+		if held > 2*size {
+			t.Fatalf("after %d, what is held weighs %d", n, held)
+		}
+	}
+	if held := c.Len(); held < size/50 {
+		t.Errorf("only %d are held", held)
+	}
+}
+
 func TestTheNewestValueCounts(t *testing.T) {
-	c := New[string](1)
+	c := New(shards, One[string])
 	c.Put(numbered(0), "older")
 	c.Put(numbered(0), "newer")
 	if v, _ := c.Get(numbered(0)); v != "newer" {
@@ -40,7 +68,7 @@ func TestTheNewestValueCounts(t *testing.T) {
 }
 
 func TestManyMayUseACacheAtOnce(t *testing.T) {
-	c := New[int](64)
+	c := New(64, One[int])
 	var group sync.WaitGroup
 	for k := range 8 {
 		group.Go(func() {

@@ -194,7 +194,7 @@ func TestAnOutsideTokenDiesByItsAge(t *testing.T) {
 		"doesn't say when":           {time.Time{}, true},
 		"says a time before history": {time.Unix(-5, 0), true},
 	} {
-		if _, dead := r.Killed(TraceOutside(tc.issued, ana)); dead != tc.dead {
+		if _, dead := r.Killed(TraceOutside(tc.issued, "corp", nil, ana)); dead != tc.dead {
 			t.Errorf("%s: killed = %v, want %v", name, dead, tc.dead)
 		}
 	}

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -35,9 +36,6 @@ func TraceOf(c *token.Claims) Trace {
 	if !root.IsClient() {
 		t.add(OfIssuer(root.Issuer))
 	}
-	for _, group := range root.Groups {
-		t.add(OfGroup(root.Issuer, group))
-	}
 	for _, actor := range c.Evidence.Actors {
 		t.add(OfSubject(actor))
 		if !actor.IsClient() {
@@ -54,17 +52,29 @@ func TraceOf(c *token.Claims) Trace {
 			t.add(OfKey(hop.Key))
 		}
 	}
+	t.addGroups(root.Issuer, root.Groups)
 	return t
 }
 
 // TraceOutside is the trace of an outside token with what it says of its principal. A token that
 // doesn't say when it was issued is taken for as old as can be.
-func TraceOutside(issued time.Time, selectors ...Selector) Trace {
+func TraceOutside(issued time.Time, issuer string, groups []string, selectors ...Selector) Trace {
 	t := Trace{issued: max(1, issued.Unix())}
 	for _, s := range selectors {
 		t.add(s)
 	}
+	t.addGroups(issuer, groups)
 	return t
+}
+
+// addGroups adds a principal's groups, of which there may be a thousand and each is there once: they aren't held against one
+// another.
+func (t *Trace) addGroups(issuer string, groups []string) {
+	t.probes = slices.Grow(t.probes, len(groups))
+	for _, group := range groups {
+		s := OfGroup(issuer, group)
+		t.probes = append(t.probes, probe{s.digest(), s})
+	}
 }
 
 func (t *Trace) add(s Selector) {

@@ -40,9 +40,11 @@ func (d *decision) admitting() *rule {
 	var lists [][]*rule
 	most := 0
 	for _, s := range selectorsOf(&d.Principal) {
-		lists, most = append(lists, x.bySubject[s]), most+len(x.bySubject[s])
+		if list := x.bySubject[s]; len(list) > 0 {
+			lists, most = append(lists, list), most+len(list)
+		}
 	}
-	if most < len(fewest) {
+	if most*len(lists) < len(fewest) { // each rule that is come to costs a look at each list
 		return d.firstOf(lists...)
 	}
 	return d.firstOf(fewest)
