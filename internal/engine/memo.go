@@ -78,7 +78,7 @@ func (l *lookedAt) now(p *policy.Policy, now time.Time, look func() (narrow.Pair
 
 const (
 	memoSize     = 128 << 20 // bytes, as weightOf reckons: some 14,000 of the usual tokens, which are 4 KiB with their answers
-	familiarSize = 64 << 10 // digests of some 60 bytes
+	familiarSize = 64 << 10  // digests of some 60 bytes
 )
 
 // weightOf is about how many bytes a token takes at most, with the answers that are kept of it: one of a few KiB can hold

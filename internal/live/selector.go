@@ -22,6 +22,31 @@ const (
 	Key     Kind = "key"     // all tokens with the key among their hops
 )
 
+// kinds is how many sorts of revocations are told apart: those above, and what a later version may have written.
+const kinds = 8
+
+// place is where the revocations of the kind are kept.
+func (k Kind) place() uint8 {
+	switch k {
+	case Token:
+		return 0
+	case Task:
+		return 1
+	case Subject:
+		return 2
+	case Client:
+		return 3
+	case Group:
+		return 4
+	case Issuer:
+		return 5
+	case Key:
+		return 6
+	default:
+		return kinds - 1
+	}
+}
+
 // Unconditional says whether the kind kills whatever a token's revocation sequence is, and new
 // tokens too, until it is lifted: what a stolen key or a rogue issuer says of time is worth nothing.
 func (k Kind) Unconditional() bool { return k == Issuer || k == Key }

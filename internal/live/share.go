@@ -27,7 +27,7 @@ func (r *Revocations) shareOf(client string) *share {
 // AnnounceOwn is Announce for a token that the client revokes as its own, of which it may have so many
 // alive. It is false, and nothing happened, if it has them already; then is when the first of them ends.
 func (r *Revocations) AnnounceOwn(s Selector, client string, most int, at time.Time) (then time.Time, ok bool) {
-	if _, known := r.get(s.digest()); known {
+	if _, known := r.find(s); known {
 		return time.Time{}, true
 	}
 	own := r.shareOf(client)

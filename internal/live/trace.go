@@ -20,8 +20,11 @@ type Trace struct {
 
 type probe struct {
 	digest   digest
+	place    uint8 // of its kind
 	selector Selector
 }
+
+func probeOf(s Selector) probe { return probe{s.digest(), s.Kind.place(), s} }
 
 // TraceOf is the trace of a token of ours.
 func TraceOf(c *token.Claims) Trace {
@@ -72,8 +75,7 @@ func TraceOutside(issued time.Time, issuer string, groups []string, selectors ..
 func (t *Trace) addGroups(issuer string, groups []string) {
 	t.probes = slices.Grow(t.probes, len(groups))
 	for _, group := range groups {
-		s := OfGroup(issuer, group)
-		t.probes = append(t.probes, probe{s.digest(), s})
+		t.probes = append(t.probes, probeOf(OfGroup(issuer, group)))
 	}
 }
 
@@ -83,12 +85,12 @@ func (t *Trace) add(s Selector) {
 			return
 		}
 	}
-	t.probes = append(t.probes, probe{s.digest(), s})
+	t.probes = append(t.probes, probeOf(s))
 }
 
 // Also is the trace with one more selector, such as the key that the token was verified with.
 func (t Trace) Also(s Selector) Trace {
-	t.probes = append(t.probes[:len(t.probes):len(t.probes)], probe{s.digest(), s})
+	t.probes = append(t.probes[:len(t.probes):len(t.probes)], probeOf(s))
 	return t
 }
 
@@ -100,13 +102,13 @@ func (r *Revocations) Killed(t Trace, more ...Selector) (Selector, bool) {
 	}
 	for i := range t.probes {
 		p := &t.probes[i]
-		m, ok := r.get(p.digest)
+		m, ok := r.kinds[p.place].get(p.digest)
 		if ok && m.kills(t, p.selector.Kind) {
 			return p.selector, true
 		}
 	}
 	for _, s := range more {
-		if m, ok := r.get(s.digest()); ok && m.kills(t, s.Kind) {
+		if m, ok := r.find(s); ok && m.kills(t, s.Kind) {
 			return s, true
 		}
 	}
@@ -128,7 +130,7 @@ func (r *Revocations) Blocked(selectors ...Selector) (Selector, bool) {
 		return Selector{}, false
 	}
 	for _, s := range selectors {
-		if m, ok := r.get(s.digest()); ok && m.block != 0 {
+		if m, ok := r.find(s); ok && m.block != 0 {
 			return s, true
 		}
 	}

@@ -73,7 +73,7 @@ func introspectionOf(in *engine.Introspection, wire string) (*whittlev1.Introspe
 
 // encodedIntrospection is a message that is encoded already: bytes of fields that a message doesn't know are
 // written as they are, and here all fields are such. It is for native gRPC alone, whose codec is the
-// binary one: 1.4 µs less for each answer, and @@ for each of a batch.
+// binary one: 1.2 µs less for each answer where a thousand come in turn, which no cache holds, and 0.3 for the same one again.
 func encodedIntrospection(in *engine.Introspection) (*whittlev1.Introspection, error) {
 	text, err := proto.Marshal(toIntrospection(in))
 	if err != nil {
