@@ -71,7 +71,7 @@ func (e *Engine) takeSecrets(ctx context.Context, caller clientauth.Caller, clie
 	ids := credentialIDs(client, named)
 	view := e.Image.View()
 	if e.administrable(view.Policy, nil) && !e.administrable(view.Policy, ids) {
-		return nil, Refuse(InvalidRequest, "no_administrator",
+		return nil, Refuse(Precondition, "no_administrator",
 			"nobody could apply a policy without this secret; rotate it, or make another administrator one first")
 	}
 	e.Image.Take(ids...)

@@ -73,10 +73,10 @@ func TestAPolicyThatCantBeAppliedIsRefused(t *testing.T) {
 		code   Code
 		reason string
 	}{
-		"no administrator": {ApplyRequest{YAML: []byte(strings.Replace(w.policy, "policy.apply, ", "", 1)), Expected: version}, InvalidRequest, "no_administrator"},
-		"an empty one":     {ApplyRequest{YAML: []byte("format: 1\nscopes: {}\n"), Expected: version}, InvalidRequest, "no_administrator"},
+		"no administrator": {ApplyRequest{YAML: []byte(strings.Replace(w.policy, "policy.apply, ", "", 1)), Expected: version}, Precondition, "no_administrator"},
+		"an empty one":     {ApplyRequest{YAML: []byte("format: 1\nscopes: {}\n"), Expected: version}, Precondition, "no_administrator"},
 		"an issuer's name for another's tokens": {
-			ApplyRequest{YAML: []byte(strings.Replace(w.policy, w.corp.URL, "https://other.example.com", 1)), Expected: version}, InvalidRequest, "renamed_issuer",
+			ApplyRequest{YAML: []byte(strings.Replace(w.policy, w.corp.URL, "https://other.example.com", 1)), Expected: version}, Precondition, "renamed_issuer",
 		},
 		"no policy":        {ApplyRequest{YAML: []byte("x"), Expected: version}, InvalidRequest, "policy_problems"},
 		"an old version":   {ApplyRequest{YAML: []byte(w.policy), Expected: version - 1}, Conflict, "version"},

@@ -11,8 +11,9 @@ import (
 // fits says why a document that compiles can't be the next policy of this server.
 func (e *Engine) fits(next *policy.Policy) error {
 	if !e.administrable(next, nil) {
-		return Refuse(InvalidRequest, "no_administrator",
-			"the policy would leave nobody who may apply the next one: no client with policy.apply has a secret")
+		return Refuse(Precondition, "no_administrator",
+			"the policy would leave nobody who may apply the next one: no client with policy.apply has a secret; apply one that "+
+				"names the next such client beside those of now, make its secret, and then take these out")
 	}
 	if err := e.checkNames(next); err != nil {
 		return err
@@ -47,11 +48,11 @@ func (e *Engine) administrable(next *policy.Policy, taken []live.CredentialID) b
 func (e *Engine) checkNames(p *policy.Policy) error {
 	for _, i := range p.Issuers() {
 		if i.URL == e.Issuer {
-			return Refuse(InvalidRequest, "own_issuer", "the policy names this server itself as an outside issuer")
+			return Refuse(Precondition, "own_issuer", "the policy names this server itself as an outside issuer")
 		}
 	}
 	if _, known := p.Resource(e.Issuer); known {
-		return Refuse(InvalidRequest, "own_resource", "the policy names this server itself as a resource")
+		return Refuse(Precondition, "own_resource", "the policy names this server itself as a resource")
 	}
 	return nil
 }
@@ -60,8 +61,9 @@ func (e *Engine) checkNames(p *policy.Policy) error {
 func (e *Engine) checkIssuers(next *policy.Policy) error {
 	for _, was := range e.Image.View().Policy.Issuers() {
 		if i, still := next.Issuer(was.Name); still && i.URL != was.URL {
-			return Refuse(InvalidRequest, "renamed_issuer",
-				fmt.Sprintf("the issuer %s has another url; give that one a name of its own", was.Name))
+			return Refuse(Precondition, "renamed_issuer",
+				fmt.Sprintf("the issuer %s has another url, and tokens name people by the name; give the new one a name of its own, "+
+					"beside this one, move bindings and rules to it, and then take this one out", was.Name))
 		}
 	}
 	return nil

@@ -15,7 +15,7 @@ import (
 type Code string
 
 // The codes that the engine answers with (RFC 6749 section 5.2, RFC 8693 section 2.2.2, RFC 8707
-// section 2, RFC 9396 section 5, RFC 6750 section 3.1), and four of ours for what OAuth is silent on.
+// section 2, RFC 9396 section 5, RFC 6750 section 3.1), and five of ours for what OAuth is silent on.
 const (
 	InvalidRequest         Code = "invalid_request"
 	InvalidClient          Code = "invalid_client"
@@ -30,6 +30,7 @@ const (
 	TemporarilyUnavailable Code = "temporarily_unavailable" // try again later
 	NotFound               Code = "not_found"               // an administrative look-up
 	Conflict               Code = "conflict"                // somebody else changed it first
+	Precondition           Code = "failed_precondition"     // well formed, but something else has to be done first
 )
 
 // Error is the one error that leaves the engine. What the caller may see is Code, Description and

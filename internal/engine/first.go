@@ -35,7 +35,7 @@ func (e *Engine) FirstPolicy(ctx context.Context, yaml []byte, note string) (Pol
 		return Policy{}, err
 	}
 	if len(next.Administrators()) == 0 {
-		return Policy{}, Refuse(InvalidRequest, "no_administrator", "no client of the policy may apply the next one (may: [policy.apply])")
+		return Policy{}, Refuse(Precondition, "no_administrator", "no client of the policy may apply the next one (may: [policy.apply])")
 	}
 	if err := e.checkNames(next); err != nil {
 		return Policy{}, err

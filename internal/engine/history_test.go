@@ -88,7 +88,7 @@ func TestARollbackIsANewVersionThatIsCheckedLikeAnyOther(t *testing.T) {
 	w.secrets["ops-two"] = boss.Secret
 	w.clock.pass(BootstrapLife)
 	_, err = w.RollbackPolicy(ctx, w.as("ops-two"), RollbackRequest{Version: 1, Expected: 4})
-	if got := mustBe(t, err, InvalidRequest).Reason(); got != "no_administrator" {
+	if got := mustBe(t, err, Precondition).Reason(); got != "no_administrator" {
 		t.Errorf("refused for %q", got)
 	}
 }

@@ -52,7 +52,7 @@ func TestAnAdministratorNeedsASecret(t *testing.T) {
 	version := w.Image.View().Policy.Version()
 	handedOver := []byte(strings.Replace(w.policy, "  ops: ", "  ops-two: ", 1))
 	_, err := w.ApplyPolicy(ctx, w.as("ops"), ApplyRequest{YAML: handedOver, Expected: version})
-	if got := mustBe(t, err, InvalidRequest).Reason(); got != "no_administrator" {
+	if got := mustBe(t, err, Precondition).Reason(); got != "no_administrator" {
 		t.Errorf("refused for %q", got)
 	}
 }

@@ -223,7 +223,7 @@ func TestTheLastAdministratorsSecretStays(t *testing.T) {
 		"disable all": func() error { _, err := w.DisableSecret(ctx, caller, "ops", ""); return err },
 		"delete":      func() error { _, err := w.DeleteSecret(ctx, caller, "ops", ops); return err },
 	} {
-		if got := mustBe(t, try(), InvalidRequest).Reason(); got != "no_administrator" {
+		if got := mustBe(t, try(), Precondition).Reason(); got != "no_administrator" {
 			t.Errorf("%s: refused for %q", name, got)
 		}
 	}
@@ -241,7 +241,7 @@ func TestTheLastAdministratorsSecretStays(t *testing.T) {
 	w.check(err)
 	w.secrets["ops"] = second.Secret
 	_, err = w.DisableSecret(ctx, w.as("ops"), "ops", second.ID)
-	mustBe(t, err, InvalidRequest)
+	mustBe(t, err, Precondition)
 }
 
 func TestClientsAreListed(t *testing.T) {

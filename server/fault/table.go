@@ -33,6 +33,7 @@ var statuses = map[engine.Code]status{
 	engine.TemporarilyUnavailable: {http.StatusServiceUnavailable, codes.Unavailable},
 	engine.NotFound:               {http.StatusNotFound, codes.NotFound},
 	engine.Conflict:               {http.StatusConflict, codes.Aborted},
+	engine.Precondition:           {http.StatusBadRequest, codes.FailedPrecondition},
 }
 
 // ErrTooLarge is a request above the wire's limit.

@@ -60,6 +60,8 @@ func (s *Server) judge(e *connect.Error, d details) (text string, code exit.Code
 			return fmt.Sprintf("refused to client %q: %s (%s)", s.at.Client, e.Message(), d.reason), exit.Refused
 		}
 		return e.Message(), exit.Usage
+	case connect.CodeFailedPrecondition:
+		return e.Message() + "; nothing was changed", exit.Refused
 	case connect.CodeNotFound:
 		return e.Message(), exit.No
 	case connect.CodeAborted:
