@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -70,14 +69,7 @@ log's key to verify without the server. For the client that the entry names, and
 
 // receipt asks again for a moment, since a checkpoint comes within a second.
 func (c *call) receipt(ask *whittlev1.GetReceiptRequest) (*whittlev1.GetReceiptResponse, error) {
-	for end := time.Now().Add(recordedSoon); ; {
-		res, err := c.server.Proofs().GetReceipt(c.ctx, ask)
-		if exit.Of(c.server.Explain(err), exit.Failed) != exit.No || time.Now().After(end) {
-			return res, err
-		}
-		select {
-		case <-c.ctx.Done():
-		case <-time.After(askAgain):
-		}
-	}
+	return soon(c, recordedSoon, func() (*whittlev1.GetReceiptResponse, error) {
+		return c.server.Proofs().GetReceipt(c.ctx, ask)
+	})
 }

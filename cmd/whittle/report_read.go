@@ -21,9 +21,6 @@ import (
 // not be believed: the entry before the first is earlier than the window by as much, and the last later.
 const outOfOrder = time.Minute
 
-// witnessedSoon is how long a checkpoint may take to be co-signed.
-const witnessedSoon = 10 * time.Second
-
 // read reads the window's entries, and all that come after it if they are wanted, and holds them to a checkpoint
 // that covers what the log had when it began.
 func (r *reporting) read(after bool) error {
@@ -113,30 +110,29 @@ func (r *reporting) checkpoint() (checkpoint.Signed, error) {
 	if err != nil {
 		return checkpoint.Signed{}, err
 	}
-	size, soon := uint64(0), recordedSoon
+	var size uint64
 	for _, e := range newest.GetEntries() {
 		size = e.GetIndex() + 1
 	}
-	if len(r.witnesses) > 0 {
-		soon = witnessedSoon
+	witnessed, patience := len(r.witnesses) > 0, recordedSoon
+	if witnessed {
+		patience = witnessedSoon
 	}
-	for late := time.Now().Add(soon); ; {
-		res, err := r.server.Proofs().GetCheckpoint(r.ctx, &whittlev1.GetCheckpointRequest{Witnessed: len(r.witnesses) > 0})
-		if err != nil && exit.Of(r.server.Explain(err), exit.Failed) != exit.No {
-			return checkpoint.Signed{}, err
+	uncovered := fmt.Errorf("the log has %d entries, and no checkpoint of that kind covers them yet", size)
+	res, err := soon(r.call, patience, func() (*whittlev1.GetCheckpointResponse, error) {
+		res, err := r.server.Proofs().GetCheckpoint(r.ctx, &whittlev1.GetCheckpointRequest{Witnessed: witnessed})
+		if err == nil && res.GetSize() < size {
+			err = exit.With(exit.No, uncovered)
 		}
-		if err == nil && res.GetSize() >= size {
-			return r.trusted(res)
-		}
-		if time.Now().After(late) {
-			return checkpoint.Signed{}, exit.With(exit.Unavailable, fmt.Errorf("the log has %d entries, and no checkpoint of that kind covers them yet", size))
-		}
-		select {
-		case <-r.ctx.Done():
-			return checkpoint.Signed{}, r.ctx.Err()
-		case <-time.After(askAgain):
-		}
+		return res, err
+	})
+	switch {
+	case exit.Of(r.server.Explain(err), exit.Failed) == exit.No:
+		return checkpoint.Signed{}, exit.With(exit.Unavailable, uncovered)
+	case err != nil:
+		return checkpoint.Signed{}, err
 	}
+	return r.trusted(res)
 }
 
 // trusted opens the checkpoint with the reader's keys, or else with the server's.

@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/whittle-sts/whittle/cmd/whittle/internal/exit"
 	"github.com/whittle-sts/whittle/cmd/whittle/internal/show"
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
 )
@@ -30,25 +28,12 @@ removed by what. Every refusal carries a decision id. Needs the permission audit
 	})
 }
 
-// recordedSoon is how long a refusal may take to be on the record, and askAgain how often it is looked for.
-const (
-	recordedSoon = 2 * time.Second
-	askAgain     = 100 * time.Millisecond
-)
-
 // explain finds a decision's entry. A refusal is answered before it is recorded, so one that isn't there
 // is asked for again for a moment.
 func (c *call) explain(decision string) (*whittlev1.ExplainResponse, error) {
-	for end := time.Now().Add(recordedSoon); ; {
-		res, err := c.server.Audit().Explain(c.ctx, &whittlev1.ExplainRequest{Decision: decision})
-		if exit.Of(c.server.Explain(err), exit.Failed) != exit.No || time.Now().After(end) {
-			return res, err
-		}
-		select {
-		case <-c.ctx.Done():
-		case <-time.After(askAgain):
-		}
-	}
+	return soon(c, recordedSoon, func() (*whittlev1.ExplainResponse, error) {
+		return c.server.Audit().Explain(c.ctx, &whittlev1.ExplainRequest{Decision: decision})
+	})
 }
 
 func explanation(res *whittlev1.ExplainResponse) []show.Fact {

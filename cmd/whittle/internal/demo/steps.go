@@ -126,7 +126,7 @@ func (s *story) why(ctx context.Context) (string, error) {
 	service := whittlev1connect.NewAuditServiceClient(s.rpc)
 	var res *whittlev1.ExplainResponse
 	// A refusal is recorded soon, not before it is answered: it gives nobody power.
-	err := soon(ctx, func() (err error) {
+	err := soon(ctx, time.Second, func() (err error) {
 		res, err = service.Explain(s.as(ctx, "ops-console"), &whittlev1.ExplainRequest{Decision: s.decision})
 		return err
 	})
@@ -234,9 +234,9 @@ func wrong(err error, holds bool, got any) error {
 	return expect(holds, got)
 }
 
-// soon tries until it works, for a second.
-func soon(ctx context.Context, try func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+// soon tries until it works, for so long.
+func soon(ctx context.Context, patience time.Duration, try func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		err := try()

@@ -46,15 +46,16 @@ func (s *story) monitor(ctx context.Context, edit func(index uint64, entry []byt
 }
 
 // covering waits for the checkpoint of all entries so far, which comes within a second.
-func (s *story) covering(ctx context.Context) (*whittlev1.GetCheckpointResponse, error) {
+func (s *story) covering(ctx context.Context) (res *whittlev1.GetCheckpointResponse, err error) {
 	proofs := whittlev1connect.NewProofServiceClient(s.rpc)
-	for end := time.Now().Add(patience); ; {
-		res, err := proofs.GetCheckpoint(s.as(ctx, "ops-console"), &whittlev1.GetCheckpointRequest{})
-		if err == nil && res.GetSize() >= s.entries || ctx.Err() != nil || time.Now().After(end) {
-			return res, err
+	err = soon(ctx, patience, func() (err error) {
+		res, err = proofs.GetCheckpoint(s.as(ctx, "ops-console"), &whittlev1.GetCheckpointRequest{})
+		if err == nil && res.GetSize() < s.entries {
+			err = fmt.Errorf("the newest checkpoint is of %d entries, not yet of %d", res.GetSize(), s.entries)
 		}
-		time.Sleep(50 * time.Millisecond)
-	}
+		return err
+	})
+	return res, err
 }
 
 func (s *story) verifyLog(ctx context.Context) (string, error) {
