@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -154,32 +155,32 @@ func (c Config) Place() (folder.Place, error) {
 		return folder.Place{}, errNoData
 	}
 	keys := filepath.Join(c.DataDir, "keys")
-	kek, err := seal.ParseSource(or(c.KEK, filepath.Join(keys, "kek")))
+	kek, err := seal.ParseSource(cmp.Or(c.KEK, filepath.Join(keys, "kek")))
 	if err != nil {
 		return folder.Place{}, err
 	}
 	if kek.File() != "" {
 		keys = filepath.Dir(kek.File())
 	}
-	return folder.Place{Data: c.DataDir, KEK: kek, Anchor: or(c.Anchor, filepath.Join(keys, "anchor"))}, nil
+	return folder.Place{Data: c.DataDir, KEK: kek, Anchor: cmp.Or(c.Anchor, filepath.Join(keys, "anchor"))}, nil
 }
 
 func (c *Config) fill() {
 	standard := Defaults()
-	c.DiskFloor = or(c.DiskFloor, standard.DiskFloor)
-	c.Reserve = or(c.Reserve, standard.Reserve)
-	c.Forward.FileSize = or(c.Forward.FileSize, standard.Forward.FileSize)
+	c.DiskFloor = cmp.Or(c.DiskFloor, standard.DiskFloor)
+	c.Reserve = cmp.Or(c.Reserve, standard.Reserve)
+	c.Forward.FileSize = cmp.Or(c.Forward.FileSize, standard.Forward.FileSize)
 	if c.FreeSpace == nil {
 		c.FreeSpace = freeSpace
 	}
-	c.GRPCAddr = or(c.GRPCAddr, standard.GRPCAddr)
-	c.HTTPAddr = or(c.HTTPAddr, standard.HTTPAddr)
-	c.AdminAddr = or(c.AdminAddr, standard.AdminAddr)
-	c.SigningAlg = or(c.SigningAlg, standard.SigningAlg)
-	c.MinTLS = or(c.MinTLS, standard.MinTLS)
-	c.Plaintext = or(c.Plaintext, standard.Plaintext)
-	c.DrainTime = or(c.DrainTime, standard.DrainTime)
-	c.RecordUses = or(c.RecordUses, standard.RecordUses)
+	c.GRPCAddr = cmp.Or(c.GRPCAddr, standard.GRPCAddr)
+	c.HTTPAddr = cmp.Or(c.HTTPAddr, standard.HTTPAddr)
+	c.AdminAddr = cmp.Or(c.AdminAddr, standard.AdminAddr)
+	c.SigningAlg = cmp.Or(c.SigningAlg, standard.SigningAlg)
+	c.MinTLS = cmp.Or(c.MinTLS, standard.MinTLS)
+	c.Plaintext = cmp.Or(c.Plaintext, standard.Plaintext)
+	c.DrainTime = cmp.Or(c.DrainTime, standard.DrainTime)
+	c.RecordUses = cmp.Or(c.RecordUses, standard.RecordUses)
 	c.Limits.fill(standard.Limits)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -194,14 +195,6 @@ func (c *Config) fill() {
 	if c.Random == nil {
 		c.Random = rand.Reader
 	}
-}
-
-func or[T comparable](value, standard T) T {
-	var empty T
-	if value == empty {
-		return standard
-	}
-	return value
 }
 
 func checkIssuer(issuer string) error {

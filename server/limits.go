@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/whittle-sts/whittle/server/guard"
@@ -34,12 +35,12 @@ func Defaults() Config {
 
 // fill puts what is empty at its default.
 func (l *Limits) fill(standard Limits) {
-	l.Body = or(l.Body, standard.Body)
-	l.Header = or(l.Header, standard.Header)
-	l.Message = or(l.Message, standard.Message)
-	l.Streams = or(l.Streams, standard.Streams)
-	l.Connections = or(l.Connections, standard.Connections)
-	l.Time = or(l.Time, standard.Time)
-	l.Revocations = or(l.Revocations, standard.Revocations)
-	l.Rates = or(l.Rates, standard.Rates)
+	l.Body = cmp.Or(l.Body, standard.Body)
+	l.Header = cmp.Or(l.Header, standard.Header)
+	l.Message = cmp.Or(l.Message, standard.Message)
+	l.Streams = cmp.Or(l.Streams, standard.Streams)
+	l.Connections = cmp.Or(l.Connections, standard.Connections)
+	l.Time = cmp.Or(l.Time, standard.Time)
+	l.Revocations = cmp.Or(l.Revocations, standard.Revocations)
+	l.Rates = cmp.Or(l.Rates, standard.Rates)
 }

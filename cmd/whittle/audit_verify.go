@@ -179,7 +179,7 @@ func (v *verifying) watch(ctx context.Context, out io.Writer, trust *checkpoint.
 		if v.every > 0 {
 			return exit.With(exit.Usage, errors.New("--every needs --state"))
 		}
-		m.Seen = forgetful{}
+		m.Seen = verify.Forgetful{}
 	}
 	if v.entries {
 		server, err := dial(profile.Flags{})
@@ -226,12 +226,6 @@ func place(origin string) string {
 	}
 	return "https://" + origin
 }
-
-// forgetful is no memory.
-type forgetful struct{}
-
-func (forgetful) Load() ([]byte, error) { return nil, nil }
-func (forgetful) Save([]byte) error     { return nil }
 
 // found gives what is wrong with a log its exit code.
 func found(err error) error {

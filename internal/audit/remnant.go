@@ -67,14 +67,12 @@ type Remnant struct {
 	Class    Class
 }
 
-const decisionLength = 26
-
 // ReadRemnant says whether that is one.
 func ReadRemnant(stored []byte) (r Remnant, ok bool) {
-	if len(stored) <= 1+decisionLength || stored[0] != 0 {
+	if len(stored) <= 1+decisionSize || stored[0] != 0 {
 		return r, false
 	}
-	r = Remnant{string(stored[1 : 1+decisionLength]), Class(stored[1+decisionLength:])}
+	r = Remnant{string(stored[1 : 1+decisionSize]), Class(stored[1+decisionSize:])}
 	_, err := decisionTime(r.Decision)
 	return r, err == nil
 }

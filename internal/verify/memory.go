@@ -23,3 +23,12 @@ func (f File) Load() ([]byte, error) {
 
 // Save implements [Memory]. The file holds the note before or this one, whenever the machine stops.
 func (f File) Save(note []byte) error { return durable.Replace(string(f), note) }
+
+// Forgetful is no memory, for who looks once.
+type Forgetful struct{}
+
+// Load implements [Memory].
+func (Forgetful) Load() ([]byte, error) { return nil, nil }
+
+// Save implements [Memory].
+func (Forgetful) Save([]byte) error { return nil }

@@ -16,12 +16,6 @@ import (
 // patience is how long the demo waits for a checkpoint.
 const patience = 10 * time.Second
 
-// once is a monitor's memory that has seen nothing.
-type once struct{}
-
-func (once) Load() ([]byte, error) { return nil, nil }
-func (once) Save([]byte) error     { return nil }
-
 // monitor watches the server's log as an outsider does, with the entries as edit leaves them.
 func (s *story) monitor(ctx context.Context, edit func(index uint64, entry []byte) []byte) (*verify.Monitor, error) {
 	res, err := s.covering(ctx)
@@ -34,7 +28,7 @@ func (s *story) monitor(ctx context.Context, edit func(index uint64, entry []byt
 	}
 	service := whittlev1connect.NewAuditServiceClient(s.rpc)
 	return &verify.Monitor{
-		Trust: trust, URL: "http://" + res.GetOrigin(), Seen: once{},
+		Trust: trust, URL: "http://" + res.GetOrigin(), Seen: verify.Forgetful{},
 		Entries: func(ctx context.Context, from uint64) (out [][]byte, err error) {
 			page, err := service.ListEntries(s.as(ctx, "ops-console"), &whittlev1.ListEntriesRequest{From: &from, PageSize: 1000})
 			for _, e := range page.GetEntries() {
