@@ -132,9 +132,10 @@ func (x *exchange) run(ctx context.Context, phases ...func(context.Context) erro
 // resolveTargets turns resource and audience into resources of the policy. One that is refused
 // refuses all (RFC 8707 section 2); names compare as exact strings.
 func (x *exchange) resolveTargets(context.Context) error {
-	add := func(r *policy.Resource, known bool) error {
+	add := func(name string, r *policy.Resource, known bool) error {
 		if !known {
-			return Refuse(InvalidTarget, "unknown_target", "a named resource or audience is not known here")
+			return Refuse(InvalidTarget, "unknown_target", "a named resource or audience is not known here").
+				saying("the policy has no resource %q", name[:min(len(name), maxReason)])
 		}
 		if !slices.Contains(x.resources, r.ID) {
 			x.resources = append(x.resources, r.ID)
@@ -142,12 +143,14 @@ func (x *exchange) resolveTargets(context.Context) error {
 		return nil
 	}
 	for _, id := range x.request.Resource {
-		if err := add(x.view.Policy.Resource(id)); err != nil {
+		r, known := x.view.Policy.Resource(id)
+		if err := add(id, r, known); err != nil {
 			return err
 		}
 	}
 	for _, name := range x.request.Audience {
-		if err := add(x.view.Policy.Audience(name)); err != nil {
+		r, known := x.view.Policy.Audience(name)
+		if err := add(name, r, known); err != nil {
 			return err
 		}
 	}

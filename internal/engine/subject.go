@@ -219,7 +219,7 @@ func (x *exchange) checkOutside(which string, out *issuer.Outside, who principal
 		return notAcceptable(which, audit.ReasonRevoked, nil).saying("revoked: %s", s)
 	}
 	if !x.now.Before(out.Expires.Truncate(time.Second)) { // our tokens end on whole seconds
-		return notAcceptable(which, "ended", nil)
+		return notAcceptable(which, "ended", nil).saying("ended at %s", out.Expires.UTC().Format(time.RFC3339))
 	}
 	return nil
 }

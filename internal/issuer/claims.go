@@ -128,7 +128,7 @@ func (o *Outside) readActors(by *Config, claims token.ClaimSet) (err error) {
 func (o *Outside) timely(now time.Time, maxAge time.Duration) error {
 	switch {
 	case !now.Before(o.Expires.Add(skew)):
-		return fmt.Errorf("%w: it has expired", ErrExpired)
+		return fmt.Errorf("%w: it ended at %s", ErrExpired, o.Expires.UTC().Format(time.RFC3339))
 	case !o.notBefore.IsZero() && now.Before(o.notBefore.Add(-skew)):
 		return fmt.Errorf("%w: it isn't valid yet", ErrExpired)
 	case o.IssuedAt.After(now.Add(skew)):

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/narrow"
@@ -71,8 +72,13 @@ func (p *Policy) Decide(req Request) (*Decision, error) {
 
 // depth refuses a hop that the rule or the subject token leaves no room for.
 func (d *decision) depth() *Refusal {
-	if d.Depth > d.rule.maxDepth || d.Parent != nil && d.Parent.Bounds.Depth < 1 {
-		return &Refusal{Code: invalidRequest, Reason: "depth", Detail: "too many exchanges after one another"}
+	switch {
+	case d.Depth > d.rule.maxDepth:
+		return &Refusal{Code: invalidRequest, Reason: "depth", Detail: fmt.Sprintf(
+			"this would be exchange %d after one another, and the rule %q allows %d (max_depth)", d.Depth, d.rule.name, d.rule.maxDepth)}
+	case d.Parent != nil && d.Parent.Bounds.Depth < 1:
+		return &Refusal{Code: invalidRequest, Reason: "depth", Detail: fmt.Sprintf(
+			"this would be exchange %d after one another, and the rules of the exchanges before allow no more (max_depth)", d.Depth)}
 	}
 	return nil
 }
