@@ -218,7 +218,8 @@ func (c *call) told(s *reconcile.Summary, shown uint64) {
 	}{
 		{s.Refused, "lines are of requests that the resource server refused"},
 		{s.Outside, "lines are of another time: --after and --before say which is looked at"},
-		{uint64(s.NotAsked), "tokens were used though the record knows of no introspection: verified locally, or answers were kept"},
+		{uint64(s.NotAsked), "tokens were used though the record knows of no introspection: verified locally, answers were kept, or it is too soon, " +
+			"since uses are counted first and recorded within the server's record_uses (a minute, unless set)"},
 		{s.Groups, "revocations by group can't be held against tokens"},
 		{all - shown, "more findings aren't shown: --limit, or --json"},
 	} {
