@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"time"
 
 	"github.com/whittle-sts/whittle/internal/engine"
 	"github.com/whittle-sts/whittle/internal/scope"
@@ -51,16 +52,26 @@ func (w *Wire) token(ctx context.Context, f form) (any, error) {
 	}, nil
 }
 
+// wanted is what every grant may be asked for, and may be written wrong.
+type wanted struct {
+	scope    []string
+	lifetime time.Duration
+	receipt  bool
+}
+
+func (f form) wanted() (a wanted, err error) {
+	if a.scope, err = f.scope(); err != nil {
+		return a, err
+	}
+	if a.lifetime, err = f.lifetime(); err != nil {
+		return a, err
+	}
+	a.receipt, err = f.flag("receipt")
+	return a, err
+}
+
 func (w *Wire) exchange(ctx context.Context, f form) (*engine.Issued, error) {
-	names, err := f.scope()
-	if err != nil {
-		return nil, err
-	}
-	lifetime, err := f.lifetime()
-	if err != nil {
-		return nil, err
-	}
-	receipt, err := f.flag("receipt")
+	want, err := f.wanted()
 	if err != nil {
 		return nil, err
 	}
@@ -72,29 +83,21 @@ func (w *Wire) exchange(ctx context.Context, f form) (*engine.Issued, error) {
 		RequestedTokenType: engine.TokenType(f.Get("requested_token_type")),
 		Resource:           f.all("resource"),
 		Audience:           f.all("audience"),
-		Scope:              names,
-		Lifetime:           lifetime,
+		Scope:              want.scope,
+		Lifetime:           want.lifetime,
 		TaskLabel:          f.Get("task_label"),
 		Details:            f.Get("authorization_details") != "",
-		Receipt:            receipt,
+		Receipt:            want.receipt,
 	})
 }
 
 func (w *Wire) clientCredentials(ctx context.Context, f form) (*engine.Issued, error) {
-	names, err := f.scope()
-	if err != nil {
-		return nil, err
-	}
-	lifetime, err := f.lifetime()
-	if err != nil {
-		return nil, err
-	}
-	receipt, err := f.flag("receipt")
+	want, err := f.wanted()
 	if err != nil {
 		return nil, err
 	}
 	return w.engine.ClientCredentials(ctx, caller.Of(ctx), engine.ClientCredentialsRequest{
-		Resource: f.all("resource"), Audience: f.all("audience"), Scope: names, Lifetime: lifetime,
-		TaskLabel: f.Get("task_label"), Details: f.Get("authorization_details") != "", Receipt: receipt,
+		Resource: f.all("resource"), Audience: f.all("audience"), Scope: want.scope, Lifetime: want.lifetime,
+		TaskLabel: f.Get("task_label"), Details: f.Get("authorization_details") != "", Receipt: want.receipt,
 	})
 }
