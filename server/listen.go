@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"net"
@@ -32,7 +33,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	if err := s.config.mayName(s.httpListener.Addr()); err != nil {
 		return err
 	}
-	s.config.Issuer = or(s.config.Issuer, s.HTTPURL())
+	s.config.Issuer = cmp.Or(s.config.Issuer, s.HTTPURL())
 	return nil
 }
 
