@@ -101,13 +101,13 @@ func unifiedDiff(oldName, newName, older, newer string) (string, error) {
 func fewEnough(items []policy.Difference) []policy.Difference {
 	size := 0
 	for i, d := range items {
-		for _, words := range [][]string{{d.Section, d.Name}, d.Lost, d.Gained} {
+		for _, words := range [][]string{{d.Section, d.Name}, d.Removed, d.Added} {
 			for _, w := range words {
 				size += len(w) + 8
 			}
 		}
 		if size > maxDifferences {
-			return append(items[:i:i], policy.Difference{Gained: []string{"more differences, which are left out"}})
+			return append(items[:i:i], policy.Difference{Added: []string{"more differences, which are left out"}})
 		}
 	}
 	return items

@@ -126,7 +126,7 @@ func TestADiffIsByLinesAndByItems(t *testing.T) {
 	byText, err := w.DiffPolicy(ctx, w.as("ops"), DiffRequest{From: 1, YAML: []byte(wider)})
 	w.check(err)
 	for _, d := range []PolicyDiff{byVersion, byText} {
-		if len(d.Items) != 1 || d.Items[0].Name != "ops" || d.Items[0].Change != policy.Changed || !slices.Equal(d.Items[0].Gained, []string{"may: state.backup"}) {
+		if len(d.Items) != 1 || d.Items[0].Name != "ops" || d.Items[0].Change != policy.Changed || !slices.Equal(d.Items[0].Added, []string{"may: state.backup"}) {
 			t.Errorf("%+v", d.Items)
 		}
 		if !strings.Contains(d.Unified, "\n+  ops:") || !strings.Contains(d.Unified, "--- policy.yaml (version 1)\n") || !strings.Contains(d.Unified, "\n@@ ") {
@@ -149,7 +149,7 @@ func TestADiffIsByLinesAndByItems(t *testing.T) {
 	}
 	many := make([]policy.Difference, 100_000)
 	for i := range many {
-		many[i] = policy.Difference{Section: "clients", Name: fmt.Sprint(i), Change: policy.Added, Gained: []string{"auth: client_secret"}}
+		many[i] = policy.Difference{Section: "clients", Name: fmt.Sprint(i), Change: policy.Added, Added: []string{"auth: client_secret"}}
 	}
 	if cut := fewEnough(many); len(cut) > 50_000 || cut[len(cut)-1].Change != 0 {
 		t.Errorf("%d differences", len(cut))

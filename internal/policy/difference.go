@@ -23,14 +23,14 @@ const (
 	Moved // in a list whose order matters: the first rule that matches decides
 )
 
-// Difference is one item that one document has otherwise than another. Lost and Gained say how, each in
+// Difference is one item that one document has otherwise than another. Removed and Added say how, each in
 // words that stand for one thing that the item says.
 type Difference struct {
 	Section string // scopes, roles, issuers, bindings, clients, resources or rules
 	Name    string
 	Change  Change
-	Lost    []string
-	Gained  []string
+	Removed []string
+	Added   []string
 }
 
 // sections is the document's, in the order in which it names them, and in which differences are told.
@@ -148,13 +148,13 @@ func compare(section string, older, newer []item) []Difference {
 	for _, name := range slices.Sorted(maps.Keys(union(before, after))) {
 		was, had := before[name]
 		is, has := after[name]
-		d := Difference{Section: section, Name: name, Lost: without(was, is), Gained: without(is, was)}
+		d := Difference{Section: section, Name: name, Removed: without(was, is), Added: without(is, was)}
 		switch {
 		case !had:
 			d.Change = Added
 		case !has:
 			d.Change = Removed
-		case len(d.Lost)+len(d.Gained) > 0:
+		case len(d.Removed)+len(d.Added) > 0:
 			d.Change = Changed
 		default:
 			continue
@@ -201,7 +201,7 @@ func moves(older, newer []item) []Difference {
 		if !stay[name] {
 			out = append(out, Difference{
 				Section: "rules", Name: name, Change: Moved,
-				Lost: []string{"place " + strconv.Itoa(was[name])}, Gained: []string{"place " + strconv.Itoa(is[name])},
+				Removed: []string{"place " + strconv.Itoa(was[name])}, Added: []string{"place " + strconv.Itoa(is[name])},
 			})
 		}
 	}

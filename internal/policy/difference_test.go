@@ -38,7 +38,7 @@ func differences(t *testing.T, from, to string) []string {
 	var out []string
 	for _, d := range found {
 		kind := []string{"", "added", "removed", "changed", "moved"}[d.Change]
-		out = append(out, fmt.Sprintf("%s %s %s -%v +%v", kind, d.Section, d.Name, d.Lost, d.Gained))
+		out = append(out, fmt.Sprintf("%s %s %s -%v +%v", kind, d.Section, d.Name, d.Removed, d.Added))
 	}
 	return out
 }

@@ -40,7 +40,7 @@ func (s *policies) DiffPolicy(ctx context.Context, m *whittlev1.DiffPolicyReques
 	out := make([]*whittlev1.PolicyDifference, len(found.Items))
 	for i, d := range found.Items {
 		out[i] = &whittlev1.PolicyDifference{
-			Section: d.Section, Name: d.Name, Kind: changes[d.Change], Removed: d.Lost, Added: d.Gained,
+			Section: d.Section, Name: d.Name, Kind: changes[d.Change], Removed: d.Removed, Added: d.Added,
 		}
 	}
 	return &whittlev1.DiffPolicyResponse{Unified: found.Unified, Differences: out}, nil
