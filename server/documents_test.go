@@ -20,7 +20,9 @@ func TestTheMetadataSaysWhatIsServed(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.body), &document); err != nil || got.status != 200 {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
-	if document["issuer"] != b.Issuer() || document["token_endpoint"] != b.Issuer()+"/oauth2/token" || document["jwks_uri"] != b.Issuer()+"/oauth2/jwks" {
+	issuer := b.HTTPURL()
+	if document["issuer"] != issuer || document["token_endpoint"] != issuer+"/oauth2/token" ||
+		document["jwks_uri"] != issuer+"/oauth2/jwks" {
 		t.Errorf("%s", got.body)
 	}
 	for name, value := range document {

@@ -60,7 +60,7 @@ func benchmarkSearch(b *testing.B) {
 		},
 	})
 	client := w.Client("ops-console")
-	config.Issuer = w.Issuer()
+	config.Issuer = w.HTTPURL()
 	w.Stop()
 	place, err := config.Place()
 	if err != nil {

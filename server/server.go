@@ -123,9 +123,6 @@ func perform(ctx context.Context, steps []step) error {
 // The caller shows it to the operator once.
 func (s *Server) Bootstrap() engine.Credential { return s.bootstrap }
 
-// Issuer is this server's identifier: `iss` in its tokens.
-func (s *Server) Issuer() string { return s.config.Issuer }
-
 // onClose remembers how to give back what a step took.
 func (s *Server) onClose(fn func() error) { s.closers = append(s.closers, fn) }
 
