@@ -28,49 +28,9 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return s.serve(s.http, s.httpListener) })
 	group.Go(func() error { return s.serve(s.admin, s.adminListener) })
-	group.Go(func() error { s.space.follow(running); return nil })
-	group.Go(func() error {
-		s.engine.Keep(running, func(err error) {
-			s.config.Logger.Error("housekeeping failed", slog.String("error", err.Error()))
-		})
-		return nil
-	})
-	if s.certificate != nil {
-		group.Go(func() error { s.certificate.follow(running); return nil })
+	for _, keep := range s.keepers() {
+		group.Go(func() error { keep(running); return nil })
 	}
-	group.Go(func() error {
-		s.log.KeepSigned(running, func(err error) {
-			s.config.Logger.Error("no checkpoint of the audit log", slog.String("error", err.Error()))
-		})
-		return nil
-	})
-	if s.index != nil {
-		group.Go(func() error {
-			s.index.Run(running, s.log, func(err error) {
-				if err == nil {
-					s.config.Logger.Info("the index of the audit log is kept up again")
-					return
-				}
-				s.config.Logger.Error("the index of the audit log isn't kept up", slog.String("error", err.Error()))
-			})
-			return nil
-		})
-	}
-	for name := range s.forwarders {
-		group.Go(func() error { s.handOn(running, name); return nil })
-	}
-	if s.witnesses != nil {
-		group.Go(func() error {
-			s.witnesses.Run(running, func(err error) {
-				s.config.Logger.Error("a checkpoint of the audit log isn't co-signed", slog.String("error", err.Error()))
-			})
-			return nil
-		})
-	}
-	group.Go(func() error {
-		s.vault.reseal(running)
-		return nil
-	})
 	group.Go(func() error {
 		<-running.Done()
 		s.drain(context.WithoutCancel(ctx))
@@ -78,6 +38,47 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	s.health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_SERVING)
 	return group.Wait()
+}
+
+// keepers are what goes on beside the listeners, each until its context is done.
+func (s *Server) keepers() []func(context.Context) {
+	keepers := []func(context.Context){
+		s.space.follow,
+		s.vault.reseal,
+		func(ctx context.Context) { s.engine.Keep(ctx, s.complain("housekeeping failed")) },
+		func(ctx context.Context) { s.log.KeepSigned(ctx, s.complain("no checkpoint of the audit log")) },
+	}
+	if s.certificate != nil {
+		keepers = append(keepers, s.certificate.follow)
+	}
+	if s.index != nil {
+		keepers = append(keepers, s.keepIndex)
+	}
+	if s.witnesses != nil {
+		keepers = append(keepers, func(ctx context.Context) {
+			s.witnesses.Run(ctx, s.complain("a checkpoint of the audit log isn't co-signed"))
+		})
+	}
+	for name := range s.forwarders {
+		keepers = append(keepers, func(ctx context.Context) { s.handOn(ctx, name) })
+	}
+	return keepers
+}
+
+// complain logs what went wrong.
+func (s *Server) complain(what string) func(error) {
+	return func(err error) { s.config.Logger.Error(what, slog.String("error", err.Error())) }
+}
+
+func (s *Server) keepIndex(ctx context.Context) {
+	failed := s.complain("the index of the audit log isn't kept up")
+	s.index.Run(ctx, s.log, func(err error) {
+		if err == nil {
+			s.config.Logger.Info("the index of the audit log is kept up again")
+			return
+		}
+		failed(err)
+	})
 }
 
 func (s *Server) serve(server *http.Server, listener net.Listener) error {
