@@ -52,6 +52,10 @@ func run(ctx context.Context, sts, data, secretFile string) error {
 		return err
 	}
 	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		why, _ := io.ReadAll(io.LimitReader(res.Body, 1<<10)) // the status is what counts
+		return fmt.Errorf("%s answered %s: %s", data, res.Status, strings.TrimSpace(string(why)))
+	}
 	_, err = io.Copy(os.Stdout, res.Body)
 	return err
 }
@@ -86,8 +90,12 @@ func exchange(ctx context.Context, sts, secret, person string) (string, error) {
 	if err := json.UnmarshalRead(io.LimitReader(res.Body, 1<<20), &answer); err != nil {
 		return "", fmt.Errorf("%s answered %s", sts, res.Status)
 	}
-	if answer.Error != "" {
+	switch {
+	case answer.Error == "":
+		return answer.Token, nil
+	case answer.Decision == "": // the agent's own credential isn't good, say
+		return "", fmt.Errorf("%s: %s", answer.Error, answer.Detail)
+	default:
 		return "", fmt.Errorf("%s: %s (whittle why %s)", answer.Error, answer.Detail, answer.Decision)
 	}
-	return answer.Token, nil
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"slices"
@@ -47,9 +48,13 @@ func run(listen, sts, secretFile string) error {
 		tokens:     whittlev1.NewIntrospectionServiceClient(conn),
 		credential: "Basic " + base64.StdEncoding.EncodeToString([]byte("gateway:"+strings.TrimSpace(string(secret)))),
 	}
+	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, nil)))
 	server := http.Server{Addr: listen, Handler: g, ReadHeaderTimeout: 5 * time.Second}
 	return errors.Join(server.ListenAndServe(), conn.Close())
 }
+
+// needed is the scope that reading takes.
+const needed = "data.read"
 
 type gateway struct {
 	tokens     whittlev1.IntrospectionServiceClient
@@ -67,18 +72,24 @@ func (g gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
 	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", g.credential)
-	res, err := g.tokens.Introspect(ctx, &whittlev1.IntrospectRequest{Token: token})
+	res, err := g.tokens.Introspect(ctx, &whittlev1.IntrospectRequest{Token: token, UseScope: needed, UseAction: "read records"})
 	in := res.GetIntrospection()
+	status := http.StatusOK
 	switch {
 	case err != nil: // never let anybody in because nobody could be asked
-		http.Error(w, "can't tell now, try again", http.StatusServiceUnavailable)
+		status = http.StatusServiceUnavailable
+		http.Error(w, "can't tell now, try again", status)
 	case !in.GetActive():
 		w.Header().Set("WWW-Authenticate", `Bearer realm="data", error="invalid_token"`)
-		http.Error(w, "not good here", http.StatusUnauthorized)
-	case !slices.Contains(in.GetScope(), "data.read"):
-		w.Header().Set("WWW-Authenticate", `Bearer realm="data", error="insufficient_scope", scope="data.read"`)
-		http.Error(w, "not for reading", http.StatusForbidden)
+		status = http.StatusUnauthorized
+		http.Error(w, "not good here", status)
+	case !slices.Contains(in.GetScope(), needed):
+		w.Header().Set("WWW-Authenticate", `Bearer realm="data", error="insufficient_scope", scope="`+needed+`"`)
+		status = http.StatusForbidden
+		http.Error(w, "not for reading", status)
 	default:
 		fmt.Fprintf(w, "records for %s, read by %s\n", in.GetSub(), cmp.Or(in.GetAct().GetSub(), in.GetSub()))
 	}
+	// The token's id, never the token: what `whittle audit reconcile` holds against the record.
+	slog.Info("access", "jti", in.GetJti(), "scope", needed, "action", "read records", "status", status)
 }
