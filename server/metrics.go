@@ -25,7 +25,8 @@ func (s *Server) instrument(context.Context) error {
 	s.gauge("whittle_policy_version", "The policy version in force.", nil, func() float64 {
 		return float64(s.image.View().Policy.Version())
 	})
-	s.gauge("whittle_clock_doubted", "1 while nothing is issued since the clock jumped.", nil, func() float64 { return flag(s.clock.Trust() != nil) })
+	s.gauge("whittle_clock_doubted", "1 while nothing is issued since the clock jumped.", nil,
+		func() float64 { return flag(s.clock.Trust() != nil) })
 	s.measureKeys()
 	s.measureRevocations()
 	s.measureLog()
@@ -41,7 +42,8 @@ func (s *Server) gauge(name, help string, labels prometheus.Labels, value func()
 }
 
 func (s *Server) counter(name, help string, value func() uint64) {
-	s.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value()) }))
+	s.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+		func() float64 { return float64(value()) }))
 }
 
 func flag(is bool) float64 {
@@ -92,10 +94,11 @@ func (s *Server) measureRevocations() {
 		count, _ := revocations.Awaited()
 		return float64(count)
 	})
-	s.gauge("whittle_revocation_lag_seconds", "Age of the oldest revocation that acts and isn't durable; 0 if there is none.", nil, func() float64 {
-		_, since := revocations.Awaited()
-		return s.age(since)
-	})
+	s.gauge("whittle_revocation_lag_seconds",
+		"Age of the oldest revocation that acts and isn't durable; 0 if there is none.", nil, func() float64 {
+			_, since := revocations.Awaited()
+			return s.age(since)
+		})
 }
 
 func (s *Server) measureLog() {
@@ -105,7 +108,8 @@ func (s *Server) measureLog() {
 		return float64(s.log.WaitingUses())
 	})
 	s.counter("whittle_uses_lost_total", "Uses of tokens that are on no record.", s.log.LostUses)
-	s.counter("whittle_uses_uncovered_total", "Uses of a scope that the token does not hold there, as the resource server said.", s.engine.UncoveredUses)
+	s.counter("whittle_uses_uncovered_total",
+		"Uses of a scope that the token does not hold there, as the resource server said.", s.engine.UncoveredUses)
 	s.measureCheckpoints("log", false)
 	if s.witnesses != nil {
 		s.measureCheckpoints("witnesses", true)
@@ -138,23 +142,27 @@ func (s *Server) measureIndex() {
 	s.gauge("whittle_index_lag_seconds", "Time since the index of the audit log last knew all of it; 0 while it does.", nil, func() float64 {
 		return s.index.Lag(s.log.Size()).Seconds()
 	})
-	s.gauge("whittle_index_entries_behind", "Entries that the index of the audit log doesn't know yet: searches read them.", nil, func() float64 {
-		size := s.log.Size()
-		return float64(size - min(s.index.Next(), size))
-	})
-	s.counter("whittle_index_rebuilds_total", "Times that the index of the audit log was made anew, since it could not be used.", s.index.Built)
+	s.gauge("whittle_index_entries_behind",
+		"Entries that the index of the audit log doesn't know yet: searches read them.", nil, func() float64 {
+			size := s.log.Size()
+			return float64(size - min(s.index.Next(), size))
+		})
+	s.counter("whittle_index_rebuilds_total",
+		"Times that the index of the audit log was made anew, since it could not be used.", s.index.Built)
 }
 
 func (s *Server) measureDisks() {
-	s.gauge("whittle_disk_low", "1 while nothing is issued for want of disk space.", nil, func() float64 { return flag(s.space.room() != nil) })
+	s.gauge("whittle_disk_low", "1 while nothing is issued for want of disk space.", nil,
+		func() float64 { return flag(s.space.room() != nil) })
 	s.gauge("whittle_disk_floor_bytes", "Free space below which nothing is issued.", nil, func() float64 { return float64(s.space.floor) })
 	for holds, folder := range s.space.disks() {
-		s.gauge("whittle_disk_free_bytes", "Free space on the disk that holds the database or the anchor.", prometheus.Labels{"holds": holds}, func() float64 {
-			free, err := s.space.free(folder)
-			if err != nil {
-				return math.NaN()
-			}
-			return float64(free)
-		})
+		s.gauge("whittle_disk_free_bytes", "Free space on the disk that holds the database or the anchor.",
+			prometheus.Labels{"holds": holds}, func() float64 {
+				free, err := s.space.free(folder)
+				if err != nil {
+					return math.NaN()
+				}
+				return float64(free)
+			})
 	}
 }

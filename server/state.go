@@ -62,7 +62,8 @@ func (s *Server) startClock(ctx context.Context) error {
 
 // openLog starts the one writer of state.
 func (s *Server) openLog(context.Context) (err error) {
-	s.log, err = audit.Open(audit.Config{Store: s.store, Now: s.clock.Now, Random: s.config.Random, Issuer: s.config.Issuer, Room: s.space.room, Uses: s.config.RecordUses})
+	s.log, err = audit.Open(audit.Config{Store: s.store, Now: s.clock.Now, Random: s.config.Random,
+		Issuer: s.config.Issuer, Room: s.space.room, Uses: s.config.RecordUses})
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,8 @@ func filterFlags(cmd *cobra.Command, f *whittlev1.EntryFilter) {
 	flags.StringVar(&f.Scope, "scope", "", "a scope that was asked for, granted or exercised")
 	flags.StringVar(&f.Resource, "resource", "", "a resource that was asked for or granted")
 	oneOf(cmd, &f.Kind, "kind", "what it is about: exchange, revocation and others", audit.Kinds())
-	oneOf(cmd, &f.Outcome, "outcome", "granted, refused or done", []audit.Outcome{audit.OutcomeGranted, audit.OutcomeRefused, audit.OutcomeDone})
+	oneOf(cmd, &f.Outcome, "outcome", "granted, refused or done",
+		[]audit.Outcome{audit.OutcomeGranted, audit.OutcomeRefused, audit.OutcomeDone})
 	flags.StringVar(&f.Reason, "reason", "", "the short word for why")
 	flags.StringVar(&f.Rule, "rule", "", "the rule that decided")
 	flags.StringVar(&f.Decision, "decision", "", "the id of one decision")

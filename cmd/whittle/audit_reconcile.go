@@ -66,7 +66,8 @@ later policy took away, which introspection sees.`,
 	f.Func("before", "before then (default: now)", moment(&before))
 	f.Func("field", "where in a line something stands, as in token=auth.jti; once for each of time, token, task, scope, action, resource and\n"+
 		"status (default: time, jti, txn, scope, action, resource, status)", r.question.Fields.Set)
-	f.StringArrayVar(&r.question.Resources, "resource", nil, "whose log it is; lines that name none are of the first (default: what the lines name)")
+	f.StringArrayVar(&r.question.Resources, "resource", nil,
+		"whose log it is; lines that name none are of the first (default: what the lines name)")
 	f.DurationVar(&r.question.Skew, "skew", 5*time.Second, "how far the resource server's clock may be off")
 	f.BoolVar(&r.strict, "strict", false, "tokens that were never used count for the exit status, too")
 	f.IntVar(&r.limit, "limit", 1000, "for people, at most so many findings; they are counted all the same")

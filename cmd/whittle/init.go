@@ -44,10 +44,15 @@ their own, and prints commands to paste: a first exchange, introspection, refusa
 	}
 	f := cmd.Flags()
 	f.BoolVar(&dev, "dev", false, "for development: an issuer on this machine, an agent and a resource server with secrets")
-	f.StringVar(&o.Profile, "profile", profile.Default, "the bootstrap credential's profile; with another name than default, those of --dev begin with it")
-	f.StringVar(&o.GRPC, "grpc", cmp.Or(os.Getenv("WHITTLE_LISTEN_GRPC"), "127.0.0.1:9090"), "where to serve native gRPC (WHITTLE_LISTEN_GRPC)")
-	f.StringVar(&o.HTTP, "http", cmp.Or(os.Getenv("WHITTLE_LISTEN_HTTP"), "127.0.0.1:8080"), "where to serve Connect, gRPC-Web and OAuth (WHITTLE_LISTEN_HTTP)")
-	f.StringVar(&o.Admin, "admin", cmp.Or(os.Getenv("WHITTLE_LISTEN_ADMIN"), "127.0.0.1:9091"), "where to serve health and metrics (WHITTLE_LISTEN_ADMIN)")
-	f.StringVar(&o.Issuer, "dev-issuer", cmp.Or(os.Getenv("WHITTLE_DEV_ISSUER"), "http://127.0.0.1:9400"), "the development issuer's URL, on loopback (WHITTLE_DEV_ISSUER)")
+	f.StringVar(&o.Profile, "profile", profile.Default,
+		"the bootstrap credential's profile; with another name than default, those of --dev begin with it")
+	f.StringVar(&o.GRPC, "grpc", cmp.Or(os.Getenv("WHITTLE_LISTEN_GRPC"), "127.0.0.1:9090"),
+		"where to serve native gRPC (WHITTLE_LISTEN_GRPC)")
+	f.StringVar(&o.HTTP, "http", cmp.Or(os.Getenv("WHITTLE_LISTEN_HTTP"), "127.0.0.1:8080"),
+		"where to serve Connect, gRPC-Web and OAuth (WHITTLE_LISTEN_HTTP)")
+	f.StringVar(&o.Admin, "admin", cmp.Or(os.Getenv("WHITTLE_LISTEN_ADMIN"), "127.0.0.1:9091"),
+		"where to serve health and metrics (WHITTLE_LISTEN_ADMIN)")
+	f.StringVar(&o.Issuer, "dev-issuer", cmp.Or(os.Getenv("WHITTLE_DEV_ISSUER"), "http://127.0.0.1:9400"),
+		"the development issuer's URL, on loopback (WHITTLE_DEV_ISSUER)")
 	return cmd
 }

@@ -20,12 +20,13 @@ key.manage.`,
 
 // keys lists signing keys.
 func (c *call) keys(keys []*whittlev1.SigningKey) error {
-	return show.List(c.Printer, []string{"key", "alg", "state", "made", "signs from", "until", "dropped"}, keys, func(k *whittlev1.SigningKey) []string {
-		return []string{
-			k.GetId(), k.GetAlg(), keyState(k),
-			show.Time(k.GetCreated()), show.Time(k.GetActive()), show.Time(k.GetRetired()), show.Time(k.GetExpires()),
-		}
-	})
+	return show.List(c.Printer, []string{"key", "alg", "state", "made", "signs from", "until", "dropped"}, keys,
+		func(k *whittlev1.SigningKey) []string {
+			return []string{
+				k.GetId(), k.GetAlg(), keyState(k),
+				show.Time(k.GetCreated()), show.Time(k.GetActive()), show.Time(k.GetRetired()), show.Time(k.GetExpires()),
+			}
+		})
 }
 
 // keyState is how a key stands, in one word.
@@ -69,7 +70,8 @@ is shorter, those who verify tokens locally may refuse new ones for a while.`,
 		}
 		return c.keys([]*whittlev1.SigningKey{res.GetKey()})
 	})
-	cmd.Flags().DurationVar(&overlap, "overlap", 0, "how long it is published before it signs, as 1h (default: as long as others may cache the key set)")
+	cmd.Flags().DurationVar(&overlap, "overlap", 0,
+		"how long it is published before it signs, as 1h (default: as long as others may cache the key set)")
 	return cmd
 }
 

@@ -47,7 +47,8 @@ them. What the state holds is sealed anew in the background; "whittle key kek" s
 		if c.JSON {
 			return c.Object(res)
 		}
-		_, err = fmt.Fprintf(c.Out, "%s seals the state now, in place of %s, which backups made before still need\n", res.GetId(), res.GetPrevious())
+		_, err = fmt.Fprintf(c.Out, "%s seals the state now, in place of %s, which backups made before still need\n",
+			res.GetId(), res.GetPrevious())
 		return err
 	})
 }

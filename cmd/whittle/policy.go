@@ -43,7 +43,8 @@ note to standard error.`,
 		if c.JSON {
 			return c.Object(res)
 		}
-		c.note("version %d, applied %s by %s%s", res.GetVersion(), show.Time(res.GetApplied()), show.Clean(res.GetAppliedBy()), noted(res.GetNote()))
+		c.note("version %d, applied %s by %s%s", res.GetVersion(), show.Time(res.GetApplied()),
+			show.Clean(res.GetAppliedBy()), noted(res.GetNote()))
 		_, err = io.WriteString(c.Out, res.GetYaml())
 		return err
 	})
@@ -86,7 +87,8 @@ func policyHistory() *cobra.Command {
 		}
 		return show.List(c.Printer, []string{"version", "applied", "by", "digest", "note"}, versions, func(v *whittlev1.PolicyVersion) []string {
 			digest := v.GetDigest()
-			return []string{strconv.FormatUint(v.GetVersion(), 10), show.Time(v.GetApplied()), v.GetAppliedBy(), digest[:min(12, len(digest))], v.GetNote()}
+			return []string{strconv.FormatUint(v.GetVersion(), 10), show.Time(v.GetApplied()), v.GetAppliedBy(),
+				digest[:min(12, len(digest))], v.GetNote()}
 		})
 	})
 	cmd.Flags().IntVar(&limit, "limit", 0, "at most so many; 0: all")

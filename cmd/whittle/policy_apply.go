@@ -19,7 +19,8 @@ type change struct {
 
 func (ch *change) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&ch.note, "note", "", "what this version is about, for the record")
-	cmd.Flags().Uint64Var(&ch.expect, "expect", 0, "the version that you edited: if another is in force by now, nothing is applied (default: the one in force)")
+	cmd.Flags().Uint64Var(&ch.expect, "expect", 0,
+		"the version that you edited: if another is in force by now, nothing is applied (default: the one in force)")
 }
 
 // expected is the version that has to be in force: the one that was named, else the one that is.
@@ -111,11 +112,13 @@ revocation, and revives no secret of a client that was gone in between.`,
 		if err != nil {
 			return err
 		}
-		res, err := c.server.Policies().RollbackPolicy(c.ctx, &whittlev1.RollbackPolicyRequest{Version: version, ExpectedVersion: expect, Note: ch.note})
+		res, err := c.server.Policies().RollbackPolicy(c.ctx,
+			&whittlev1.RollbackPolicyRequest{Version: version, ExpectedVersion: expect, Note: ch.note})
 		if err != nil {
 			return err
 		}
-		return c.answer(res, []show.Fact{{Name: "in force", Value: fmt.Sprintf("version %d, the document of version %d", res.GetVersion(), version)}})
+		value := fmt.Sprintf("version %d, the document of version %d", res.GetVersion(), version)
+		return c.answer(res, []show.Fact{{Name: "in force", Value: value}})
 	})
 	ch.flags(cmd)
 	return cmd

@@ -97,7 +97,8 @@ func day(to **timestamppb.Timestamp) func(string) error {
 func (r *reporting) run(kind report.Kind, further func(*reporting) error) error {
 	now := time.Now().UTC()
 	to := now.Truncate(time.Second).Add(time.Second) // what the page says is then exact
-	r.source = report.Source{Made: now, To: to, From: to.Add(-reportWindow), Server: r.server.URL(), MaxKeyAge: r.maxKeyAge, MaxSecretAge: r.maxSecretAge}
+	r.source = report.Source{Made: now, To: to, From: to.Add(-reportWindow), Server: r.server.URL(),
+		MaxKeyAge: r.maxKeyAge, MaxSecretAge: r.maxSecretAge}
 	if r.to != nil {
 		r.source.To = r.to.AsTime()
 		r.source.From = r.source.To.Add(-reportWindow)
@@ -151,7 +152,8 @@ func (r *reporting) ofPolicy() error {
 		return res.GetVersions(), res.GetNextPageToken(), err
 	})
 	for _, v := range all {
-		r.source.Versions = append(r.source.Versions, report.Version{Version: v.GetVersion(), Applied: instant(v.GetApplied()), By: v.GetAppliedBy(), Note: v.GetNote()})
+		r.source.Versions = append(r.source.Versions, report.Version{Version: v.GetVersion(),
+			Applied: instant(v.GetApplied()), By: v.GetAppliedBy(), Note: v.GetNote()})
 	}
 	return err
 }

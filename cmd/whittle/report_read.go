@@ -63,7 +63,8 @@ func (r *reporting) readOnce(after bool) error {
 	if err := r.whole(first, end, signed.Size); err != nil {
 		return exit.With(exit.No, err)
 	}
-	consistent, err := r.server.Proofs().GetConsistencyProof(r.ctx, &whittlev1.GetConsistencyProofRequest{OlderSize: end, NewerSize: signed.Size})
+	consistent, err := r.server.Proofs().GetConsistencyProof(r.ctx,
+		&whittlev1.GetConsistencyProofRequest{OlderSize: end, NewerSize: signed.Size})
 	if err != nil {
 		return err
 	}
@@ -191,7 +192,8 @@ func (r *reporting) agrees(signed checkpoint.Signed, led []checkpoint.Checkpoint
 		if older.Size > signed.Size {
 			continue // what the witnesses have co-signed is of before
 		}
-		res, err := r.server.Proofs().GetConsistencyProof(r.ctx, &whittlev1.GetConsistencyProofRequest{OlderSize: older.Size, NewerSize: signed.Size})
+		res, err := r.server.Proofs().GetConsistencyProof(r.ctx,
+			&whittlev1.GetConsistencyProofRequest{OlderSize: older.Size, NewerSize: signed.Size})
 		if err != nil {
 			return err
 		}

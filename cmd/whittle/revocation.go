@@ -191,16 +191,17 @@ func revocationList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return show.List(c.Printer, []string{"number", "kind", "what", "blocks", "made", "by", "kept until", "reason"}, list, func(r *whittlev1.Revocation) []string {
-			kind, value := selected(r.GetSelector())
-			blocks := ""
-			if r.GetBlock() {
-				blocks = "yes"
-			}
-			return []string{
-				strconv.FormatUint(r.GetSequence(), 10), kind, value, blocks,
-				show.Time(r.GetCreated()), r.GetCreatedBy(), show.Time(r.GetExpires()), r.GetReason(),
-			}
-		})
+		return show.List(c.Printer, []string{"number", "kind", "what", "blocks", "made", "by", "kept until", "reason"},
+			list, func(r *whittlev1.Revocation) []string {
+				kind, value := selected(r.GetSelector())
+				blocks := ""
+				if r.GetBlock() {
+					blocks = "yes"
+				}
+				return []string{
+					strconv.FormatUint(r.GetSequence(), 10), kind, value, blocks,
+					show.Time(r.GetCreated()), r.GetCreatedBy(), show.Time(r.GetExpires()), r.GetReason(),
+				}
+			})
 	})
 }

@@ -28,7 +28,8 @@ func (s *backups) Backup(m *whittlev1.BackupRequest, stream grpc.ServerStreaming
 type connectBackups struct{ engine *engine.Engine }
 
 // Backup implements the rpc.
-func (s *connectBackups) Backup(ctx context.Context, m *whittlev1.BackupRequest, stream whittlev1connect.BackupServiceBackupServerStream) error {
+func (s *connectBackups) Backup(ctx context.Context, m *whittlev1.BackupRequest,
+	stream whittlev1connect.BackupServiceBackupServerStream) error {
 	return backup(ctx, s.engine, m, stream.Send)
 }
 

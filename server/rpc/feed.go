@@ -35,16 +35,19 @@ func (s *feed) ExportEntries(m *whittlev1.ExportEntriesRequest, stream grpc.Serv
 type connectFeed struct{ engine *engine.Engine }
 
 // FollowEntries implements the rpc.
-func (s *connectFeed) FollowEntries(ctx context.Context, m *whittlev1.FollowEntriesRequest, stream whittlev1connect.AuditFeedServiceFollowEntriesServerStream) error {
+func (s *connectFeed) FollowEntries(ctx context.Context, m *whittlev1.FollowEntriesRequest,
+	stream whittlev1connect.AuditFeedServiceFollowEntriesServerStream) error {
 	return follow(ctx, s.engine, m, stream.Send)
 }
 
 // ExportEntries implements the rpc.
-func (s *connectFeed) ExportEntries(ctx context.Context, m *whittlev1.ExportEntriesRequest, stream whittlev1connect.AuditFeedServiceExportEntriesServerStream) error {
+func (s *connectFeed) ExportEntries(ctx context.Context, m *whittlev1.ExportEntriesRequest,
+	stream whittlev1connect.AuditFeedServiceExportEntriesServerStream) error {
 	return export(ctx, s.engine, m, stream.Send)
 }
 
-func export(ctx context.Context, e *engine.Engine, m *whittlev1.ExportEntriesRequest, send func(*whittlev1.ExportEntriesResponse) error) error {
+func export(ctx context.Context, e *engine.Engine, m *whittlev1.ExportEntriesRequest,
+	send func(*whittlev1.ExportEntriesResponse) error) error {
 	return e.Export(ctx, caller.Of(ctx), m.GetFrom(), m.GetWitnessed(), func(c store.Checkpoint, proof []engine.Hash) error {
 		out := &whittlev1.ExportEntriesResponse{Checkpoint: string(c.Note), Size: c.Size, Consistency: toHashes(proof)}
 		for _, h := range e.Log.Handovers() {
@@ -63,7 +66,8 @@ func export(ctx context.Context, e *engine.Engine, m *whittlev1.ExportEntriesReq
 	})
 }
 
-func follow(ctx context.Context, e *engine.Engine, m *whittlev1.FollowEntriesRequest, send func(*whittlev1.FollowEntriesResponse) error) error {
+func follow(ctx context.Context, e *engine.Engine, m *whittlev1.FollowEntriesRequest,
+	send func(*whittlev1.FollowEntriesResponse) error) error {
 	request := engine.FollowRequest{From: m.From, Filter: fromFilter(m.GetFilter())}
 	return e.FollowEntries(ctx, caller.Of(ctx), request, func(entry *engine.Entry, next uint64) error {
 		out := &whittlev1.FollowEntriesResponse{Next: next}

@@ -8,7 +8,8 @@ import (
 )
 
 // GetKeyEncryptionKey implements the rpc.
-func (s *keys) GetKeyEncryptionKey(ctx context.Context, _ *whittlev1.GetKeyEncryptionKeyRequest) (*whittlev1.GetKeyEncryptionKeyResponse, error) {
+func (s *keys) GetKeyEncryptionKey(ctx context.Context,
+	_ *whittlev1.GetKeyEncryptionKeyRequest) (*whittlev1.GetKeyEncryptionKeyResponse, error) {
 	id, resealing, err := s.engine.KeyEncryptionKey(ctx, caller.Of(ctx))
 	if err != nil {
 		return nil, err
@@ -17,7 +18,8 @@ func (s *keys) GetKeyEncryptionKey(ctx context.Context, _ *whittlev1.GetKeyEncry
 }
 
 // RotateKeyEncryptionKey implements the rpc.
-func (s *keys) RotateKeyEncryptionKey(ctx context.Context, _ *whittlev1.RotateKeyEncryptionKeyRequest) (*whittlev1.RotateKeyEncryptionKeyResponse, error) {
+func (s *keys) RotateKeyEncryptionKey(ctx context.Context,
+	_ *whittlev1.RotateKeyEncryptionKeyRequest) (*whittlev1.RotateKeyEncryptionKeyResponse, error) {
 	id, previous, err := s.engine.RotateKeyEncryptionKey(ctx, caller.Of(ctx))
 	if err != nil {
 		return nil, err

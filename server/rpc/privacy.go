@@ -43,7 +43,8 @@ type personExport struct {
 }
 
 // ExportPerson implements the rpc.
-func (s *personExport) ExportPerson(m *whittlev1.ExportPersonRequest, stream grpc.ServerStreamingServer[whittlev1.ExportPersonResponse]) error {
+func (s *personExport) ExportPerson(m *whittlev1.ExportPersonRequest,
+	stream grpc.ServerStreamingServer[whittlev1.ExportPersonResponse]) error {
 	return exportPerson(stream.Context(), s.engine, m, stream.Send)
 }
 
@@ -51,11 +52,13 @@ func (s *personExport) ExportPerson(m *whittlev1.ExportPersonRequest, stream grp
 type connectPersonExport struct{ engine *engine.Engine }
 
 // ExportPerson implements the rpc.
-func (s *connectPersonExport) ExportPerson(ctx context.Context, m *whittlev1.ExportPersonRequest, stream whittlev1connect.PersonExportServiceExportPersonServerStream) error {
+func (s *connectPersonExport) ExportPerson(ctx context.Context, m *whittlev1.ExportPersonRequest,
+	stream whittlev1connect.PersonExportServiceExportPersonServerStream) error {
 	return exportPerson(ctx, s.engine, m, stream.Send)
 }
 
-func exportPerson(ctx context.Context, e *engine.Engine, m *whittlev1.ExportPersonRequest, send func(*whittlev1.ExportPersonResponse) error) error {
+func exportPerson(ctx context.Context, e *engine.Engine, m *whittlev1.ExportPersonRequest,
+	send func(*whittlev1.ExportPersonResponse) error) error {
 	return e.ExportPerson(ctx, caller.Of(ctx), m.GetSubject(), func(item engine.PersonItem) error {
 		out, err := toPersonItem(item)
 		if err != nil {

@@ -27,7 +27,8 @@ func (s *proofs) GetCheckpoint(_ context.Context, m *whittlev1.GetCheckpointRequ
 }
 
 // GetInclusionProof implements the rpc.
-func (s *proofs) GetInclusionProof(ctx context.Context, m *whittlev1.GetInclusionProofRequest) (*whittlev1.GetInclusionProofResponse, error) {
+func (s *proofs) GetInclusionProof(ctx context.Context,
+	m *whittlev1.GetInclusionProofRequest) (*whittlev1.GetInclusionProofResponse, error) {
 	size, leaf, hashes, err := s.engine.Inclusion(ctx, m.GetSize(), m.GetIndex())
 	if err != nil {
 		return nil, err
@@ -36,7 +37,8 @@ func (s *proofs) GetInclusionProof(ctx context.Context, m *whittlev1.GetInclusio
 }
 
 // GetConsistencyProof implements the rpc.
-func (s *proofs) GetConsistencyProof(ctx context.Context, m *whittlev1.GetConsistencyProofRequest) (*whittlev1.GetConsistencyProofResponse, error) {
+func (s *proofs) GetConsistencyProof(ctx context.Context,
+	m *whittlev1.GetConsistencyProofRequest) (*whittlev1.GetConsistencyProofResponse, error) {
 	newer, hashes, err := s.engine.Consistency(ctx, m.GetOlderSize(), m.GetNewerSize())
 	if err != nil {
 		return nil, err

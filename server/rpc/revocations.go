@@ -50,7 +50,8 @@ func (s *revocations) Unblock(ctx context.Context, m *whittlev1.UnblockRequest) 
 }
 
 // ListRevocations implements the rpc.
-func (s *revocations) ListRevocations(ctx context.Context, m *whittlev1.ListRevocationsRequest) (*whittlev1.ListRevocationsResponse, error) {
+func (s *revocations) ListRevocations(ctx context.Context,
+	m *whittlev1.ListRevocationsRequest) (*whittlev1.ListRevocationsResponse, error) {
 	found, err := s.engine.Revocations(ctx, caller.Of(ctx), m.GetAfter(), page(m.GetPageSize(), defaultPage))
 	if err != nil {
 		return nil, err

@@ -46,7 +46,8 @@ func (s *tokens) Exchange(ctx context.Context, m *whittlev1.ExchangeRequest) (*w
 }
 
 // ClientCredentials implements the rpc.
-func (s *tokens) ClientCredentials(ctx context.Context, m *whittlev1.ClientCredentialsRequest) (*whittlev1.ClientCredentialsResponse, error) {
+func (s *tokens) ClientCredentials(ctx context.Context,
+	m *whittlev1.ClientCredentialsRequest) (*whittlev1.ClientCredentialsResponse, error) {
 	lifetime, err := lifetimeOf(m.GetLifetime())
 	if err != nil {
 		return nil, err

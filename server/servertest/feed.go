@@ -26,7 +26,8 @@ func (w *World) Feeds() []Feed {
 
 func (w *World) grpcFeed() Feed {
 	client := whittlev1.NewAuditFeedServiceClient(w.Conn)
-	return Feed{"grpc", func(ctx context.Context, c Client, m *whittlev1.FollowEntriesRequest) func() (*whittlev1.FollowEntriesResponse, error) {
+	return Feed{"grpc", func(ctx context.Context, c Client,
+		m *whittlev1.FollowEntriesRequest) func() (*whittlev1.FollowEntriesResponse, error) {
 		stream, err := client.FollowEntries(w.As(ctx, c), m)
 		return func() (*whittlev1.FollowEntriesResponse, error) {
 			if err != nil {

@@ -65,7 +65,8 @@ func (w *oauthWire) Exchange(ctx context.Context, c Client, m *whittlev1.Exchang
 	return w.token(ctx, c, form)
 }
 
-func (w *oauthWire) ClientCredentials(ctx context.Context, c Client, m *whittlev1.ClientCredentialsRequest) (*whittlev1.IssuedToken, error) {
+func (w *oauthWire) ClientCredentials(ctx context.Context, c Client,
+	m *whittlev1.ClientCredentialsRequest) (*whittlev1.IssuedToken, error) {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	ask(form, m.GetResource(), m.GetAudience(), m.GetScope(), m.GetLifetime(), m.GetTaskLabel())
 	set(form, "authorization_details", m.GetAuthorizationDetails())

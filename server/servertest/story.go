@@ -25,7 +25,8 @@ type Told struct {
 func (s *Scenario) Run(t *testing.T, pick func(*World) Wire) []Told {
 	t.Helper()
 	w := Start(t, Options{Policy: s.Policy, Edit: func(c *server.Config) { c.RecordUses = time.Second }})
-	story := &story{World: w, t: t, wire: pick(w), policy: s.Policy, tokens: make(map[string]string), tasks: make(map[string]string), ids: make(map[string]string), outside: s.Outside}
+	story := &story{World: w, t: t, wire: pick(w), policy: s.Policy, tokens: make(map[string]string),
+		tasks: make(map[string]string), ids: make(map[string]string), outside: s.Outside}
 	for name, o := range s.Outside {
 		story.tokens[name] = story.issue(o)
 	}

@@ -48,7 +48,8 @@ func (s *story) usesOnRecord(ctx context.Context) (map[Used]uint64, error) {
 				continue
 			}
 			for _, r := range event.Uses.Rows {
-				out[Used{By: event.Client, Token: r.Token, Scope: r.Scope, Does: r.Action, Uncovered: r.Uncovered, Each: event.Kind != audit.KindUses}] += r.Count
+				out[Used{By: event.Client, Token: r.Token, Scope: r.Scope, Does: r.Action, Uncovered: r.Uncovered,
+					Each: event.Kind != audit.KindUses}] += r.Count
 			}
 		}
 		if page = res.GetNextPageToken(); page == "" {

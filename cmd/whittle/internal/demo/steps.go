@@ -222,7 +222,8 @@ func (s *story) record(ctx context.Context) (string, error) {
 			leaks++
 		}
 	}
-	return fmt.Sprintf("%d entries, %d of them grants; no token and no person's name stands in them in the clear", len(res.GetEntries()), grants),
+	return fmt.Sprintf("%d entries, %d of them grants; no token and no person's name stands in them in the clear",
+			len(res.GetEntries()), grants),
 		expect(grants == 4 && leaks == 0, fmt.Sprintf("%d grants, %d leaks", grants, leaks))
 }
 

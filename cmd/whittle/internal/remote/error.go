@@ -29,7 +29,8 @@ func (s *Server) Explain(err error) error {
 	case !failed.IsRemote() && (nothingCame(failed.Code()) || errors.Is(err, io.ErrUnexpectedEOF)):
 		return s.noAnswer(err)
 	case !failed.IsRemote():
-		return exit.With(exit.Failed, fmt.Errorf("%s answers, but not as Whittle does: is that its HTTP listener? (%s)", s.at.URL, failed.Message()))
+		return exit.With(exit.Failed, fmt.Errorf("%s answers, but not as Whittle does: is that its HTTP listener? (%s)",
+			s.at.URL, failed.Message()))
 	}
 	d := detailsOf(failed)
 	text, code := s.judge(failed, d)

@@ -98,7 +98,8 @@ func recorded() []Setting {
 		days("retention.issued", func(t *target) *time.Duration { return &t.Retention.Issued },
 			"How long the audit log keeps the bodies of entries of tokens that were granted. Hashes, checkpoints and proofs stay."),
 		days("retention.refused", func(t *target) *time.Duration { return &t.Retention.Refused }, "The same for refusals."),
-		days("retention.used", func(t *target) *time.Duration { return &t.Retention.Used }, "The same for uses of tokens, one by one and counted."),
+		days("retention.used", func(t *target) *time.Duration { return &t.Retention.Used },
+			"The same for uses of tokens, one by one and counted."),
 		days("retention.revoked", func(t *target) *time.Duration { return &t.Retention.Revoked },
 			"The same for revocations and unblocks. What else changed the server's state is kept for good."),
 	}
@@ -132,9 +133,11 @@ func ending() []Setting {
 func limits() []Setting {
 	out := []Setting{
 		size("limits.body", func(t *target) *int { return &t.Limits.Body }, 4<<10, 4<<20, "The size of an OAuth request's body."),
-		size("limits.header", func(t *target) *int { return &t.Limits.Header }, 4<<10, 1<<20, "The size of a request's headers; over HTTP/1.1 some 4 KiB more pass."),
+		size("limits.header", func(t *target) *int { return &t.Limits.Header }, 4<<10, 1<<20,
+			"The size of a request's headers; over HTTP/1.1 some 4 KiB more pass."),
 		size("limits.message", func(t *target) *int { return &t.Limits.Message }, 64<<10, 64<<20, "The size of an rpc message, decompressed."),
-		number("limits.streams", func(t *target) *int { return &t.Limits.Streams }, 1, 100_000, "How many requests are in flight on one connection."),
+		number("limits.streams", func(t *target) *int { return &t.Limits.Streams }, 1, 100_000,
+			"How many requests are in flight on one connection."),
 		number("limits.connections", func(t *target) *int { return &t.Limits.Connections }, 1, 1_000_000,
 			"How many connections each of the first two listeners has open; more wait."),
 		span("limits.request_time", func(t *target) *time.Duration { return &t.Limits.Time }, time.Second, 5*time.Minute,

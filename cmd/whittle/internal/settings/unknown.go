@@ -41,7 +41,8 @@ func unknown(env map[string]string, t *target) error {
 	}
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		if !strings.HasPrefix(name, prefix) || strings.HasPrefix(name, forTests) || slices.Contains(known, name) || serviceLink.MatchString(name) {
+		if !strings.HasPrefix(name, prefix) || strings.HasPrefix(name, forTests) ||
+			slices.Contains(known, name) || serviceLink.MatchString(name) {
 			continue
 		}
 		problems = append(problems, fmt.Errorf("%s: there is no such setting%s", name, document.Instead(name, known)))
