@@ -69,10 +69,10 @@ func TestGrowthIsJudgedBesideTheEcho(t *testing.T) {
 	for _, target := range r.Targets {
 		got = append(got, target.String())
 	}
-	want := "target revoked-and-still-active measured 1.00 limit 0.00 MISS\n" +
-		"target bytes-a-live-revocation-of-100 measured 150.00 limit 150.00 ok\n" +
-		"target introspection-with-100-live-revocations measured 1.05 limit 1.10 ok\n" +
-		"target exchange-with-100-live-revocations measured 1.20 limit 1.10 MISS"
+	want := "target revoked-and-still-active measured 1.000 limit 0.00 MISS\n" +
+		"target bytes-a-live-revocation-of-100 measured 150.000 limit 150.00 ok\n" +
+		"target introspection-with-100-live-revocations measured 1.050 limit 1.10 ok\n" +
+		"target exchange-with-100-live-revocations measured 1.200 limit 1.10 MISS"
 	if strings.Join(got, "\n") != want {
 		t.Errorf("got %s", strings.Join(got, "\n"))
 	}

@@ -65,10 +65,14 @@ func powers(first, most int) []int {
 // growth measures a server that starts with none and with more and more of each.
 func (b *bench) growth(ctx context.Context) error {
 	for _, a := range b.axes() {
-		for i, n := range a.counts {
+		counts, ends := a.counts, 5
+		if b.quick {
+			counts, ends = []int{counts[0], counts[len(counts)-1]}, 3
+		}
+		for i, n := range counts {
 			rounds := 2
-			if i == 0 || i == len(a.counts)-1 {
-				rounds = 5 // the ends are what the axis is judged by
+			if i == 0 || i == len(counts)-1 {
+				rounds = ends // they are what the axis is judged by
 			}
 			g, err := b.grown(ctx, &a, n, rounds)
 			if err != nil {
@@ -146,7 +150,7 @@ func (c *child) settled(ctx context.Context) error {
 
 // costs measures two rows and their floors so many times, and keeps the cheapest of each.
 func (b *bench) costs(ctx context.Context, w *world, server *child, rounds int, g *Grown) error {
-	part := &bench{warm: 250 * time.Millisecond, window: time.Second, world: w, whittle: server, floors: b.floors, only: regexp.MustCompile("^(" + introspectGRPC + "|" + exchangeSeen + ")$")}
+	part := &bench{warm: 250 * time.Millisecond, window: min(b.window, time.Second), world: w, whittle: server, floors: b.floors, only: regexp.MustCompile("^(" + introspectGRPC + "|" + exchangeSeen + ")$")}
 	part.results.progress = b.results.progress
 	rows, err := plan(ctx, w)
 	if err != nil {

@@ -59,6 +59,8 @@ type worker struct {
 
 var bearer, active, accessToken = []byte("Bearer"), []byte(`"active":true`), []byte(`"access_token":"`)
 
+var errAnswer = errors.New("the answer is not the good one")
+
 // good says whether the answer is what was asked for, without decoding it.
 func (l *load) good(answer []byte) bool {
 	if l.alive {
@@ -83,7 +85,7 @@ func (w *worker) run(l *load, s sender, next *atomic.Int64, ended <-chan struct{
 		answer, err := s.send(l.requests[n%int64(len(l.requests))])
 		at := time.Now()
 		if err == nil && !l.good(answer) {
-			err = errors.New("the answer is not the good one")
+			err = errAnswer
 		}
 		if err != nil {
 			w.failures, w.last = w.failures+1, err

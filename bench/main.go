@@ -23,7 +23,7 @@ func main() {
 		exitOn(beChild())
 		return
 	}
-	quick := flag.Bool("quick", false, "windows of 1 s, and only the rows that targets are about")
+	quick := flag.Bool("quick", false, "windows of 0.7 s, and only the rows that targets are about; writes no results")
 	only := flag.String("only", "", "run only rows whose name matches this expression, with their floors, and what grows if its name does; writes no results")
 	rounds := flag.Int("rounds", 2, "how often each row is measured; the cheapest is kept, so more help on a machine that is busy")
 	profiles := flag.String("profile", "", "write a CPU profile of the server for each row into this folder")
@@ -34,7 +34,7 @@ func main() {
 	flag.Parse()
 	b := bench{quick: *quick, against: *compare, mostRevocations: *growth, mostEntries: *entries, warm: 500 * time.Millisecond, window: 2 * time.Second, profiles: *profiles, partly: *only != "" || *compare != "", rounds: *rounds}
 	if *quick {
-		b.warm, b.window = 250*time.Millisecond, time.Second
+		b.warm, b.window = 200*time.Millisecond, 700*time.Millisecond
 	}
 	pattern, err := regexp.Compile(*only)
 	exitOn(err)
@@ -126,7 +126,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	b.results.Took = time.Since(began).Round(time.Second).String()
-	if err := b.results.report(os.Stdout, b.partly); err != nil || b.against == "" {
+	if err := b.results.report(os.Stdout, b.partly || b.quick); err != nil || b.against == "" {
 		return err
 	}
 	before, err := earlier(b.against)
@@ -146,8 +146,11 @@ func (b *bench) begin(ctx context.Context, folder string) error {
 	if err != nil {
 		return errors.Join(err, first.stop())
 	}
-	measures := 2*b.rounds + 1
-	earlier, err := w.issue(ctx, measures*b.earlierEach(), agent)
+	tasks, err := b.stock(ctx, w, exchangeNew, 7000)
+	if err != nil {
+		return errors.Join(err, first.stop())
+	}
+	looks, err := b.stock(ctx, w, introspectCold, 16_000, dataAPI)
 	if err := errors.Join(err, first.stop()); err != nil {
 		return err
 	}
@@ -157,17 +160,19 @@ func (b *bench) begin(ctx context.Context, folder string) error {
 	if b.world, err = w.at(b.whittle); err != nil {
 		return errors.Join(err, b.whittle.stop())
 	}
-	b.world.earlier, b.world.earlierEach = earlier, b.earlierEach()
+	b.world.earlierTasks, b.world.earlierLooks = tasks, looks
 	return nil
 }
 
-// earlierEach is how many tokens of an earlier process a row may use up, each time that it is measured: more than a few cores
-// verify meanwhile. With fewer its window is shorter.
-func (b *bench) earlierEach() int {
-	if b.only.MatchString(exchangeNew) {
-		return int(7000 * (b.warm + b.window).Seconds())
+// stock issues tokens for a row of tokens that an earlier process signed, at so many a second for each time that the row is
+// measured: more than a few cores verify meanwhile. With fewer its window is shorter. A run without the row needs none.
+func (b *bench) stock(ctx context.Context, w *world, row string, rate int, resources ...string) (s stock, err error) {
+	if !b.only.MatchString(row) || b.quick && row == introspectCold {
+		return s, nil
 	}
-	return 0
+	s.each = int(float64(rate) * (b.warm + b.window).Seconds())
+	s.left, err = w.issue(ctx, (2*b.rounds+1)*s.each, agent, resources...)
+	return s, err
 }
 
 // furthermore is what a run measures beside its rows. One about some rows only measures nothing else

@@ -36,7 +36,10 @@ func (l *load) paced(name string, rate float64, window time.Duration) (Paced, er
 		group.Go(func() {
 			defer s.Close()
 			for at := range due {
-				_, err := s.send(l.requests[(k+len(took[k]))%len(l.requests)])
+				answer, err := s.send(l.requests[(k+len(took[k]))%len(l.requests)])
+				if err == nil && !l.good(answer) {
+					err = errAnswer
+				}
 				if err != nil {
 					errs[k] = err
 					continue

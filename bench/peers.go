@@ -24,7 +24,7 @@ func peers() []peer {
 		{name: zitadelJWT, beside: zitadelBeside, start: startZitadel(true)},
 		{name: zitadelOpaque, beside: zitadelBeside, start: startZitadel(false)},
 		{name: oidcProvider, beside: "its adapter in memory, which keeps the newest thousand or so; nothing durable, no record; no exchange; one JavaScript thread", slow: true, start: startOIDCProvider},
-		{name: hydra, beside: "no exchange; durable in PostgreSQL, whose CPU is counted; introspection without credentials", slow: true, start: startHydra},
+		{name: hydra, beside: "no exchange; durable in PostgreSQL, whose CPU is counted; introspection without credentials; most of its client credentials is PBKDF2, since clients choose their secrets", slow: true, start: startHydra},
 	}
 }
 
@@ -149,9 +149,16 @@ func (r *Results) judgePeers() {
 			{"opaque-introspection-below-hydra", hydra, "introspection", 20},
 			{"exchange-below-zitadel", zitadelJWT, "exchange", 1.4},
 		} {
-			if p := r.findPeer(t.peer, t.name, inFlight); p != nil && p.Times > 0 {
-				r.Targets = append(r.Targets, Target{Name: fmt.Sprintf("%s-times-%d", t.target, inFlight), Measured: p.Times, Limit: t.limit, AtLeast: true})
+			target := Target{Name: fmt.Sprintf("%s-times-%d", t.target, inFlight), Limit: t.limit, AtLeast: true}
+			switch p := r.findPeer(t.peer, t.name, inFlight); {
+			case p != nil && p.Times > 0:
+				target.Measured = p.Times
+			case len(r.NoPeers) > 0:
+				target.Unmeasured = true
+			default:
+				continue // a run about some rows
 			}
+			r.Targets = append(r.Targets, target)
 		}
 	}
 }

@@ -75,7 +75,7 @@ func plan(ctx context.Context, w *world) ([]row, error) {
 	}
 	own, outside := exchanges(whittlev1.TokenType_TOKEN_TYPE_ACCESS_TOKEN), exchanges(whittlev1.TokenType_TOKEN_TYPE_JWT)
 	earlier := func(int) ([][]byte, error) {
-		taken, err := w.signedEarlier()
+		taken, err := w.earlierTasks.take()
 		return own(taken), err
 	}
 	newOwn := func(n int) ([][]byte, error) {
@@ -98,7 +98,11 @@ func plan(ctx context.Context, w *world) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	cold := func(n int) ([][]byte, error) {
+	cold := func(int) ([][]byte, error) {
+		taken, err := w.earlierLooks.take()
+		return introspections(taken), err
+	}
+	coldHere := func(n int) ([][]byte, error) {
 		made, err := w.issue(ctx, n, agent, dataAPI)
 		return introspections(made), err
 	}
@@ -110,18 +114,24 @@ func plan(ctx context.Context, w *world) ([]row, error) {
 		fresh, err := w.issue(ctx, n*15/100+1, agent, dataAPI)
 		return mixture(n, introspections(jwts), introspections(fresh), introspections(dead)), err
 	}
+	mixedOpaque := func(n int) ([][]byte, error) {
+		fresh, err := w.issue(ctx, n*15/100+1, opaque, dataAPI)
+		return mixture(n, introspections(opaques), introspections(fresh), introspections(deadOpaque)), err
+	}
 	asks, self := introspections(jwts), [][]byte{encode(&whittlev1.ClientCredentialsRequest{Resource: []string{dataAPI}})}
 	rows := []row{
 		{name: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: asks, bearers: 1},
 		{name: introspectGRPC, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: asks, bearers: 1},
-		{name: introspectOpaque, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: introspections(opaques), bearers: 1},
+		{name: introspectOpaque, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: introspections(opaques), bearers: 1, long: true},
 		{name: introspectCold, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, once: true, more: cold, bearers: 1, long: true},
+		{name: introspectColdHere, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, once: true, more: coldHere, bearers: 1, long: true},
 		{name: introspectRevoked, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: introspections(dead), long: true},
 		{name: opaqueCold, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, once: true, more: coldOpaque, bearers: 1, long: true},
 		{name: opaqueRevoked, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: introspections(deadOpaque), long: true},
 		{name: introspectMixed, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, once: true, more: mixed, bearers: anyBearers, long: true},
-		{name: "echo of introspection, Connect JSON", wire: overConnect, method: introspectMethod, client: gateway, messages: inJSON(jwts), bearers: 1},
-		{name: introspectConnect, floor: "echo of introspection, Connect JSON", wire: overConnect, method: introspectMethod, client: gateway, messages: inJSON(jwts), bearers: 1},
+		{name: opaqueMixed, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, once: true, more: mixedOpaque, bearers: anyBearers, long: true},
+		{name: "echo of introspection, Connect JSON", wire: overConnect, method: introspectMethod, client: gateway, messages: inJSON(jwts), bearers: 1, long: true},
+		{name: introspectConnect, floor: "echo of introspection, Connect JSON", wire: overConnect, method: introspectMethod, client: gateway, messages: inJSON(jwts), bearers: 1, long: true},
 		{name: "echo of introspection, Connect binary", wire: overBinary, method: introspectMethod, client: gateway, messages: asks, bearers: 1, long: true},
 		{name: introspectBinary, floor: "echo of introspection, Connect binary", wire: overBinary, method: introspectMethod, client: gateway, messages: asks, bearers: 1, long: true},
 		{name: "echo of introspection, gRPC-Web", wire: overWeb, method: introspectMethod, client: gateway, messages: framed(asks), bearers: 1, long: true},
@@ -141,7 +151,7 @@ func plan(ctx context.Context, w *world) ([]row, error) {
 		{name: outsideSeen, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, messages: outside(outsides), bearers: 1},
 		{name: outsideNew, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, once: true, more: newOutside, bearers: 1},
 		{name: exchangeDeep, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, messages: own([]string{deep}), bearers: 1, long: true},
-		{name: clientCredentials, floor: exchangeFloor, wire: overGRPC, method: clientMethod, client: exporter, messages: self, bearers: 1},
+		{name: clientCredentials, floor: exchangeFloor, wire: overGRPC, method: clientMethod, client: exporter, messages: self, bearers: 1, long: true},
 	}
 	for _, n := range []int{1, 10, 1000} {
 		rows = append(rows, row{
@@ -164,30 +174,32 @@ func plan(ctx context.Context, w *world) ([]row, error) {
 
 // The names of the rows that targets are about, and others that stand beside them.
 const (
-	introspectGRPC    = "introspection of a JWT, gRPC"
-	introspectOpaque  = "introspection of an opaque token, gRPC"
-	introspectConnect = "introspection of a JWT, Connect JSON"
-	introspectBinary  = "introspection of a JWT, Connect binary"
-	introspectWeb     = "introspection of a JWT, gRPC-Web"
-	introspectOAuth   = "introspection of a JWT, OAuth form"
-	opaqueOAuth       = "introspection of an opaque token, OAuth form"
-	exchangeOAuth     = "exchange of a token seen before, OAuth form"
-	clientOAuth       = "client credentials, OAuth form"
-	introspectCold    = "introspection of a JWT never seen, gRPC"
-	introspectRevoked = "introspection of a revoked JWT, gRPC"
-	opaqueCold        = "introspection of an opaque token never seen, gRPC"
-	opaqueRevoked     = "introspection of a revoked opaque token, gRPC"
-	introspectMixed   = "introspection of a JWT, 80 % seen, 15 % never seen, 5 % revoked, gRPC"
-	introspectBatch   = "introspection of 100 JWTs, gRPC"
-	exchangeFormFloor = "echo of exchange, OAuth form"
-	exchangeFloor     = "echo of exchange, gRPC"
-	exchangeSeen      = "exchange of a token seen before, gRPC"
-	exchangeNew       = "exchange of a token never seen, gRPC"
-	exchangeNewHere   = "exchange of a token never seen but signed by this process, gRPC"
-	outsideSeen       = "exchange of an outside JWT seen before, gRPC"
-	outsideNew        = "exchange of an outside JWT never seen, gRPC"
-	exchangeDeep      = "exchange at depth 8 of a token seen before, gRPC"
-	clientCredentials = "client credentials, gRPC"
+	introspectGRPC     = "introspection of a JWT, gRPC"
+	introspectOpaque   = "introspection of an opaque token, gRPC"
+	introspectConnect  = "introspection of a JWT, Connect JSON"
+	introspectBinary   = "introspection of a JWT, Connect binary"
+	introspectWeb      = "introspection of a JWT, gRPC-Web"
+	introspectOAuth    = "introspection of a JWT, OAuth form"
+	opaqueOAuth        = "introspection of an opaque token, OAuth form"
+	exchangeOAuth      = "exchange of a token seen before, OAuth form"
+	clientOAuth        = "client credentials, OAuth form"
+	introspectCold     = "introspection of a JWT never seen, gRPC"
+	introspectColdHere = "introspection of a JWT never seen but signed by this process, gRPC"
+	introspectRevoked  = "introspection of a revoked JWT, gRPC"
+	opaqueCold         = "introspection of an opaque token never seen, gRPC"
+	opaqueRevoked      = "introspection of a revoked opaque token, gRPC"
+	introspectMixed    = "introspection of a JWT, 80 % seen, 15 % signed here and never seen, 5 % revoked, gRPC"
+	opaqueMixed        = "introspection of an opaque token, 80 % seen, 15 % never seen, 5 % revoked, gRPC"
+	introspectBatch    = "introspection of 100 JWTs, gRPC"
+	exchangeFormFloor  = "echo of exchange, OAuth form"
+	exchangeFloor      = "echo of exchange, gRPC"
+	exchangeSeen       = "exchange of a token seen before, gRPC"
+	exchangeNew        = "exchange of a token never seen, gRPC"
+	exchangeNewHere    = "exchange of a token never seen but signed by this process, gRPC"
+	outsideSeen        = "exchange of an outside JWT seen before, gRPC"
+	outsideNew         = "exchange of an outside JWT never seen, gRPC"
+	exchangeDeep       = "exchange at depth 8 of a token seen before, gRPC"
+	clientCredentials  = "client credentials, gRPC"
 )
 
 func encode(m proto.Message) []byte {

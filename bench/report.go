@@ -45,9 +45,13 @@ type Target struct {
 	Name            string
 	Measured, Limit float64
 	AtLeast         bool // the limit is the least, and not the most
+	Unmeasured      bool // what it needs wasn't part of the run
 }
 
 func (t Target) missed() bool {
+	if t.Unmeasured {
+		return false
+	}
 	if t.AtLeast {
 		return t.Measured < t.Limit
 	}
@@ -56,10 +60,13 @@ func (t Target) missed() bool {
 
 func (t Target) String() string {
 	verdict := "ok"
-	if t.missed() {
+	switch {
+	case t.Unmeasured:
+		return fmt.Sprintf("target %s measured - limit %.2f not measured", t.Name, t.Limit)
+	case t.missed():
 		verdict = "MISS"
 	}
-	return fmt.Sprintf("target %s measured %.2f limit %.2f %s", t.Name, t.Measured, t.Limit, verdict)
+	return fmt.Sprintf("target %s measured %.3f limit %.2f %s", t.Name, t.Measured, t.Limit, verdict)
 }
 
 // add keeps a row, or the cheaper of two measurements of it: what else runs on the machine only ever

@@ -22,10 +22,10 @@ func TestTargetsAreJudgedByTheFloorBesideThem(t *testing.T) {
 		got = append(got, target.String())
 	}
 	want := []string{
-		"target introspection-grpc-32 measured 1.25 limit 1.25 ok",
-		"target batch-of-100-us-a-token-32 measured 5.01 limit 5.00 MISS",
-		"target exchange-never-seen-32 measured 1.31 limit 1.30 MISS",
-		"target exchange-seen-before-32 measured 1.50 limit 1.50 ok",
+		"target introspection-grpc-32 measured 1.250 limit 1.25 ok",
+		"target batch-of-100-us-a-token-32 measured 5.010 limit 5.00 MISS",
+		"target exchange-never-seen-32 measured 1.310 limit 1.30 MISS",
+		"target exchange-seen-before-32 measured 1.500 limit 1.50 ok",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

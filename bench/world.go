@@ -46,8 +46,8 @@ type world struct {
 	admin      string            // the client that may apply policies
 	policy     string
 
-	earlier     []string // tasks' tokens that an earlier process signed, each for one use
-	earlierEach int      // how many of them a row may have at a time
+	earlierTasks stock // tasks' tokens that an earlier process signed
+	earlierLooks stock // tokens to look at that it signed
 }
 
 func newWorld(ctx context.Context, server *child, policy string) (*world, error) {
@@ -130,13 +130,18 @@ func (w *world) issue(ctx context.Context, n int, client string, resources ...st
 	})
 }
 
-// signedEarlier takes tokens that an earlier process signed.
-func (w *world) signedEarlier() ([]string, error) {
-	if len(w.earlier) < w.earlierEach {
+// stock is tokens that are there for one use each.
+type stock struct {
+	left []string
+	each int // how many a row gets at a time
+}
+
+func (s *stock) take() ([]string, error) {
+	if s.each == 0 || len(s.left) < s.each {
 		return nil, errors.New("the tokens of the earlier process are used up")
 	}
-	taken := w.earlier[:w.earlierEach]
-	w.earlier = w.earlier[w.earlierEach:]
+	taken := s.left[:s.each]
+	s.left = s.left[s.each:]
 	return taken, nil
 }
 
