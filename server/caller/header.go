@@ -58,11 +58,17 @@ func read(authorization, dpop []string) (clientauth.Credentials, error) {
 	return basic(strings.TrimLeft(rest, " "))
 }
 
+// strict refuses non-zero trailing bits.
+var strict = base64.StdEncoding.Strict()
+
 // basic reads the credentials of the Basic scheme. Id and secret were form-urlencoded before they
 // were joined (RFC 6749 section 2.3.1), so a colon or a percent sign in a secret is no trouble.
 func basic(text string) (clientauth.Credentials, error) {
-	raw, err := base64.StdEncoding.Strict().DecodeString(text)
-	if err != nil || strings.ContainsAny(text, "\r\n") {
+	if strings.IndexByte(text, '\n') >= 0 || strings.IndexByte(text, '\r') >= 0 { // the decoder skips them
+		return clientauth.Credentials{}, clientauth.ErrInvalid
+	}
+	raw, err := strict.DecodeString(text)
+	if err != nil {
 		return clientauth.Credentials{}, clientauth.ErrInvalid
 	}
 	id, secret, found := strings.Cut(string(raw), ":")

@@ -27,14 +27,14 @@ type call struct {
 
 // admit authenticates the caller and says whether it may go on. The order is a security property:
 // nothing but the credentials is looked at before they were verified.
-func (c *call) admit() error {
+func (c *call) admit(now time.Time) error {
 	if c.method == nil {
 		return engine.Refuse(engine.AccessDenied, "no_rule", "this method may not be called")
 	}
 	if err := c.authenticate(); err != nil {
 		return c.guard.stranger(c.request.Remote, err)
 	}
-	if err := c.guard.pace(c.caller.ID, c.method.rule.class); err != nil {
+	if err := c.guard.pace(c.caller.ID, c.method.rule.class, now); err != nil {
 		return err
 	}
 	return c.authorise()

@@ -126,7 +126,7 @@ func (g *Guard) Do(ctx context.Context, r Request, next func(context.Context) er
 	defer func() { err = call.end(ctx, began, caught(recover(), err)) }()
 	limit := &deadline{Context: ctx, at: time.Now().Add(g.config.Timeout)}
 	defer limit.end()
-	if err := call.admit(); err != nil {
+	if err := call.admit(began); err != nil {
 		return err
 	}
 	return next(caller.NewContext(limit, call.caller))

@@ -58,8 +58,8 @@ type clientClass struct {
 type network struct{ prefix netip.Prefix }
 
 // pace takes one from the client's bucket.
-func (g *Guard) pace(client string, c class) error {
-	if g.clients.allow(clientClass{client, c}, g.config.Rates.of(c), g.config.Now()) {
+func (g *Guard) pace(client string, c class, now time.Time) error {
+	if g.clients.allow(clientClass{client, c}, g.config.Rates.of(c), now) {
 		return nil
 	}
 	g.metrics.slowed[c].Inc()

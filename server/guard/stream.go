@@ -22,7 +22,7 @@ func (g *Guard) Stream(ctx context.Context, r Request, next func(context.Context
 	call := call{guard: g, request: r, method: g.methods[r.Method]}
 	ctx = call.begin(ctx)
 	defer func() { err = call.end(ctx, began, caught(recover(), err)) }()
-	if err := call.admit(); err != nil {
+	if err := call.admit(began); err != nil {
 		return err
 	}
 	client := call.caller.ID
