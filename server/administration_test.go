@@ -53,7 +53,7 @@ func TestThePolicyOverConnect(t *testing.T) {
 	}
 	alone := strings.Replace(now.GetYaml(), "may: [policy.apply, revoke.any", "may: [revoke.any", 1)
 	_, err = policies.ApplyPolicy(as("ops-console"), &whittlev1.ApplyPolicyRequest{Yaml: alone, ExpectedVersion: 1})
-	if connect.CodeOf(err) != connect.CodeInvalidArgument {
+	if connect.CodeOf(err) != connect.CodeFailedPrecondition {
 		t.Errorf("no administrator left: %v", err)
 	}
 	next, err := policies.ApplyPolicy(as("ops-console"), &whittlev1.ApplyPolicyRequest{Yaml: now.GetYaml(), ExpectedVersion: 1})

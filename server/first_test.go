@@ -31,6 +31,7 @@ clients:
 func withPolicy(t *testing.T, yaml string) (server.Config, *bytes.Buffer) {
 	t.Helper()
 	c, log := settings(t), new(bytes.Buffer)
+	c.Issuer = "https://sts.example.com" // it stays, though the port is another one each time
 	c.PolicyFile = filepath.Join(t.TempDir(), "policy.yaml")
 	c.Logger = slog.New(slog.NewTextHandler(log, nil))
 	write(t, c.PolicyFile, yaml)
