@@ -45,7 +45,7 @@ func (s *Server) openVault(ctx context.Context, db store.Store, source seal.Sour
 	}
 	v.Store, err = sealed.Open(ctx, db, v.kek, v.random)
 	if errors.Is(err, sealed.ErrKEK) {
-		err = v.openByNext(ctx, db, err)
+		err = v.openByNext(ctx, db, fmt.Errorf("%w (%s): name the key that sealed it (kek), or put that one in its place", err, source))
 	}
 	if err != nil {
 		return nil, err

@@ -3,6 +3,8 @@ package server
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -44,6 +46,10 @@ func (s *Server) openStore(ctx context.Context) error {
 	kept, err := anchored.Open(ctx, anchored.Config{
 		Store: s.vault, Path: place.Anchor, Random: s.config.Random,
 	})
+	if errors.Is(err, anchored.ErrRolledBack) {
+		return fmt.Errorf("%w; to go on from an older copy, put the newest back and run whittle restore COPY: by hand, "+
+			"what was revoked since would come back unseen", err)
+	}
 	if err != nil {
 		return err
 	}

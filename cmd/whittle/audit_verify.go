@@ -250,6 +250,9 @@ func tell(out io.Writer, r verify.Report, read bool) {
 		fmt.Fprintf(out, "%s: the checkpoint of %d entries is signed, and the log begins with the %d that were seen\n", r.Origin, r.Size, r.From)
 	case !read:
 		fmt.Fprintf(out, "%s: the checkpoint of %d entries is signed; none of them was read\n", r.Origin, r.Size)
+	case r.Signed < r.Size:
+		fmt.Fprintf(out, "%s: entries %d to %d are good, and the checkpoint of the first %d is signed; those from %d on have none yet\n",
+			r.Origin, r.From, r.Size-1, r.Signed, r.Signed)
 	default:
 		fmt.Fprintf(out, "%s: entries %d to %d are good, and the checkpoint of %d is signed\n", r.Origin, r.From, r.Size-1, r.Signed)
 	}

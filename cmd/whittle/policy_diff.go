@@ -30,6 +30,9 @@ Without --from and --to that is the version in force. FILE may be - for standard
 				return err
 			}
 			ask.To = &whittlev1.DiffPolicyRequest_Yaml{Yaml: string(yaml)}
+			if _, err := checked(yaml, c.args[0]); err != nil {
+				c.note("%s can't be applied as it is: whittle policy check says why", c.args[0])
+			}
 		}
 		res, err := c.server.Policies().DiffPolicy(c.ctx, ask)
 		if err != nil {
@@ -37,6 +40,9 @@ Without --from and --to that is the version in force. FILE may be - for standard
 		}
 		if c.JSON {
 			return c.Object(res)
+		}
+		if len(c.args) == 1 { // the server isn't told what the file is called
+			res.Unified = strings.Replace(res.GetUnified(), "\n+++ policy.yaml\n", "\n+++ "+c.args[0]+"\n", 1)
 		}
 		return differences(c.Out, res)
 	})

@@ -58,6 +58,14 @@ func selector(args []string) (*whittlev1.Selector, error) {
 	if token.IsOpaque(args[1]) || strings.Count(args[1], ".") == 2 && strings.HasPrefix(args[1], "eyJ") {
 		return nil, exit.With(exit.Usage, errors.New("that is a token itself, and arguments can be seen by others: whittle token revoke reads it from standard input"))
 	}
+	if args[0] == "task" || args[0] == "token" {
+		if _, err := token.ParseID(args[1]); err != nil {
+			return nil, exit.With(exit.Usage, fmt.Errorf("%q is no %s's id: those have 22 characters, as whittle token introspect shows them", args[1], args[0]))
+		}
+	}
+	if args[1] == "" {
+		return nil, exit.With(exit.Usage, fmt.Errorf("say which %s: the name is empty", args[0]))
+	}
 	return of(args[1]), nil
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/checkpoint"
@@ -78,7 +79,7 @@ func (e *Engine) Receipt(ctx context.Context, caller clientauth.Caller, index ui
 		return Receipt{}, unavailable("store", err)
 	}
 	if len(items) == 0 {
-		return Receipt{}, proofFailed(audit.ErrNotCovered)
+		return Receipt{}, Refuse(NotFound, "no_entry", fmt.Sprintf("there is no entry %d", index))
 	}
 	if items[0].Dropped.Class != "" {
 		return Receipt{}, errDropped()
