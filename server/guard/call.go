@@ -82,6 +82,7 @@ func (c *call) end(ctx context.Context, began time.Time, err error) error {
 		c.endSpan("")
 		return nil
 	}
+	c.identify()
 	seen := c.recorded(err)
 	c.guard.metrics.failed(c, fault.Of(seen), took)
 	c.guard.log.failed(ctx, c, fault.Of(seen), took)

@@ -113,7 +113,7 @@ type Request struct {
 	// Credentials takes them off the request. It runs inside the guard and may fail.
 	Credentials func() (clientauth.Credentials, error)
 
-	// Tell tells the caller the request's id, before anything else is answered; nil: nobody is told.
+	// Tell tells the caller the request's id, before anything is answered; nil: nobody is told.
 	Tell func(id string)
 }
 

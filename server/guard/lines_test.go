@@ -47,6 +47,40 @@ func TestARequestIsCalledAsItsTraceIfItHasOne(t *testing.T) {
 	}
 }
 
+// An id that stands nowhere else is told to nobody: telling it would be a tenth of what a look costs.
+func TestALookHasAnIDIfThereIsSomethingToFindByIt(t *testing.T) {
+	const looks, trace = "/whittle.v1.IntrospectionService/Introspect", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	for name, c := range map[string]struct {
+		method, trace string
+		sample        int
+		err           error
+		told          bool
+	}{
+		"a good look":                  {method: looks},
+		"a look that failed":           {method: looks, err: engine.Refuse(engine.InvalidRequest, "shape", "no"), told: true},
+		"a look where some are logged": {method: looks, sample: 1000, told: true},
+		"a look with a trace":          {method: looks, trace: trace, told: true},
+		"an exchange":                  {method: exchange, told: true},
+	} {
+		p := &porch{}
+		config := p.config()
+		config.Sample = c.sample
+		g, err := guard.New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, r := "", by("agent", c.method)
+		r.Trace, r.Tell = c.trace, func(told string) { id = told }
+		_ = g.Do(context.Background(), r, func(context.Context) error { return c.err })
+		if (id != "") != c.told {
+			t.Errorf("%s: told %q", name, id)
+		}
+		if c.err != nil && !strings.Contains(p.log.String(), "request="+id) {
+			t.Errorf("%s: the log calls it otherwise than %s: %s", name, id, &p.log)
+		}
+	}
+}
+
 func TestGoodAnswersAreLoggedBySample(t *testing.T) {
 	for sample, want := range map[int]int{0: 0, 1: 100, 10: 10} {
 		p := &porch{}

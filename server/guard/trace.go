@@ -26,7 +26,8 @@ func (c *call) begin(ctx context.Context) context.Context {
 }
 
 // name gives the call its id and tells the caller. The id is that of the caller's trace, if it names one:
-// the two sides' logs then go together. It is a name and nothing more; nothing is looked up by it.
+// the two sides' logs then go together. It is a name and nothing more; nothing is looked up by it. A look of which
+// nothing is going to be written has none unless it fails: telling it costs 2 µs of 23 over gRPC.
 func (c *call) name(ctx context.Context) context.Context {
 	parent, ok := parent(c.request.Trace)
 	switch tracer := c.guard.config.Tracer; {
@@ -38,13 +39,27 @@ func (c *call) name(ctx context.Context) context.Context {
 		c.id = c.span.SpanContext().TraceID().String()
 	case ok:
 		c.id = parent.TraceID().String()
+	case c.method != nil && c.method.rule.class == look && c.guard.config.Sample == 0:
+		return ctx
 	default:
 		c.id = c.guard.newID()
 	}
+	c.tell()
+	return ctx
+}
+
+// identify gives the call an id if it has none yet: something is going to be written about it.
+func (c *call) identify() {
+	if c.id == "" {
+		c.id = c.guard.newID()
+		c.tell()
+	}
+}
+
+func (c *call) tell() {
 	if c.request.Tell != nil {
 		c.request.Tell(c.id)
 	}
-	return ctx
 }
 
 // newID is 16 random bytes in hex, as a trace's id is written.
