@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"time"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
@@ -90,6 +91,9 @@ func serveFloors(a Answers) (Ready, error) {
 	overConnect := connect.NewServer()
 	whittlev1connect.RegisterIntrospectionServiceHandler(overConnect, looks)
 	connecthttp.Mount(mux, overConnect)
-	go http.Serve(onHTTP, mux)
+	// With the timeouts that a server needs that strangers can reach, as Whittle's has them: they are no cost of a request of ours.
+	const often = 30 * time.Second
+	exposed := &http.Server{Handler: mux, ReadHeaderTimeout: often, ReadTimeout: often, WriteTimeout: often, IdleTimeout: often}
+	go exposed.Serve(onHTTP)
 	return Ready{GRPC: onGRPC.Addr().String(), HTTP: onHTTP.Addr().String()}, nil
 }

@@ -38,7 +38,7 @@ type Bearer struct {
 type Tally struct {
 	uses   *uses
 	bearer Bearer
-	last   atomic.Pointer[minuteTally]
+	last   atomic.Pointer[purposeTally]
 }
 
 // Tally is where the uses of that token at that resource server are counted. Two for the same count together.
@@ -49,11 +49,18 @@ func (l *Log) Tally(b Bearer) *Tally { return &Tally{uses: l.uses, bearer: b} }
 // isn't either.
 func (t *Tally) Count(at time.Time, p Purpose) {
 	minute := at.Unix() / 60
-	if m := t.last.Load(); m != nil && m.minute == minute && m.add(p, 1) {
-		return
+	last := t.last.Load()
+	if last != nil && last.minute == minute {
+		if last.purpose == p && last.add(1) {
+			return
+		}
+		if other := last.beside.of(p); other != nil && other.add(1) {
+			t.last.Store(other)
+			return
+		}
 	}
-	if m := t.uses.count(t.bearer, minute, p, 1); m != nil {
-		t.last.Store(m)
+	if counted := t.uses.count(t.bearer, minute, p, 1); counted != nil {
+		t.last.Store(counted)
 	}
 }
 
@@ -64,22 +71,27 @@ type minuteTally struct {
 	list   atomic.Pointer[[]*purposeTally]
 }
 
-// add adds to the count of a purpose, if that is counted here.
-func (m *minuteTally) add(p Purpose, n int64) bool {
+// of is the count of a purpose, if that is counted here.
+func (m *minuteTally) of(p Purpose) *purposeTally {
 	for _, t := range *m.list.Load() {
 		if t.purpose == p {
-			return t.count.Add(n) > 0
+			return t
 		}
 	}
-	return false
+	return nil
 }
 
 // purposeTally is one count. Once it was taken to be written it stays below zero, which tells whoever comes late
 // to count elsewhere.
 type purposeTally struct {
+	minute  int64
 	purpose Purpose
 	count   atomic.Int64
+	beside  *minuteTally // that has it
 }
+
+// add adds to the count, unless it was taken.
+func (t *purposeTally) add(n int64) bool { return t.count.Add(n) > 0 }
 
 const ended = math.MinInt64 / 2
 
@@ -143,7 +155,7 @@ func (l *Log) WaitingUses() uint64 {
 
 // count is the slow way: the tally of the minute, or its count for the purpose, isn't there yet. It returns where to
 // count from now on, if that is anywhere.
-func (u *uses) count(b Bearer, minute int64, p Purpose, n int64) *minuteTally {
+func (u *uses) count(b Bearer, minute int64, p Purpose, n int64) *purposeTally {
 	s := &u.shards[b.Token[0]%usesShards]
 	s.Lock()
 	defer s.Unlock()
@@ -153,9 +165,12 @@ func (u *uses) count(b Bearer, minute int64, p Purpose, n int64) *minuteTally {
 	}
 	key := tallyKey{b.Token, b.Server, minute}
 	m := s.tallies[key]
+	if m != nil {
+		if t := m.of(p); t != nil && t.add(n) {
+			return t
+		}
+	}
 	switch {
-	case m != nil && m.add(p, n):
-		return m
 	case s.rows >= maxRows, b.Token == [16]byte{}:
 		u.lost.Add(s.other(b.Server, minute, uint64(n)))
 		return nil
@@ -167,28 +182,28 @@ func (u *uses) count(b Bearer, minute int64, p Purpose, n int64) *minuteTally {
 		}
 		s.tallies[key] = m
 	}
-	s.rows += m.begin(p, n)
-	if s.rows >= maxRows/2 {
+	counted, rows := m.begin(p, n)
+	if s.rows += rows; s.rows >= maxRows/2 {
 		u.hurry()
 	}
-	return m
+	return counted
 }
 
 // begin begins the count of a purpose, and says how many rows that adds. The caller holds the shard.
-func (m *minuteTally) begin(p Purpose, n int64) int {
+func (m *minuteTally) begin(p Purpose, n int64) (counted *purposeTally, rows int) {
 	list := *m.list.Load()
 	if len(list) >= maxPurposes {
 		p = Purpose{Action: otherActions, Uncovered: p.Uncovered}
-		if m.add(p, n) {
-			return 0
+		if t := m.of(p); t != nil && t.add(n) {
+			return t, 0
 		}
 	}
 	// What a caller said may be a part of its whole request, which isn't kept.
-	t := &purposeTally{purpose: Purpose{strings.Clone(p.Scope), strings.Clone(p.Action), p.Uncovered}}
+	t := &purposeTally{minute: m.minute, purpose: Purpose{strings.Clone(p.Scope), strings.Clone(p.Action), p.Uncovered}, beside: m}
 	t.count.Store(n)
 	grown := append(slices.Clone(list), t)
 	m.list.Store(&grown)
-	return 1
+	return t, 1
 }
 
 // other counts uses of which only the resource server is kept, and says how many not even that.

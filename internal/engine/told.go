@@ -74,8 +74,8 @@ const (
 	encodings
 )
 
-// kept is what was made of an answer, so that it is made once.
-type kept [encodings]atomic.Pointer[any]
+// kept is what was made of an answer, so that it is made once: of one type for each encoding.
+type kept [encodings]atomic.Value
 
 // withUses is the answer with the uses left, of which nothing is kept: the next one has others.
 func (in Introspection) withUses(left uint32) Introspection {
@@ -89,15 +89,12 @@ func Encoded[T any](in *Introspection, as Encoding, encode func(*Introspection) 
 		return encode(in)
 	}
 	place := &in.kept[as]
-	if made := place.Load(); made != nil {
-		if encoded, ok := (*made).(T); ok {
-			return encoded, nil
-		}
+	if made, ok := place.Load().(T); ok {
+		return made, nil
 	}
 	encoded, err := encode(in)
 	if err == nil {
-		made := any(encoded)
-		place.Store(&made)
+		place.Store(encoded)
 	}
 	return encoded, err
 }

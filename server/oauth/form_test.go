@@ -2,8 +2,10 @@ package oauth
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -117,6 +119,10 @@ func FuzzForm(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
+		want, wrong := url.ParseQuery(body)
+		if got, err := valuesOf(body); strings.Count(body, "&") < maxParameters && (err == nil) != (wrong == nil) || err == nil && !maps.EqualFunc(got, want, slices.Equal) {
+			t.Fatalf("read as %q, %v, not as %q, %v", got, err, want, wrong)
+		}
 		form, err := parseForm(body)
 		if err != nil {
 			if engine.Fault(err).Code != engine.InvalidRequest {

@@ -104,6 +104,9 @@ func (in *posted) read(w http.ResponseWriter, r *http.Request, most int) (client
 	return c, nil
 }
 
+// Values of headers, under their names as net/http spells them; nobody changes them.
+var isJSON, noStore, noCache = []string{"application/json"}, []string{"no-store"}, []string{"no-cache"}
+
 // write answers 200 (RFC 6749 section 5.1).
 func write(w http.ResponseWriter, answer any) {
 	body, err := textual(answer)
@@ -111,11 +114,11 @@ func write(w http.ResponseWriter, answer any) {
 		fault.HTTP(w, err)
 		return
 	}
+	h := w.Header()
 	if len(body) > 0 {
-		w.Header().Set("Content-Type", "application/json")
+		h["Content-Type"] = isJSON
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Pragma", "no-cache")
+	h["Cache-Control"], h["Pragma"] = noStore, noCache
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(body) // whoever can't be written to is gone
 }
