@@ -37,9 +37,25 @@ type ofKind struct {
 type shard struct {
 	sync.RWMutex
 	byDigest map[digest]mark
+	may      [4]atomic.Uint64 // a bit for each second byte of a digest that is there
 }
 
 func (o *ofKind) at(d digest) *shard { return &o.shards[d[0]%shards] }
+
+// mayHave stands in front of the lock and the map: with a thousand revocations it spares 15 probes of 16 both, which is 0.5 µs
+// of a look; with a hundred thousand none, and costs a load.
+func (s *shard) mayHave(d digest) bool { return s.may[d[1]>>6].Load()>>(d[1]&63)&1 != 0 }
+
+// refill makes the bits of what is there. The caller has the lock; whoever looks meanwhile finds the bits of all that stays.
+func (s *shard) refill() {
+	var bits [4]uint64
+	for d := range s.byDigest {
+		bits[d[1]>>6] |= 1 << (d[1] & 63)
+	}
+	for i := range bits {
+		s.may[i].Store(bits[i])
+	}
+}
 
 // mark is what is kept of a selector's revocations: the newest of each sort.
 type mark struct {
@@ -134,6 +150,7 @@ func (r *Revocations) put(s Selector, m mark, at time.Time) {
 		r.awaited.note(d, m.seq == pending, at)
 	}
 	shard.byDigest[d] = m
+	shard.may[d[1]>>6].Or(1 << (d[1] & 63))
 }
 
 // merge is what two revocations of one selector come to: the newest number, and a block as long
@@ -180,6 +197,9 @@ func (o *ofKind) get(d digest) (mark, bool) {
 		return mark{}, false
 	}
 	shard := o.at(d)
+	if !shard.mayHave(d) {
+		return mark{}, false
+	}
 	shard.RLock()
 	defer shard.RUnlock()
 	m, ok := shard.byDigest[d]
@@ -216,6 +236,9 @@ func (s *shard) forget(then time.Time, next ends) (gone int64) {
 		if m.owner != nil {
 			m.owner.live.Add(-1)
 		}
+	}
+	if gone > 0 {
+		s.refill()
 	}
 	return gone
 }
