@@ -156,7 +156,7 @@ func (b *bench) costs(ctx context.Context, w *world, server *child, rounds int, 
 	if err != nil {
 		return err
 	}
-	for range max(rounds, b.rounds) {
+	for range rounds {
 		if err := part.measureAll(rows, func(*row) bool { return true }, 32); err != nil {
 			return err
 		}

@@ -25,15 +25,16 @@ func main() {
 	}
 	quick := flag.Bool("quick", false, "windows of 0.7 s, and only the rows that targets are about; writes no results")
 	only := flag.String("only", "", "run only rows whose name matches this expression, with their floors, and what grows if its name does; writes no results")
-	rounds := flag.Int("rounds", 2, "how often each row is measured; the cheapest is kept, so more help on a machine that is busy")
+	rounds := flag.Int("rounds", 0, "how often each row that targets are about is measured; the cheapest is kept, so more help on a machine that is busy; 0: 2 if quick, else 3")
 	profiles := flag.String("profile", "", "write a CPU profile of the server for each row into this folder")
 	growth := flag.Int("growth", 0, "up to how many live revocations to start servers with; 0: 100,000 if quick, else 1,000,000")
 	entries := flag.Int("entries", 1_000_000, "up to how many tokens issued, each with its audit entry, in a run that isn't quick; 10,000,000 take 15 GB and some minutes")
 	compare := flag.String("compare", "", "hold the rows to those of this file, such as results.json; writes no results")
 	withPeers := flag.String("peers", "", "measure only the peers whose name matches this expression, also with -only; none: no peer")
 	flag.Parse()
-	b := bench{quick: *quick, against: *compare, mostRevocations: *growth, mostEntries: *entries, warm: 500 * time.Millisecond, window: 2 * time.Second, profiles: *profiles, partly: *only != "" || *compare != "", rounds: *rounds}
+	b := bench{quick: *quick, against: *compare, mostRevocations: *growth, mostEntries: *entries, warm: 500 * time.Millisecond, window: 2 * time.Second, profiles: *profiles, partly: *only != "" || *compare != "", rounds: cmp.Or(*rounds, 3)}
 	if *quick {
+		b.rounds = cmp.Or(*rounds, 2)
 		b.warm, b.window = 200*time.Millisecond, 700*time.Millisecond
 	}
 	pattern, err := regexp.Compile(*only)
@@ -105,7 +106,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer b.floors.stop()
-	if err := b.inTurn(rows); err != nil {
+	if err := b.inTurn(ctx, rows); err != nil {
 		return err
 	}
 	if b.anyPeers {
@@ -129,29 +130,27 @@ func (b *bench) run(ctx context.Context) (err error) {
 
 // inTurn measures the rows that targets are about, then the others and what these stand on: a hundred thousand tokens that are
 // looked at once are a hundred thousand counts for the record, which the server writes a minute later, on top of whatever is
-// measured then.
-func (b *bench) inTurn(rows []row) error {
+// measured then. For the same reason each turn begins when the server has come to rest.
+func (b *bench) inTurn(ctx context.Context, rows []row) error {
 	judged := func(r *row) bool { return !r.long }
 	other := func(r *row) bool {
 		return r.long || slices.ContainsFunc(rows, func(on row) bool { return on.long && on.floor == r.name })
 	}
-	parts := []func(*row) bool{judged, other}
-	if b.quick {
-		parts = parts[:1]
+	turn := func(part func(*row) bool, inFlight int) error {
+		if err := b.whittle.settled(ctx); err != nil {
+			return err
+		}
+		return b.measureAll(rows, part, inFlight)
 	}
-	for _, part := range parts {
-		for range b.rounds {
-			for _, inFlight := range []int{32, 256} {
-				if err := b.measureAll(rows, part, inFlight); err != nil {
-					return err
-				}
-			}
+	for range b.rounds {
+		if err := errors.Join(turn(judged, 32), turn(judged, 256)); err != nil {
+			return err
 		}
 	}
 	if b.quick {
 		return nil
 	}
-	return b.measureAll(rows, func(*row) bool { return true }, 1)
+	return errors.Join(turn(other, 32), turn(other, 256), turn(func(*row) bool { return true }, 1))
 }
 
 // begin starts Whittle twice on the same state: what the first one signed the second has never seen.
@@ -164,11 +163,11 @@ func (b *bench) begin(ctx context.Context, folder string) error {
 	if err != nil {
 		return errors.Join(err, first.stop())
 	}
-	tasks, err := b.stock(ctx, w, exchangeNew, 7000)
+	tasks, err := b.stock(ctx, w, exchangeNew, 7000, 2*b.rounds+1)
 	if err != nil {
 		return errors.Join(err, first.stop())
 	}
-	looks, err := b.stock(ctx, w, introspectCold, 16_000, dataAPI)
+	looks, err := b.stock(ctx, w, introspectCold, 16_000, 3, dataAPI)
 	if err := errors.Join(err, first.stop()); err != nil {
 		return err
 	}
@@ -182,14 +181,14 @@ func (b *bench) begin(ctx context.Context, folder string) error {
 	return nil
 }
 
-// stock issues tokens for a row of tokens that an earlier process signed, at so many a second for each time that the row is
-// measured: more than a few cores verify meanwhile. With fewer its window is shorter. A run without the row needs none.
-func (b *bench) stock(ctx context.Context, w *world, row string, rate int, resources ...string) (s stock, err error) {
+// stock issues tokens for a row of tokens that an earlier process signed, at so many a second for each of the times that the row
+// is measured: more than a few cores verify meanwhile. With fewer its window is shorter. A run without the row needs none.
+func (b *bench) stock(ctx context.Context, w *world, row string, rate, times int, resources ...string) (s stock, err error) {
 	if !b.only.MatchString(row) || b.quick && row == introspectCold {
 		return s, nil
 	}
 	s.each = int(float64(rate) * (b.warm + b.window).Seconds())
-	s.left, err = w.issue(ctx, (2*b.rounds+1)*s.each, agent, resources...)
+	s.left, err = w.issue(ctx, times*s.each, agent, resources...)
 	return s, err
 }
 
