@@ -11,7 +11,7 @@ import (
 
 // ofModule is a module and the version of it that a program was built with.
 func ofModule(info *debug.BuildInfo, module string) string {
-	for _, d := range info.Deps {
+	for _, d := range append(info.Deps, &info.Main) {
 		if d.Path == module {
 			return module + " " + d.Version
 		}
