@@ -50,22 +50,6 @@ func (c *Cache[V]) Put(d Digest, v V) {
 	s.put(d, v, c.weight(v), c.size)
 }
 
-// Len is how many values are held.
-func (c *Cache[V]) Len() (n int) {
-	for i := range c.shards {
-		s := &c.shards[i]
-		s.Lock()
-		n += len(s.young)
-		for d := range s.aged {
-			if _, again := s.young[d]; !again {
-				n++
-			}
-		}
-		s.Unlock()
-	}
-	return n
-}
-
 type shard[V any] struct {
 	sync.Mutex
 	young map[Digest]V // what was used since the last turn
