@@ -157,7 +157,7 @@ func (b *bench) costs(ctx context.Context, w *world, server *child, rounds int, 
 		return err
 	}
 	for range rounds {
-		if err := part.measureAll(rows, func(*row) bool { return true }, 32); err != nil {
+		if err := part.measureAll(rows, every, 32); err != nil {
 			return err
 		}
 	}

@@ -136,22 +136,27 @@ func (b *bench) inTurn(ctx context.Context, rows []row) error {
 	other := func(r *row) bool {
 		return r.long || slices.ContainsFunc(rows, func(on row) bool { return on.long && on.floor == r.name })
 	}
-	turn := func(part func(*row) bool, inFlight int) error {
+	type turn struct {
+		part     func(*row) bool
+		inFlight int
+	}
+	turns := slices.Repeat([]turn{{judged, 32}, {judged, 256}}, b.rounds)
+	if !b.quick {
+		turns = append(turns, turn{other, 32}, turn{other, 256}, turn{every, 1})
+	}
+	for _, t := range turns {
 		if err := b.whittle.settled(ctx); err != nil {
 			return err
 		}
-		return b.measureAll(rows, part, inFlight)
-	}
-	for range b.rounds {
-		if err := errors.Join(turn(judged, 32), turn(judged, 256)); err != nil {
+		if err := b.measureAll(rows, t.part, t.inFlight); err != nil {
 			return err
 		}
 	}
-	if b.quick {
-		return nil
-	}
-	return errors.Join(turn(other, 32), turn(other, 256), turn(func(*row) bool { return true }, 1))
+	return nil
 }
+
+// every row is a part.
+func every(*row) bool { return true }
 
 // begin starts Whittle twice on the same state: what the first one signed the second has never seen.
 func (b *bench) begin(ctx context.Context, folder string) error {
