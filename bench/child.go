@@ -27,6 +27,7 @@ type Setup struct {
 // Ready says where a child serves, who may ask, and how long it took to start.
 type Ready struct {
 	GRPC, HTTP, Client, Secret string
+	Tuned                      string // gRPC under Whittle's own settings of the transport; only floors have it
 	Took                       time.Duration
 }
 

@@ -72,14 +72,21 @@ func serveFloors(a Answers) (Ready, error) {
 	if err != nil {
 		return Ready{}, err
 	}
+	onTuned, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return Ready{}, err
+	}
 	onHTTP, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return Ready{}, err
 	}
-	native := grpc.NewServer()
-	whittlev1.RegisterIntrospectionServiceServer(native, looks)
-	whittlev1.RegisterTokenServiceServer(native, tokens)
+	native, tuned := grpc.NewServer(), grpc.NewServer(server.Transport()...)
+	for _, s := range []*grpc.Server{native, tuned} {
+		whittlev1.RegisterIntrospectionServiceServer(s, looks)
+		whittlev1.RegisterTokenServiceServer(s, tokens)
+	}
 	release := server.SettleMemory() // as Whittle has it: what the collector costs is no cost of a request
+	go tuned.Serve(onTuned)
 	go func() {
 		defer release()
 		native.Serve(onGRPC)
@@ -95,5 +102,5 @@ func serveFloors(a Answers) (Ready, error) {
 	const often = 30 * time.Second
 	exposed := &http.Server{Handler: mux, ReadHeaderTimeout: often, ReadTimeout: often, WriteTimeout: often, IdleTimeout: often}
 	go exposed.Serve(onHTTP)
-	return Ready{GRPC: onGRPC.Addr().String(), HTTP: onHTTP.Addr().String()}, nil
+	return Ready{GRPC: onGRPC.Addr().String(), Tuned: onTuned.Addr().String(), HTTP: onHTTP.Addr().String()}, nil
 }

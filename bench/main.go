@@ -128,14 +128,12 @@ func (b *bench) run(ctx context.Context) (err error) {
 	return b.results.compare(os.Stdout, &before)
 }
 
-// inTurn measures the rows that targets are about, then the others and what these stand on: a hundred thousand tokens that are
+// inTurn measures the rows that targets are about, each as often as its floor, then the others: a hundred thousand tokens that are
 // looked at once are a hundred thousand counts for the record, which the server writes a minute later, on top of whatever is
 // measured then. For the same reason each turn begins when the server has come to rest.
 func (b *bench) inTurn(ctx context.Context, rows []row) error {
 	judged := func(r *row) bool { return !r.long }
-	other := func(r *row) bool {
-		return r.long || slices.ContainsFunc(rows, func(on row) bool { return on.long && on.floor == r.name })
-	}
+	other := func(r *row) bool { return r.long }
 	type turn struct {
 		part     func(*row) bool
 		inFlight int
@@ -330,8 +328,12 @@ func (b *bench) load(server *child, r *row, inFlight int) (*load, error) {
 	}
 	authorization := b.world.basic(r.client)
 	if r.wire == overGRPC {
+		at := server.GRPC
+		if r.tuned {
+			at = server.Tuned
+		}
 		var err error
-		l.wire, err = dialGRPC(server.GRPC, r.method, authorization)
+		l.wire, err = dialGRPC(at, r.method, authorization)
 		return l, err
 	}
 	contentType := map[string]string{

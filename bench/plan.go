@@ -48,6 +48,7 @@ type row struct {
 	messages [][]byte
 	once     bool                          // each message may be sent once only
 	alone    bool                          // Whittle's, though nothing stands under it
+	tuned    bool                          // a floor under Whittle's settings of the transport
 	long     bool                          // only measured by a run that isn't quick
 	more     func(n int) ([][]byte, error) // makes such messages
 	bearers  int                           // how often a good answer says Bearer; anyBearers: that depends on the message
@@ -121,6 +122,7 @@ func plan(ctx context.Context, w *world) ([]row, error) {
 	asks, self := introspections(jwts), [][]byte{encode(&whittlev1.ClientCredentialsRequest{Resource: []string{dataAPI}})}
 	rows := []row{
 		{name: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: asks, bearers: 1},
+		{name: "echo of introspection, gRPC with Whittle's settings of the transport", wire: overGRPC, method: introspectMethod, client: gateway, messages: asks, bearers: 1, tuned: true},
 		{name: introspectGRPC, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: asks, bearers: 1},
 		{name: introspectOpaque, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: introspections(opaques), bearers: 1, long: true},
 		{name: introspectCold, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, once: true, more: cold, bearers: 1, long: true},

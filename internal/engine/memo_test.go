@@ -105,15 +105,15 @@ func TestWhatWiresMakeOfAnAnswerIsKeptWithThatAnswerAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	made := 0
-	encode := func(in *Introspection) (Introspection, error) {
+	encode := func(in Introspection) (Introspection, error) {
 		made++
-		return *in, nil
+		return in, nil
 	}
 	read := w.readToken()
 	w.look("data-gateway", read) // a token that comes once is not kept
 	for range 3 {
 		in := w.look("data-gateway", read)
-		if got, err := Encoded(&in, Message, encode); err != nil || got.ID != in.ID {
+		if got, err := Encoded(in, Message, encode); err != nil || got.ID != in.ID {
 			t.Errorf("%v, %v", got, err)
 		}
 	}
@@ -123,15 +123,15 @@ func TestWhatWiresMakeOfAnAnswerIsKeptWithThatAnswerAlone(t *testing.T) {
 	in := w.look("data-gateway", read)
 	for left := range uint32(3) {
 		counted := in.withUses(left)
-		if got, _ := Encoded(&counted, Message, encode); *got.UsesLeft != left {
+		if got, _ := Encoded(counted, Message, encode); *got.UsesLeft != left {
 			t.Errorf("%d left: %v", left, got)
 		}
 	}
 	failed := errors.New("failed")
-	if _, err := Encoded(&in, JSONText, func(*Introspection) (string, error) { return "", failed }); !errors.Is(err, failed) {
+	if _, err := Encoded(in, JSONText, func(Introspection) (string, error) { return "", failed }); !errors.Is(err, failed) {
 		t.Error(err)
 	}
-	if got, err := Encoded(&in, JSONText, encode); err != nil || got.ID != in.ID {
+	if got, err := Encoded(in, JSONText, encode); err != nil || got.ID != in.ID {
 		t.Errorf("a failure was kept: %v, %v", got, err)
 	}
 }

@@ -84,7 +84,7 @@ func (in Introspection) withUses(left uint32) Introspection {
 }
 
 // Encoded is what encode gives, or gave for the same answer before. It is shared: nobody may change it.
-func Encoded[T any](in *Introspection, as Encoding, encode func(*Introspection) (T, error)) (T, error) {
+func Encoded[T any](in Introspection, as Encoding, encode func(Introspection) (T, error)) (T, error) {
 	if in.kept == nil {
 		return encode(in)
 	}

@@ -125,7 +125,7 @@ func TestCredentialsInTheForm(t *testing.T) {
 
 func TestAHandlerPastTheGuardPanics(t *testing.T) {
 	who := clientauth.Caller{ID: "agent"}
-	if got := Of(NewContext(context.Background(), who)); got.ID != "agent" {
+	if got := Of(&Context{context.Background(), who}); got.ID != "agent" {
 		t.Errorf("got %q", got.ID)
 	}
 	defer func() {

@@ -8,22 +8,19 @@ import (
 
 type key struct{}
 
-// withCaller is a context with a caller: one object less than [context.WithValue], which boxes it.
-type withCaller struct {
+// Context is a context with the authenticated caller. Only the guard makes one: it is one object less than
+// [context.WithValue], which boxes the value.
+type Context struct {
 	context.Context
-	caller clientauth.Caller
+	Caller clientauth.Caller
 }
 
-func (c *withCaller) Value(k any) any {
+// Value implements [context.Context].
+func (c *Context) Value(k any) any {
 	if k == (key{}) {
-		return &c.caller
+		return &c.Caller
 	}
 	return c.Context.Value(k)
-}
-
-// NewContext is ctx with the authenticated caller. Only the guard calls it.
-func NewContext(ctx context.Context, c clientauth.Caller) context.Context {
-	return &withCaller{ctx, c}
 }
 
 // Of is the authenticated caller of a request that came through the guard. Without one it panics:

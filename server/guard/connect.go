@@ -93,9 +93,15 @@ func Peer(text string) netip.AddrPort {
 func fromConnect(spec connect.Spec, info *connect.CallInfo) Request {
 	return Request{
 		Method: spec.Procedure, Wire: Wire(info.Protocol), Remote: Peer(info.PeerAddr), Trace: info.RequestHeader().Get(Traceparent),
-		Tell: func(id string) { info.ResponseHeader().Set(RequestID, id) },
-		Credentials: func() (clientauth.Credentials, error) {
-			return caller.FromHeaders(info.RequestHeader().Values)
-		},
+		Envelope: connectEnvelope{info},
 	}
 }
+
+// connectEnvelope is the headers of a call over Connect or gRPC-Web.
+type connectEnvelope struct{ info *connect.CallInfo }
+
+func (e connectEnvelope) Credentials() (clientauth.Credentials, error) {
+	return caller.FromHeaders(e.info.RequestHeader().Values)
+}
+
+func (e connectEnvelope) Tell(id string) { e.info.ResponseHeader().Set(RequestID, id) }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/netip"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -58,8 +57,10 @@ func (g *Guard) registered(desc *grpc.ServiceDesc, method string, streams bool) 
 func (g *Guard) unary(name string, handler grpc.MethodHandler) grpc.MethodHandler {
 	return func(server any, ctx context.Context, decode func(any) error, chain grpc.UnaryServerInterceptor) (any, error) {
 		var answer any
-		err := g.Do(ctx, fromGRPC(ctx, name), func(ctx context.Context) (err error) {
-			answer, err = handler(server, ctx, g.decoding(ctx, decode), chain)
+		call := &unaryCall{grpcEnvelope: grpcEnvelope{ctx}, guard: g, decode: decode}
+		err := g.Do(ctx, call.request(name), func(ctx context.Context) (err error) {
+			call.ctx = ctx
+			answer, err = handler(server, ctx, call.receive, chain)
 			return err
 		})
 		if err == nil {
@@ -72,7 +73,8 @@ func (g *Guard) unary(name string, handler grpc.MethodHandler) grpc.MethodHandle
 // streaming is unary for a method that answers with many messages.
 func (g *Guard) streaming(name string, handler grpc.StreamHandler) grpc.StreamHandler {
 	return func(server any, stream grpc.ServerStream) error {
-		err := g.Stream(stream.Context(), fromGRPC(stream.Context(), name), func(ctx context.Context, again Again) error {
+		envelope := &grpcEnvelope{stream.Context()}
+		err := g.Stream(stream.Context(), envelope.request(name), func(ctx context.Context, again Again) error {
 			return handler(server, &grpcStream{stream, ctx, g, again})
 		})
 		if err == nil {
@@ -103,7 +105,7 @@ type grpcStream struct {
 // Context is the guarded one.
 func (s *grpcStream) Context() context.Context { return s.ctx }
 
-// RecvMsg decodes the request and checks its shape. What the codec says is dropped, as in decoding.
+// RecvMsg decodes the request and checks its shape. What the codec says is dropped, as in unaryCall.
 func (s *grpcStream) RecvMsg(message any) error {
 	in := &received{message: message}
 	if err := s.ServerStream.RecvMsg(in); err != nil {
@@ -123,19 +125,25 @@ func (s *grpcStream) SendMsg(message any) error {
 	return s.ServerStream.SendMsg(message)
 }
 
-// decoding is decode followed by the check of the message's shape. What the codec says is dropped:
+// unaryCall is one call of a method that takes one message and gives one, in one object.
+type unaryCall struct {
+	grpcEnvelope
+	guard  *Guard
+	decode func(any) error
+	in     received
+}
+
+// receive is decode followed by the check of the message's shape. What the codec says is dropped:
 // it may quote the message. What decode itself says, grpc-go has answered already: too large, or gone.
-func (g *Guard) decoding(ctx context.Context, decode func(any) error) func(any) error {
-	return func(message any) error {
-		in := &received{message: message}
-		if err := decode(in); err != nil {
-			return cmp.Or(ctx.Err(), fault.ErrTooLarge)
-		}
-		if in.err != nil {
-			return fault.Unreadable()
-		}
-		return g.validate(message)
+func (c *unaryCall) receive(message any) error {
+	c.in.message = message
+	if err := c.decode(&c.in); err != nil {
+		return cmp.Or(c.ctx.Err(), fault.ErrTooLarge)
 	}
+	if c.in.err != nil {
+		return fault.Unreadable()
+	}
+	return c.guard.validate(message)
 }
 
 // RequestID and Traceparent as gRPC spells them. In another spelling a value is found too, but by a look at all keys.
@@ -144,23 +152,31 @@ const (
 	traceparentMetadata = "traceparent"
 )
 
-func fromGRPC(ctx context.Context, name string) Request {
-	var remote netip.AddrPort
-	if p, ok := peer.FromContext(ctx); ok {
+// grpcEnvelope is the metadata of a call over gRPC.
+type grpcEnvelope struct{ ctx context.Context }
+
+func (e *grpcEnvelope) request(name string) Request {
+	r := Request{Method: name, Wire: GRPC, Envelope: e}
+	if p, ok := peer.FromContext(e.ctx); ok {
 		if tcp, ok := p.Addr.(*net.TCPAddr); ok {
-			remote = tcp.AddrPort()
+			r.Remote = tcp.AddrPort()
 		}
 	}
-	traced := ""
-	if values := metadata.ValueFromIncomingContext(ctx, traceparentMetadata); len(values) == 1 {
-		traced = values[0]
+	if values := e.values(traceparentMetadata); len(values) == 1 {
+		r.Trace = values[0]
 	}
-	return Request{
-		Method: name, Wire: GRPC, Remote: remote, Trace: traced,
-		// A caller that isn't told can do without.
-		Tell: func(id string) { _ = grpc.SetHeader(ctx, metadata.MD{requestIDMetadata: {id}}) },
-		Credentials: func() (clientauth.Credentials, error) {
-			return caller.FromMetadata(func(name string) []string { return metadata.ValueFromIncomingContext(ctx, name) })
-		},
-	}
+	return r
+}
+
+func (e *grpcEnvelope) values(name string) []string {
+	return metadata.ValueFromIncomingContext(e.ctx, name)
+}
+
+func (e *grpcEnvelope) Credentials() (clientauth.Credentials, error) {
+	return caller.FromMetadata(e.values)
+}
+
+// Tell doesn't mind if it can't: a caller that isn't told can do without.
+func (e *grpcEnvelope) Tell(id string) {
+	_ = grpc.SetHeader(e.ctx, metadata.MD{requestIDMetadata: {id}})
 }

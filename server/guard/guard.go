@@ -109,12 +109,16 @@ type Request struct {
 	Wire   Wire
 	Remote netip.AddrPort // the peer's address; zero if it has none
 	Trace  string         // the caller's traceparent; empty: none
+	Envelope
+}
 
+// Envelope is what is around a call's message: each wire has its own.
+type Envelope interface {
 	// Credentials takes them off the request. It runs inside the guard and may fail.
-	Credentials func() (clientauth.Credentials, error)
+	Credentials() (clientauth.Credentials, error)
 
-	// Tell tells the caller the request's id, before anything is answered; nil: nobody is told.
-	Tell func(id string)
+	// Tell tells the caller the request's id, before anything is answered.
+	Tell(id string)
 }
 
 // Do runs next if the caller may, with the caller in its context. The error is what the caller
@@ -124,12 +128,19 @@ func (g *Guard) Do(ctx context.Context, r Request, next func(context.Context) er
 	call := call{guard: g, request: r, method: g.methods[r.Method]}
 	ctx = call.begin(ctx)
 	defer func() { err = call.end(ctx, began, caught(recover(), err)) }()
-	limit := &deadline{Context: ctx, at: time.Now().Add(g.config.Timeout)}
-	defer limit.end()
+	in := &admitted{limit: deadline{Context: ctx, at: time.Now().Add(g.config.Timeout)}}
+	defer in.limit.end()
 	if err := call.admit(began); err != nil {
 		return err
 	}
-	return next(caller.NewContext(limit, call.caller))
+	in.Context = caller.Context{Context: &in.limit, Caller: call.caller}
+	return next(in)
+}
+
+// admitted is the context of a request that may go on: two contexts in one object.
+type admitted struct {
+	caller.Context
+	limit deadline
 }
 
 // Streams says whether the method, by its full name, answers with many messages.

@@ -66,11 +66,17 @@ func (p *porch) guard(t *testing.T) *guard.Guard {
 }
 
 func by(id, method string) guard.Request {
-	return guard.Request{
-		Method: method, Wire: guard.GRPC, Remote: guard.Peer("192.0.2.1:1234"),
-		Credentials: func() (clientauth.Credentials, error) { return clientauth.Credentials{ClientID: id}, nil },
-	}
+	return guard.Request{Method: method, Wire: guard.GRPC, Remote: guard.Peer("192.0.2.1:1234"), Envelope: &envelope{from: id}}
 }
+
+// envelope is that of a client's call.
+type envelope struct{ from, told string }
+
+func (e *envelope) Credentials() (clientauth.Credentials, error) {
+	return clientauth.Credentials{ClientID: e.from}, nil
+}
+
+func (e *envelope) Tell(id string) { e.told = id }
 
 func fine(context.Context) error { return nil }
 

@@ -15,14 +15,14 @@ import (
 func well(context.Context) error { return nil }
 
 // idOf runs one good call with the traceparent and answers the id that the caller is told.
-func idOf(t *testing.T, g *guard.Guard, traceparent string) (id string) {
+func idOf(t *testing.T, g *guard.Guard, traceparent string) string {
 	t.Helper()
 	r := by("agent", exchange)
-	r.Trace, r.Tell = traceparent, func(told string) { id = told }
+	r.Trace = traceparent
 	if err := g.Do(context.Background(), r, well); err != nil {
 		t.Fatal(err)
 	}
-	return id
+	return r.Envelope.(*envelope).told
 }
 
 func TestARequestIsCalledAsItsTraceIfItHasOne(t *testing.T) {
@@ -69,9 +69,10 @@ func TestALookHasAnIDIfThereIsSomethingToFindByIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		id, r := "", by("agent", c.method)
-		r.Trace, r.Tell = c.trace, func(told string) { id = told }
+		r := by("agent", c.method)
+		r.Trace = c.trace
 		_ = g.Do(context.Background(), r, func(context.Context) error { return c.err })
+		id := r.Envelope.(*envelope).told
 		if (id != "") != c.told {
 			t.Errorf("%s: told %q", name, id)
 		}

@@ -32,7 +32,7 @@ func (g *Guard) Stream(ctx context.Context, r Request, next func(context.Context
 	defer g.streams.leave(client)
 	open, cancel := g.whileServing(ctx)
 	defer cancel()
-	err = next(caller.NewContext(open, call.caller), call.again)
+	err = next(&caller.Context{Context: open, Caller: call.caller}, call.again)
 	switch {
 	case ctx.Err() != nil:
 		return nil // the client ended it, which is how a stream ends well

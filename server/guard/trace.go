@@ -44,7 +44,7 @@ func (c *call) name(ctx context.Context) context.Context {
 	default:
 		c.id = c.guard.newID()
 	}
-	c.tell()
+	c.request.Tell(c.id)
 	return ctx
 }
 
@@ -52,12 +52,6 @@ func (c *call) name(ctx context.Context) context.Context {
 func (c *call) identify() {
 	if c.id == "" {
 		c.id = c.guard.newID()
-		c.tell()
-	}
-}
-
-func (c *call) tell() {
-	if c.request.Tell != nil {
 		c.request.Tell(c.id)
 	}
 }

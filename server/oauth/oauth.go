@@ -58,12 +58,11 @@ func (w *Wire) endpoint(path string, serve serve) http.Handler {
 			notAllowed(rw, http.MethodPost)
 			return
 		}
-		var in posted
+		in := &posted{rw: rw, request: r, most: w.body}
 		var answer any
 		request := guard.Request{
 			Method: path, Wire: guard.OAuth, Remote: guard.Peer(r.RemoteAddr), Trace: r.Header.Get(guard.Traceparent),
-			Tell:        func(id string) { rw.Header().Set(guard.RequestID, id) },
-			Credentials: func() (clientauth.Credentials, error) { return in.read(rw, r, w.body) },
+			Envelope: in,
 		}
 		err := w.guard.Do(r.Context(), request, func(ctx context.Context) (err error) {
 			if in.problem != nil {
@@ -82,22 +81,30 @@ func (w *Wire) endpoint(path string, serve serve) http.Handler {
 
 // posted is what came to an endpoint.
 type posted struct {
+	rw      http.ResponseWriter
+	request *http.Request
+	most    int // bytes of the body
+
 	form    form
 	problem error // what is wrong with it, to be told once the client is known
 }
 
-// read reads the form and takes the client's credentials off the request. What is malformed waits if
+// Tell implements [guard.Envelope].
+func (in *posted) Tell(id string) { in.rw.Header().Set(guard.RequestID, id) }
+
+// Credentials reads the form and takes the client's credentials off the request. What is malformed waits if
 // the header says by itself who the client is: then it is a refusal of that client, on the record, and
 // not a stranger's failure.
-func (in *posted) read(w http.ResponseWriter, r *http.Request, most int) (clientauth.Credentials, error) {
-	if in.form, in.problem = readForm(w, r, most); in.problem == nil {
-		c, err := caller.FromForm(r.Header.Values, in.form)
+func (in *posted) Credentials() (clientauth.Credentials, error) {
+	headers := in.request.Header.Values
+	if in.form, in.problem = readForm(in.rw, in.request, in.most); in.problem == nil {
+		c, err := caller.FromForm(headers, in.form)
 		if err == nil || errors.Is(err, clientauth.ErrInvalid) {
 			return c, err
 		}
 		in.problem = err
 	}
-	c, err := caller.FromHeaders(r.Header.Values)
+	c, err := caller.FromHeaders(headers)
 	if err != nil {
 		return clientauth.Credentials{}, in.problem
 	}
