@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/whittle-sts/whittle/internal/lately"
 	"github.com/whittle-sts/whittle/internal/token"
 )
 
@@ -15,17 +16,17 @@ func TestWhatIsSignedHereIsRemembered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	read := w.readToken()
-	if _, ours := w.familiar.presented(digestOf(read)); !ours {
+	if _, ours := w.familiar.presented(lately.DigestOf(read.Reveal())); !ours {
 		t.Error("a token that was just signed costs a verification")
 	}
 	w.restart()
-	if _, ours := w.familiar.presented(digestOf(read)); ours {
+	if _, ours := w.familiar.presented(lately.DigestOf(read.Reveal())); ours {
 		t.Error("remembered by a process that didn't sign it")
 	}
 	if !w.look("data-gateway", read).Active {
 		t.Error("inactive once its signature counts")
 	}
-	if _, ours := w.familiar.presented(digestOf(read)); !ours {
+	if _, ours := w.familiar.presented(lately.DigestOf(read.Reveal())); !ours {
 		t.Error("a token that was verified costs another verification")
 	}
 }
@@ -39,7 +40,7 @@ func TestOnlyATokenThatComesAgainIsKept(t *testing.T) {
 		if !w.look("data-gateway", read).Active {
 			t.Fatal("inactive")
 		}
-		if _, kept := w.memo.get(digestOf(read), w.Image.View().Ring); kept != want {
+		if _, kept := w.memo.get(lately.DigestOf(read.Reveal()), w.Image.View().Ring); kept != want {
 			t.Errorf("after look %d kept = %v", n+1, kept)
 		}
 	}
@@ -56,7 +57,7 @@ func TestAForgedTokenIsNeverKnown(t *testing.T) {
 			t.Fatal("active")
 		}
 	}
-	if _, ours := w.familiar.presented(digestOf(forged)); ours {
+	if _, ours := w.familiar.presented(lately.DigestOf(forged.Reveal())); ours {
 		t.Error("taken for one of ours")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"weak"
 
+	"github.com/whittle-sts/whittle/internal/lately"
 	"github.com/whittle-sts/whittle/internal/policy"
 	"github.com/whittle-sts/whittle/internal/token"
 )
@@ -18,7 +19,7 @@ func TestWhatIsRememberedKeepsNoOldPolicyAndNoOldKeys(t *testing.T) {
 	for range 3 { // so that it is remembered, and an answer with it
 		w.look("data-gateway", read)
 	}
-	if _, kept := w.memo.get(digestOf(read), w.Image.View().Ring); !kept {
+	if _, kept := w.memo.get(lately.DigestOf(read.Reveal()), w.Image.View().Ring); !kept {
 		t.Fatal("the token isn't remembered")
 	}
 	old, ring := weak.Make[policy.Policy](w.Image.View().Policy), weak.Make[token.Keyring](w.Image.View().Keys)

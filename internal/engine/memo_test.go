@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/clientauth"
+	"github.com/whittle-sts/whittle/internal/lately"
 	"github.com/whittle-sts/whittle/internal/token"
 )
 
 func TestTheMemoHoldsForItsKeysOnly(t *testing.T) {
 	t.Parallel()
 	m := newMemo()
-	digest := digestOf(token.NewSecret("a token"))
+	digest := lately.DigestOf("a token")
 	m.put(digest, &verified{ring: 1})
 	if _, ok := m.get(digest, 1); !ok {
 		t.Error("what was verified is forgotten")

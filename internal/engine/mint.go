@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/lately"
 	"github.com/whittle-sts/whittle/internal/live"
 	"github.com/whittle-sts/whittle/internal/narrow"
 	"github.com/whittle-sts/whittle/internal/principal"
@@ -136,7 +137,7 @@ func (x *exchange) mintAndRecord(ctx context.Context) error {
 		return err
 	}
 	if form == token.JWT {
-		x.engine.familiar.sign(digestOf(text))
+		x.engine.familiar.sign(lately.DigestOf(text.Reveal()))
 	}
 	x.issued = x.answer(text, claims)
 	if x.request.Receipt {

@@ -3,7 +3,6 @@ package engine
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -22,7 +21,7 @@ var errUnknownToken = errors.New("no such opaque token")
 // verifyOwn verifies a token of ours, JWT or opaque. It says nothing of whether the token is still good:
 // see alive.
 func (e *Engine) verifyOwn(ctx context.Context, view *live.View, text token.Secret) (*verified, error) {
-	digest := digestOf(text)
+	digest := lately.DigestOf(text.Reveal())
 	if v, ok := e.memo.get(digest, view.Ring); ok {
 		return v, nil
 	}
@@ -48,12 +47,6 @@ func (e *Engine) verifyOwn(ctx context.Context, view *live.View, text token.Secr
 		e.familiar.present(digest)
 	}
 	return v, nil
-}
-
-// digestOf is what the memo knows a text by. The usual token is hashed where it is copied to, on the stack.
-func digestOf(text token.Secret) lately.Digest {
-	var room [2 << 10]byte
-	return sha256.Sum256(append(room[:0], text.Reveal()...))
 }
 
 // openOpaque reads what is kept of an opaque token, and says how much that is. An [Error] is a fault of ours, any other error

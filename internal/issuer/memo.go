@@ -24,8 +24,6 @@ func (v verified) weight() int { return v.size }
 
 // digestOf tells the kinds apart, since they have different rules.
 func digestOf(text string, kind Kind) lately.Digest {
-	h := sha256.New()
-	h.Write([]byte{byte(kind)})
-	h.Write([]byte(text))
-	return lately.Digest(h.Sum(nil))
+	d := lately.DigestOf(text)
+	return sha256.Sum256(append([]byte{byte(kind)}, d[:]...))
 }
