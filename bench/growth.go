@@ -148,9 +148,9 @@ func (c *child) settled(ctx context.Context) error {
 	return err
 }
 
-// costs measures two rows and their floors so many times, and keeps the cheapest of each.
+// costs measures two rows and their floors so many times, and keeps the median of each.
 func (b *bench) costs(ctx context.Context, w *world, server *child, rounds int, g *Grown) error {
-	part := &bench{warm: 250 * time.Millisecond, window: min(b.window, time.Second), world: w, whittle: server, floors: b.floors, only: regexp.MustCompile("^(" + introspectGRPC + "|" + exchangeSeen + ")$")}
+	part := &bench{warm: 250 * time.Millisecond, window: b.round, round: b.round, world: w, whittle: server, floors: b.floors, only: regexp.MustCompile("^(" + introspectGRPC + "|" + exchangeSeen + ")$")}
 	part.results.progress = b.results.progress
 	rows, err := plan(ctx, w)
 	if err != nil {

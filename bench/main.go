@@ -25,17 +25,17 @@ func main() {
 	}
 	quick := flag.Bool("quick", false, "windows of 0.7 s, and only the rows that targets are about; writes no results")
 	only := flag.String("only", "", "run only rows whose name matches this expression, with their floors, and what grows if its name does; writes no results")
-	rounds := flag.Int("rounds", 0, "how often each row that targets are about is measured; the cheapest is kept, so more help on a machine that is busy; 0: 2 if quick, else 3")
+	rounds := flag.Int("rounds", 0, "how often each row that targets are about is measured, each time beside its floor; the median counts; 0: 2 if quick, else 5")
 	profiles := flag.String("profile", "", "write a CPU profile of the server for each row into this folder")
 	growth := flag.Int("growth", 0, "up to how many live revocations to start servers with; 0: 100,000 if quick, else 1,000,000")
 	entries := flag.Int("entries", 1_000_000, "up to how many tokens issued, each with its audit entry, in a run that isn't quick; 10,000,000 take 15 GB and some minutes")
 	compare := flag.String("compare", "", "hold the rows to those of this file, such as results.json; writes no results")
 	withPeers := flag.String("peers", "", "measure only the peers whose name matches this expression, also with -only; none: no peer")
 	flag.Parse()
-	b := bench{quick: *quick, against: *compare, mostRevocations: *growth, mostEntries: *entries, warm: 500 * time.Millisecond, window: 2 * time.Second, profiles: *profiles, partly: *only != "" || *compare != "", rounds: cmp.Or(*rounds, 3)}
+	b := bench{quick: *quick, against: *compare, mostRevocations: *growth, mostEntries: *entries, warm: 300 * time.Millisecond, window: 2 * time.Second, round: time.Second, profiles: *profiles, partly: *only != "" || *compare != "", rounds: cmp.Or(*rounds, 5)}
 	if *quick {
 		b.rounds = cmp.Or(*rounds, 2)
-		b.warm, b.window = 200*time.Millisecond, 700*time.Millisecond
+		b.warm, b.window, b.round = 200*time.Millisecond, 700*time.Millisecond, 700*time.Millisecond
 	}
 	pattern, err := regexp.Compile(*only)
 	exitOn(err)
@@ -56,6 +56,7 @@ func exitOn(err error) {
 // bench is one run.
 type bench struct {
 	warm, window time.Duration
+	round        time.Duration // the window of a row that is measured several times
 	only         *regexp.Regexp
 	peers        *regexp.Regexp
 	anyPeers     bool
@@ -166,11 +167,11 @@ func (b *bench) begin(ctx context.Context, folder string) error {
 	if err != nil {
 		return errors.Join(err, first.stop())
 	}
-	tasks, err := b.stock(ctx, w, exchangeNew, 7000, 2*b.rounds+1)
+	tasks, err := b.stock(ctx, w, exchangeNew, b.round, 7000, 2*b.rounds+1)
 	if err != nil {
 		return errors.Join(err, first.stop())
 	}
-	looks, err := b.stock(ctx, w, introspectCold, 16_000, 3, dataAPI)
+	looks, err := b.stock(ctx, w, introspectCold, b.window, 16_000, 3, dataAPI)
 	if err := errors.Join(err, first.stop()); err != nil {
 		return err
 	}
@@ -186,11 +187,11 @@ func (b *bench) begin(ctx context.Context, folder string) error {
 
 // stock issues tokens for a row of tokens that an earlier process signed, at so many a second for each of the times that the row
 // is measured: more than a few cores verify meanwhile. With fewer its window is shorter. A run without the row needs none.
-func (b *bench) stock(ctx context.Context, w *world, row string, rate, times int, resources ...string) (s stock, err error) {
+func (b *bench) stock(ctx context.Context, w *world, row string, window time.Duration, rate, times int, resources ...string) (s stock, err error) {
 	if !b.only.MatchString(row) || b.quick && row == introspectCold {
 		return s, nil
 	}
-	s.each = int(float64(rate) * (b.warm + b.window).Seconds())
+	s.each = int(float64(rate) * (b.warm + window).Seconds())
 	s.left, err = w.issue(ctx, times*s.each, agent, resources...)
 	return s, err
 }
@@ -273,7 +274,7 @@ func (b *bench) measureAll(rows []row, part func(*row) bool, inFlight int) error
 		}
 		if r.once {
 			// As many as the row before would have used: a token never seen is never cheaper.
-			made, err := r.more(int(max(rate, 2000) * (b.warm + b.window).Seconds()))
+			made, err := r.more(int(max(rate, 2000) * (b.warm + b.windowOf(&r)).Seconds()))
 			if err != nil {
 				return fmt.Errorf("%s: making tokens: %w", r.name, err)
 			}
@@ -320,11 +321,19 @@ func (b *bench) profileOf(r *row, inFlight int) string {
 	return filepath.Join(b.profiles, fmt.Sprintf("%s-%d.pprof", name, inFlight))
 }
 
+// windowOf is for how long the row is measured at a time.
+func (b *bench) windowOf(r *row) time.Duration {
+	if r.long {
+		return b.window
+	}
+	return b.round
+}
+
 // load is the row's load on the server.
 func (b *bench) load(server *child, r *row, inFlight int) (*load, error) {
 	l := &load{
 		requests: r.messages, once: r.once, bearers: r.bearers,
-		inFlight: inFlight, warm: b.warm, window: b.window,
+		inFlight: inFlight, warm: b.warm, window: b.windowOf(r),
 	}
 	authorization := b.world.basic(r.client)
 	if r.wire == overGRPC {

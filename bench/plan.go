@@ -121,8 +121,8 @@ func plan(ctx context.Context, w *world) ([]row, error) {
 	}
 	asks, self := introspections(jwts), [][]byte{encode(&whittlev1.ClientCredentialsRequest{Resource: []string{dataAPI}})}
 	rows := []row{
-		{name: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: asks, bearers: 1},
 		{name: "echo of introspection, gRPC with Whittle's settings of the transport", wire: overGRPC, method: introspectMethod, client: gateway, messages: asks, bearers: 1, tuned: true},
+		{name: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: asks, bearers: 1},
 		{name: introspectGRPC, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: asks, bearers: 1},
 		{name: introspectOpaque, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: introspections(opaques), bearers: 1, long: true},
 		{name: introspectCold, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, once: true, more: cold, bearers: 1, long: true},

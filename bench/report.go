@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -35,9 +36,10 @@ type Results struct {
 type Result struct {
 	Name, Floor  string
 	InFlight     int
-	RequestBytes int     // of the message, without headers
-	Times        float64 // the floor's CPU
-	Measured
+	RequestBytes int        // of the message, without headers
+	Times        float64    // the floor's CPU
+	Measured                // the median of the rounds, by CPU
+	Rounds       []Measured // each time that it was measured, in order
 }
 
 // Target is one of the limits that a run is judged by.
@@ -69,17 +71,32 @@ func (t Target) String() string {
 	return fmt.Sprintf("target %s measured %.3f limit %.2f %s", t.Name, t.Measured, t.Limit, verdict)
 }
 
-// add keeps a row, or the cheaper of two measurements of it: what else runs on the machine only ever
-// adds to the cost.
+// add takes in one round of a row.
 func (r *Results) add(of *row, inFlight int, m Measured) {
 	fmt.Fprintf(r.progress, "%3d  %-46s %7.1f µs  %6.0f/s\n", inFlight, of.name, m.CPU, m.Rate)
-	result := Result{Name: of.name, Floor: of.floor, InFlight: inFlight, RequestBytes: len(of.messages[0]), Measured: m}
-	switch before := r.find(of.name, inFlight); {
-	case before == nil:
-		r.Rows = append(r.Rows, result)
-	case m.CPU < before.CPU:
-		*before = result
+	result := r.find(of.name, inFlight)
+	if result == nil {
+		r.Rows = append(r.Rows, Result{Name: of.name, Floor: of.floor, InFlight: inFlight, RequestBytes: len(of.messages[0])})
+		result = &r.Rows[len(r.Rows)-1]
 	}
+	result.Rounds = append(result.Rounds, m)
+	byCost := slices.SortedFunc(slices.Values(result.Rounds), func(a, b Measured) int { return cmp.Compare(a.CPU, b.CPU) })
+	result.Measured = byCost[(len(byCost)-1)/2]
+}
+
+// times is how many times the floor, and what else stands under it, a row costs: the median over the rounds, since a machine that
+// others use is faster in one minute than in the next. A row that was measured in other rounds than its floor is held to the
+// floor's median.
+func (x *Result) times(floor *Result, more float64) float64 {
+	if len(x.Rounds) != len(floor.Rounds) {
+		return x.CPU / (floor.CPU + more)
+	}
+	ratios := make([]float64, len(x.Rounds))
+	for i := range ratios {
+		ratios[i] = x.Rounds[i].CPU / (floor.Rounds[i].CPU + more)
+	}
+	slices.Sort(ratios)
+	return (ratios[(len(ratios)-1)/2] + ratios[len(ratios)/2]) / 2
 }
 
 // find is the row's result so far, or nil.
@@ -95,7 +112,7 @@ func (r *Results) find(name string, inFlight int) *Result {
 func (r *Results) judge() {
 	for i := range r.Rows {
 		if floor := r.find(r.Rows[i].Floor, r.Rows[i].InFlight); floor != nil {
-			r.Rows[i].Times = r.Rows[i].CPU / floor.CPU
+			r.Rows[i].Times = r.Rows[i].times(floor, 0)
 		}
 	}
 	r.judgeOthers()
@@ -120,11 +137,10 @@ func (r *Results) judge() {
 			if ours == nil {
 				continue
 			}
-			by := t.divide
+			measured := ours.CPU / t.divide
 			if floor != nil {
-				by = floor.CPU + t.more
+				measured = ours.times(floor, t.more)
 			}
-			measured := ours.CPU / by
 			r.Targets = append(r.Targets, Target{Name: fmt.Sprintf("%s-%d", t.name, inFlight), Measured: measured, Limit: t.limit})
 		}
 	}

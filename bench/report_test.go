@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -32,13 +33,21 @@ func TestTargetsAreJudgedByTheFloorBesideThem(t *testing.T) {
 	}
 }
 
-func TestTheCheaperOfTwoMeasurementsIsKept(t *testing.T) {
+func TestARowIsHeldToItsFloorRoundByRound(t *testing.T) {
 	r := Results{progress: io.Discard}
-	for _, cpu := range []float64{30, 20, 25} {
-		r.add(&row{name: "a", messages: [][]byte{nil}}, 32, Measured{CPU: cpu})
+	floors, rows := []float64{10, 20, 11, 10}, []float64{12, 25, 13, 20}
+	for i := range floors {
+		r.add(&row{name: "echo", messages: [][]byte{nil}}, 32, Measured{CPU: floors[i]})
+		r.add(&row{name: "a", floor: "echo", messages: [][]byte{nil}}, 32, Measured{CPU: rows[i]})
 	}
-	if len(r.Rows) != 1 || r.Rows[0].CPU != 20 {
-		t.Errorf("kept %+v", r.Rows)
+	r.add(&row{name: "once", floor: "echo", messages: [][]byte{nil}}, 32, Measured{CPU: 15})
+	r.judge()
+	const want = (12./10 + 25./20) / 2
+	if got := r.find("a", 32); got.CPU != 13 || math.Abs(got.Times-want) > 1e-9 || len(got.Rounds) != 4 {
+		t.Errorf("%+v", got)
+	}
+	if got := r.find("once", 32); got.Times != 1.5 {
+		t.Errorf("%+v", got)
 	}
 }
 
