@@ -5,8 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/whittle-sts/whittle/internal/lately"
 )
 
 // Config is what the policy says of one issuer.
@@ -29,7 +27,7 @@ const DefaultMaxAge = 24 * time.Hour
 type Set struct {
 	fetcher *Fetcher
 	now     func() time.Time
-	memo    *lately.Cache[verified]
+	memo    memo
 	fetches sync.WaitGroup
 
 	mu      sync.Mutex // held by whoever changes issuers
@@ -45,7 +43,7 @@ type issuer struct {
 
 // NewSet makes a Set without issuers. Nothing is fetched before the first token comes.
 func NewSet(fetcher *Fetcher, now func() time.Time) *Set {
-	s := &Set{fetcher: fetcher, now: now, memo: lately.New(memoSize, verified.weight)}
+	s := &Set{fetcher: fetcher, now: now, memo: newMemo()}
 	s.issuers.Store(&map[string]*issuer{})
 	return s
 }

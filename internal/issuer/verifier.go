@@ -30,7 +30,7 @@ func (s *Set) Verify(ctx context.Context, text string, kind Kind) (*Outside, err
 		return nil, err
 	}
 	if !known {
-		s.memo.Put(d, v)
+		s.memo.put(d, v)
 	}
 	return v.out, nil
 }
@@ -51,7 +51,7 @@ func (s *Set) Identify(ctx context.Context, text string) (*Outside, error) {
 
 // recall finds a token that was verified under today's configuration and the issuer's present keys.
 func (s *Set) recall(ctx context.Context, d lately.Digest) (verified, bool) {
-	v, ok := s.memo.Get(d)
+	v, ok := s.memo.get(d)
 	if !ok || (*s.issuers.Load())[v.by.URL] != v.by {
 		return verified{}, false
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -16,10 +17,7 @@ import (
 	"github.com/whittle-sts/whittle/server/fault"
 )
 
-const (
-	maxParameters = 1000
-	usualForm     = 4 << 10 // bytes, for which there is room from the start: whoever announces more has to send it first
-)
+const maxParameters = 1000
 
 // form is the parameters of one request, none of them repeated but those that may be. Names are
 // case-sensitive (RFC 6749 section 3.1).
@@ -40,18 +38,30 @@ func (f form) all(name string) []string {
 	return out
 }
 
-// readForm reads the request's body, of at most so many bytes. Parameters in the query string are
-// refused: they end up in logs, and two places for one parameter are one too many.
-func readForm(w http.ResponseWriter, r *http.Request, most int) (form, error) {
+// bodies reads forms into buffers that are used again: a third of what an introspection allocated.
+type bodies struct {
+	most    int       // bytes of a body
+	buffers sync.Pool // of *bytes.Buffer, each empty
+}
+
+// usualForm is how many bytes a buffer may have that is kept.
+const usualForm = 8 << 10
+
+// read reads a request's form. Parameters in the query string are refused: they end up in logs, and two places for one
+// parameter are one too many.
+func (b *bodies) read(w http.ResponseWriter, r *http.Request) (form, error) {
 	if r.URL.RawQuery != "" {
 		return form{}, malformed("parameters belong into the body, not into the query string")
 	}
 	if !isForm(r.Header.Get("Content-Type")) || len(r.Header.Values("Content-Encoding")) > 0 {
 		return form{}, malformed("the body must be application/x-www-form-urlencoded")
 	}
-	var body bytes.Buffer
-	body.Grow(bytes.MinRead + int(min(max(r.ContentLength, 0), usualForm)))
-	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, int64(most)))
+	body, ok := b.buffers.Get().(*bytes.Buffer)
+	if !ok {
+		body = new(bytes.Buffer)
+	}
+	defer b.give(body)
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, int64(b.most)))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return form{}, fault.ErrTooLarge
 	}
@@ -59,6 +69,15 @@ func readForm(w http.ResponseWriter, r *http.Request, most int) (form, error) {
 		return form{}, malformed("the body can not be read")
 	}
 	return parseForm(body.String())
+}
+
+// give takes a buffer back, without the secrets that were in it.
+func (b *bodies) give(body *bytes.Buffer) {
+	clear(body.Bytes())
+	body.Reset()
+	if body.Cap() <= usualForm {
+		b.buffers.Put(body)
+	}
 }
 
 // isForm says whether a Content-Type names a form. The usual spelling is known by sight: 0.4 µs less for each request.

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"net/http"
@@ -49,7 +50,8 @@ func TestWhatIsReadAsAForm(t *testing.T) {
 		{"a million parameters", post("/", formType, strings.Repeat("&", 256<<10-1)), engine.InvalidRequest},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := readForm(httptest.NewRecorder(), c.r, 256<<10)
+			reader := bodies{most: 256 << 10}
+			_, err := reader.read(httptest.NewRecorder(), c.r)
 			if (err == nil) != (c.want == "") || err != nil && engine.Fault(err).Code != c.want {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -59,7 +61,8 @@ func TestWhatIsReadAsAForm(t *testing.T) {
 
 func TestABodyBeyondTheLimitIsTooLarge(t *testing.T) {
 	body := "a=" + strings.Repeat("x", 256<<10)
-	if _, err := readForm(httptest.NewRecorder(), post("/", formType, body), 256<<10); !errors.Is(err, fault.ErrTooLarge) {
+	reader := bodies{most: 256 << 10}
+	if _, err := reader.read(httptest.NewRecorder(), post("/", formType, body)); !errors.Is(err, fault.ErrTooLarge) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -140,4 +143,28 @@ func FuzzForm(f *testing.F) {
 		}
 		_, _ = form.scope()
 	})
+}
+
+func TestABufferIsUsedAgainWithoutWhatWasInIt(t *testing.T) {
+	reader := bodies{most: 256 << 10}
+	long := strings.Repeat("a", 3000)
+	first, err := reader.read(httptest.NewRecorder(), post("/", formType, "client_secret=secret&token="+long))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{1, 100_000, 10} {
+		f, err := reader.read(httptest.NewRecorder(), post("/", formType, "token="+strings.Repeat("b", size)))
+		if err != nil || f.Get("client_secret") != "" || f.Get("token") != strings.Repeat("b", size) {
+			t.Fatalf("%d bytes: %v, %v", size, f.values, err)
+		}
+	}
+	if first.Get("client_secret") != "secret" || first.Get("token") != long {
+		t.Error("a form changed when the next one was read")
+	}
+	used := bytes.NewBufferString("client_secret=secret")
+	text := used.Bytes()
+	reader.give(used)
+	if !bytes.Equal(text, make([]byte, len(text))) {
+		t.Errorf("left in the buffer: %q", text)
+	}
 }

@@ -21,13 +21,13 @@ import (
 type Wire struct {
 	engine *engine.Engine
 	guard  *guard.Guard
-	body   int // bytes, at most
+	bodies bodies
 	grants map[string]grant
 }
 
 // New makes the wire, which takes bodies of so many bytes.
 func New(e *engine.Engine, g *guard.Guard, body int) *Wire {
-	w := &Wire{engine: e, guard: g, body: body}
+	w := &Wire{engine: e, guard: g, bodies: bodies{most: body}}
 	w.grants = map[string]grant{exchangeGrant: w.exchange, clientCredentialsGrant: w.clientCredentials}
 	return w
 }
@@ -58,7 +58,7 @@ func (w *Wire) endpoint(path string, serve serve) http.Handler {
 			notAllowed(rw, http.MethodPost)
 			return
 		}
-		in := &posted{rw: rw, request: r, most: w.body}
+		in := &posted{bodies: &w.bodies, rw: rw, request: r}
 		var answer any
 		request := guard.Request{
 			Method: path, Wire: guard.OAuth, Remote: guard.Peer(r.RemoteAddr), Trace: r.Header.Get(guard.Traceparent),
@@ -81,9 +81,9 @@ func (w *Wire) endpoint(path string, serve serve) http.Handler {
 
 // posted is what came to an endpoint.
 type posted struct {
+	bodies  *bodies
 	rw      http.ResponseWriter
 	request *http.Request
-	most    int // bytes of the body
 
 	form    form
 	problem error // what is wrong with it, to be told once the client is known
@@ -97,7 +97,7 @@ func (in *posted) Tell(id string) { in.rw.Header().Set(guard.RequestID, id) }
 // not a stranger's failure.
 func (in *posted) Credentials() (clientauth.Credentials, error) {
 	headers := in.request.Header.Values
-	if in.form, in.problem = readForm(in.rw, in.request, in.most); in.problem == nil {
+	if in.form, in.problem = in.bodies.read(in.rw, in.request); in.problem == nil {
 		c, err := caller.FromForm(headers, in.form)
 		if err == nil || errors.Is(err, clientauth.ErrInvalid) {
 			return c, err
