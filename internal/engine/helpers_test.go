@@ -274,7 +274,7 @@ func (w *world) look(client string, text token.Secret) Introspection {
 	if err != nil {
 		w.t.Fatalf("introspection by %s: %v", client, err)
 	}
-	return in
+	return *in
 }
 
 // claims is what a token of ours says, good or not.

@@ -19,25 +19,25 @@ import (
 const MaxBatch = 1000
 
 // Introspect says whether a token is good for the caller right now (RFC 7662). Whatever is wrong
-// with it, the answer is the same zero Introspection; errors are faults of ours. Expiry,
+// with it, the answer is the same zero Introspection; errors are faults of ours. Answers are shared: nobody may change one. Expiry,
 // revocations, uses and the policy are looked at anew each time.
-func (e *Engine) Introspect(ctx context.Context, caller clientauth.Caller, req IntrospectRequest) (Introspection, error) {
+func (e *Engine) Introspect(ctx context.Context, caller clientauth.Caller, req IntrospectRequest) (*Introspection, error) {
 	if req.Token.Reveal() == "" {
-		return Introspection{}, Refuse(InvalidRequest, "shape", "token is missing")
+		return nil, Refuse(InvalidRequest, "shape", "token is missing")
 	}
 	if len(req.UseID) > maxUseID || !utf8.ValidString(req.UseID) {
-		return Introspection{}, Refuse(InvalidRequest, "shape", "use_id is too long or no text")
+		return nil, Refuse(InvalidRequest, "shape", "use_id is too long or no text")
 	}
 	if err := req.Use.check(); err != nil {
-		return Introspection{}, err
+		return nil, err
 	}
 	if req.Look && !caller.Can(policy.TokenLook) {
-		return Introspection{}, Refuse(AccessDenied, "permission", "looking without using needs the permission token.look")
+		return nil, Refuse(AccessDenied, "permission", "looking without using needs the permission token.look")
 	}
 	l := e.look(caller)
 	t, v, err := l.at(ctx, req.Token)
 	if t == nil {
-		return Introspection{}, err
+		return inactive(), err
 	}
 	used := t.tally != nil && !req.Look
 	switch {
@@ -47,7 +47,7 @@ func (e *Engine) Introspect(ctx context.Context, caller clientauth.Caller, req I
 		return l.withUsesLeft(ctx, t.answer, v.Claims)
 	case used && l.recordsEach(t, req.Use):
 		if err := l.recordUses(ctx, []noted{{t, v.Claims, req.Use}}); err != nil {
-			return Introspection{}, err
+			return nil, err
 		}
 	case used:
 		t.tally.Count(l.now, l.purpose(t, req.Use))
@@ -57,7 +57,7 @@ func (e *Engine) Introspect(ctx context.Context, caller clientauth.Caller, req I
 
 // IntrospectBatch answers for each token in order. The uses are none, or one for each token. A use-limited token is
 // inactive in a batch: a use is one question about one token, so that a retry can be told from a second use.
-func (e *Engine) IntrospectBatch(ctx context.Context, caller clientauth.Caller, tokens []token.Secret, uses []Use) ([]Introspection, error) {
+func (e *Engine) IntrospectBatch(ctx context.Context, caller clientauth.Caller, tokens []token.Secret, uses []Use) ([]*Introspection, error) {
 	if len(tokens) == 0 || len(tokens) > MaxBatch {
 		return nil, Refuse(InvalidRequest, "shape", "a batch holds 1 to 1000 tokens")
 	}
@@ -65,7 +65,7 @@ func (e *Engine) IntrospectBatch(ctx context.Context, caller clientauth.Caller, 
 		return nil, Refuse(InvalidRequest, "shape", "a batch holds no uses, or one for each token")
 	}
 	l := e.look(caller)
-	out, counted := make([]Introspection, len(tokens)), make([]noted, 0, len(tokens))
+	out, counted := make([]*Introspection, len(tokens)), make([]noted, 0, len(tokens))
 	var recorded []noted
 	for i, text := range tokens {
 		var what Use
@@ -80,6 +80,7 @@ func (e *Engine) IntrospectBatch(ctx context.Context, caller clientauth.Caller, 
 			return nil, err
 		}
 		if t == nil || v.limited {
+			out[i] = inactive()
 			continue
 		}
 		out[i] = t.answer
@@ -170,8 +171,8 @@ func (l *look) narrowed(c *token.Claims, now narrow.Pairs) ([]string, scope.Set)
 	return audience, usable
 }
 
-func (l *look) active(c *token.Claims, audience []string, usable scope.Set) Introspection {
-	return Introspection{
+func (l *look) active(c *token.Claims, audience []string, usable scope.Set) *Introspection {
+	return &Introspection{
 		Active: true, Scope: usable.Names(), ClientID: c.ClientID, TokenType: "Bearer",
 		Expires: c.Expires, IssuedAt: c.IssuedAt, Subject: c.Subject.String(), Audience: audience,
 		Issuer: c.Issuer, ID: c.ID, Actor: c.Actor, Task: c.Task,
@@ -180,10 +181,10 @@ func (l *look) active(c *token.Claims, audience []string, usable scope.Set) Intr
 	}
 }
 
-func (l *look) withUsesLeft(ctx context.Context, in Introspection, c *token.Claims) (Introspection, error) {
+func (l *look) withUsesLeft(ctx context.Context, in *Introspection, c *token.Claims) (*Introspection, error) {
 	left, err := l.engine.usesLeft(ctx, c)
 	if err != nil || left == 0 {
-		return Introspection{}, err
+		return inactive(), err
 	}
 	return in.withUses(uint32(left)), nil
 }

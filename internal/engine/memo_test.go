@@ -106,7 +106,7 @@ func TestWhatWiresMakeOfAnAnswerIsKeptWithThatAnswerAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	made := 0
-	encode := func(in Introspection) (Introspection, error) {
+	encode := func(in *Introspection) (*Introspection, error) {
 		made++
 		return in, nil
 	}
@@ -114,7 +114,7 @@ func TestWhatWiresMakeOfAnAnswerIsKeptWithThatAnswerAlone(t *testing.T) {
 	w.look("data-gateway", read) // a token that comes once is not kept
 	for range 3 {
 		in := w.look("data-gateway", read)
-		if got, err := Encoded(in, Message, encode); err != nil || got.ID != in.ID {
+		if got, err := Encoded(&in, Message, encode); err != nil || got.ID != in.ID {
 			t.Errorf("%v, %v", got, err)
 		}
 	}
@@ -129,10 +129,10 @@ func TestWhatWiresMakeOfAnAnswerIsKeptWithThatAnswerAlone(t *testing.T) {
 		}
 	}
 	failed := errors.New("failed")
-	if _, err := Encoded(in, JSONText, func(Introspection) (string, error) { return "", failed }); !errors.Is(err, failed) {
+	if _, err := Encoded(&in, JSONText, func(*Introspection) (string, error) { return "", failed }); !errors.Is(err, failed) {
 		t.Error(err)
 	}
-	if got, err := Encoded(in, JSONText, encode); err != nil || got.ID != in.ID {
+	if got, err := Encoded(&in, JSONText, encode); err != nil || got.ID != in.ID {
 		t.Errorf("a failure was kept: %v, %v", got, err)
 	}
 }

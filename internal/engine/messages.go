@@ -94,6 +94,9 @@ type Introspection struct {
 	kept *kept // nil: nothing is
 }
 
+// inactive is the answer about a token that isn't good, whatever the reason.
+func inactive() *Introspection { return new(Introspection) }
+
 // RevokeRequest takes power away by selector.
 type RevokeRequest struct {
 	Selector live.Selector

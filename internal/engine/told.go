@@ -16,7 +16,7 @@ type told struct {
 	caller  string
 	all     bool      // the caller could see tokens for whomever they are
 	until   time.Time // zero: time alone changes nothing
-	answer  Introspection
+	answer  *Introspection
 
 	tally *audit.Tally // of its uses; nil: the caller serves none of the token's audience, so its look is none
 	each  bool         // it may be good for a scope of which every use is recorded
@@ -78,13 +78,14 @@ const (
 type kept [encodings]atomic.Value
 
 // withUses is the answer with the uses left, of which nothing is kept: the next one has others.
-func (in Introspection) withUses(left uint32) Introspection {
-	in.UsesLeft, in.kept = &left, nil
-	return in
+func (in *Introspection) withUses(left uint32) *Introspection {
+	counted := *in
+	counted.UsesLeft, counted.kept = &left, nil
+	return &counted
 }
 
 // Encoded is what encode gives, or gave for the same answer before. It is shared: nobody may change it.
-func Encoded[T any](in Introspection, as Encoding, encode func(Introspection) (T, error)) (T, error) {
+func Encoded[T any](in *Introspection, as Encoding, encode func(*Introspection) (T, error)) (T, error) {
 	if in.kept == nil {
 		return encode(in)
 	}

@@ -23,13 +23,13 @@ var errCounted = errors.New("this use was counted before")
 // ancestor's, in one durable step before the answer. The same use id again is free, so that a
 // resource server may retry. Counters are only touched in the log's one writer, so two
 // callers never get the same last use.
-func (l *look) use(ctx context.Context, t *told, c *token.Claims, what Use, useID string) (Introspection, error) {
+func (l *look) use(ctx context.Context, t *told, c *token.Claims, what Use, useID string) (*Introspection, error) {
 	if err := l.engine.room(); err != nil {
-		return Introspection{}, err // what can't be counted can't be used
+		return nil, err // what can't be counted can't be used
 	}
 	event, err := l.used(c, l.purpose(t, what), useID)
 	if err != nil {
-		return Introspection{}, err
+		return nil, err
 	}
 	u := use{token: c}
 	if useID != "" {
@@ -51,13 +51,13 @@ func (l *look) use(ctx context.Context, t *told, c *token.Claims, what Use, useI
 	case errors.Is(err, errCounted):
 		uses, err := l.engine.usesLeft(ctx, c)
 		if err != nil {
-			return Introspection{}, err
+			return nil, err
 		}
 		u.left = uint32(uses)
 	case errors.Is(err, errUsedUp):
-		return Introspection{}, nil
+		return inactive(), nil
 	case err != nil:
-		return Introspection{}, err
+		return nil, err
 	}
 	return t.answer.withUses(u.left), nil
 }

@@ -60,7 +60,7 @@ func (w *Wire) introspect(ctx context.Context, f form) (any, error) {
 }
 
 // textOf is the answer about a good token as text, which write takes as it is.
-func textOf(in engine.Introspection) (encoded, error) {
+func textOf(in *engine.Introspection) (encoded, error) {
 	text, err := json.Marshal(active{
 		Active: true, Scope: scope.Join(in.Scope), ClientID: in.ClientID, TokenType: in.TokenType,
 		Expires: in.Expires.Unix(), IssuedAt: in.IssuedAt.Unix(), Subject: in.Subject, Audience: in.Audience,

@@ -54,7 +54,7 @@ func TestALifetimeThatIsNoneIsMalformed(t *testing.T) {
 }
 
 func TestAnInactiveTokenHasNoOtherMember(t *testing.T) {
-	got := toIntrospection(engine.Introspection{Subject: "corp:rita", Depth: 3, PolicyVersion: 7})
+	got := toIntrospection(&engine.Introspection{Subject: "corp:rita", Depth: 3, PolicyVersion: 7})
 	if got.String() != new(whittlev1.Introspection).String() {
 		t.Errorf("T16: %v", got)
 	}

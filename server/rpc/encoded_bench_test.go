@@ -11,8 +11,8 @@ import (
 	"github.com/whittle-sts/whittle/internal/principal"
 )
 
-func someIntrospection() engine.Introspection {
-	return engine.Introspection{
+func someIntrospection() *engine.Introspection {
+	return &engine.Introspection{
 		Active: true, Scope: []string{"ai.training.analyze", "ai.training.read"}, ClientID: "research-agent", TokenType: "Bearer",
 		Expires: time.Unix(1_800_000_600, 0), IssuedAt: time.Unix(1_800_000_000, 0), Subject: "corp:00u1ana",
 		Audience: []string{"https://data.example.com"}, Issuer: "https://sts.example.com", Actor: &principal.Actor{Sub: "research-agent"},
