@@ -77,7 +77,7 @@ func clientShow() *cobra.Command {
 		}
 		blocked := ""
 		if cl.GetBlocked() {
-			blocked = "yes: it can't authenticate and gets no tokens (whittle revocation lift client " + cl.GetId() + ")"
+			blocked = "yes: it can't authenticate and gets no tokens (whittle revocation unblock client " + cl.GetId() + ")"
 		}
 		err = c.Facts([]show.Fact{
 			{Name: "client", Value: cl.GetId()},

@@ -20,7 +20,7 @@ func revocationCommand() *cobra.Command {
 	return group("revocation", "Take power away from all that a selector matches, and list what is in force",
 		`A revocation kills all tokens that its selector matches, with all their descendants; a block also refuses new
 ones until it is lifted. Needs revoke.any. For a single token that you hold there is whittle token revoke.`,
-		revocationCreate(), revocationList(), revocationLift())
+		revocationCreate(), revocationList(), revocationUnblock())
 }
 
 // selectors are the kinds of what can be revoked.
@@ -127,13 +127,13 @@ the record, and seen by every look that begins from now on. What can be named:` 
 	return cmd
 }
 
-func revocationLift() *cobra.Command {
+func revocationUnblock() *cobra.Command {
 	return asking(&cobra.Command{
-		Use:   "lift KIND VALUE",
+		Use:   "unblock KIND VALUE",
 		Short: "Let in again what a revocation blocks; no token comes back",
 		Long: `Lifts every block by a selector, so that new tokens are issued again. Those that were revoked stay dead. What can be
 named:` + selectorHelp,
-		Example:           "  whittle revocation lift client research-agent",
+		Example:           "  whittle revocation unblock client research-agent",
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: kinds,
 	}, func(c *call) error {
