@@ -68,3 +68,25 @@ func TestWhatIsRevokedIsFoundWhileOthersAreForgotten(t *testing.T) {
 	close(done)
 	group.Wait()
 }
+
+func TestAFilterGrowsWithWhatIsRevoked(t *testing.T) {
+	t.Parallel()
+	r := newRevocations()
+	const many = 40_000
+	for i := range many {
+		r.Announce(Selector{Token, fmt.Sprint("revoked ", i)}, false, noon)
+	}
+	passed := 0
+	for i := range many {
+		if _, found := r.find(Selector{Token, fmt.Sprint("revoked ", i)}); !found {
+			t.Fatalf("the %d. isn't found", i)
+		}
+		d := Selector{Token, fmt.Sprint("another ", i)}.digest()
+		if r.kinds[Token.place()].at(d).filter.Load().mayHave(d) {
+			passed++
+		}
+	}
+	if passed > many/leastBits {
+		t.Errorf("%d of %d that aren't there get past the filters", passed, many)
+	}
+}

@@ -264,8 +264,8 @@ func TestAShareIsExact(t *testing.T) {
 		})
 	}
 	done.Wait()
-	if n := taken.Load(); n > most || r.Len() != int(n) || r.shareOf("agent").live.Load() != n {
-		t.Errorf("%d were taken, %d live, %d counted", n, r.Len(), r.shareOf("agent").live.Load())
+	if n := taken.Load(); n > most || r.Len() != int(n) || r.shares.at(r.shares.of("agent")).live.Load() != n {
+		t.Errorf("%d were taken, %d live, %d counted", n, r.Len(), r.shares.at(r.shares.of("agent")).live.Load())
 	}
 	for i := taken.Load(); i < most; i++ { // a refusal may come a moment too early, never for good
 		if _, ok := r.AnnounceOwn(Selector{Token, "late" + strconv.FormatInt(i, 10)}, "agent", most, time.Unix(100, 0)); !ok {
@@ -279,7 +279,7 @@ func TestAShareIsExact(t *testing.T) {
 		t.Error("another client has its own share")
 	}
 	r.Forget(time.Unix(1_000_000, 0))
-	if n := r.shareOf("agent").live.Load(); n != most-taken.Load() {
+	if n := r.shares.at(r.shares.of("agent")).live.Load(); n != most-taken.Load() {
 		t.Errorf("%d counted of what is only announced", n)
 	}
 }

@@ -1,6 +1,8 @@
 package live
 
 import (
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -12,17 +14,34 @@ type share struct {
 	next atomic.Int64 // Unix seconds when the first of them ends, as of the last Forget; 0: not known
 }
 
-// shareOf is the share of the client.
-func (r *Revocations) shareOf(client string) *share {
-	r.sharing.Lock()
-	defer r.sharing.Unlock()
-	own := r.shares[client]
-	if own == nil {
-		own = new(share)
-		r.shares[client] = own
-	}
-	return own
+// shares are every client's, by numbers from 1. A mark holds a number and no pointer, since the garbage collector would follow a
+// million pointers each time: 24 ms.
+type shares struct {
+	numbering sync.Mutex
+	numbers   map[string]uint32 // by client
+	byNumber  atomic.Pointer[[]*share]
 }
+
+// of is the number of the client's share.
+func (s *shares) of(client string) uint32 {
+	s.numbering.Lock()
+	defer s.numbering.Unlock()
+	if n, known := s.numbers[client]; known {
+		return n
+	}
+	all := []*share{nil}
+	if before := s.byNumber.Load(); before != nil {
+		all = slices.Clone(*before)
+	}
+	n := uint32(len(all))
+	all = append(all, new(share))
+	s.byNumber.Store(&all)
+	s.numbers[client] = n
+	return n
+}
+
+// at is the share of a number that of gave.
+func (s *shares) at(n uint32) *share { return (*s.byNumber.Load())[n] }
 
 // AnnounceOwn is Announce for a token that the client revokes as its own, of which it may have so many
 // alive. It is false, and nothing happened, if it has them already; then is when the first of them ends.
@@ -30,31 +49,32 @@ func (r *Revocations) AnnounceOwn(s Selector, client string, most int, at time.T
 	if _, known := r.find(s); known {
 		return time.Time{}, true
 	}
-	own := r.shareOf(client)
+	number := r.shares.of(client)
+	own := r.shares.at(number)
 	if own.live.Add(1) > int64(most) {
 		own.live.Add(-1)
 		return time.Unix(own.next.Load(), 0), false
 	}
-	r.put(s, mark{seq: pending, at: at.Unix(), owner: own}, at)
+	r.put(s, mark{seq: pending, at: at.Unix(), owner: number}, at)
 	own.live.Add(-1) // put counted it
 	return time.Time{}, true
 }
 
 // claim counts a mark for its owner; one of a client's share stays so.
-func (m *mark) claim(old mark) {
+func (s *shares) claim(m *mark, old mark) {
 	switch {
-	case old.owner != nil:
+	case old.owner != 0:
 		m.owner = old.owner
-	case m.owner != nil:
-		m.owner.live.Add(1)
+	case m.owner != 0:
+		s.at(m.owner).live.Add(1)
 	}
 }
 
-// ends remembers when the first mark of each share ends.
-type ends map[*share]int64
+// ends remembers when the first mark of each share ends, by its number.
+type ends map[uint32]int64
 
 func (e ends) note(m mark) {
-	if m.owner == nil || m.expires == 0 {
+	if m.owner == 0 || m.expires == 0 {
 		return
 	}
 	if first, seen := e[m.owner]; !seen || m.expires < first {
