@@ -59,10 +59,10 @@ func TestAMixtureHasItsParts(t *testing.T) {
 
 func TestGrowthIsJudgedBesideTheEcho(t *testing.T) {
 	r := Results{Grown: []Grown{
-		{Axis: revocationsAxis, N: 0, Limit: 1.1, Heap: 1000, Introspect: 10, Exchange: 50, Echo: 10, Exchanged: 10},
-		{Axis: revocationsAxis, N: 100, Limit: 1.1, Heap: 16000, Introspect: 21, Exchange: 120, Echo: 20, Exchanged: 20},
-		{Axis: "rules", N: 10, Introspect: 10, Exchange: 50, Echo: 10, Exchanged: 10},
-		{Axis: "rules", N: 100, Introspect: 100, Exchange: 500, Echo: 10, Exchanged: 10},
+		{Axis: revocationsAxis, N: 0, Limit: 1.1, Heap: 1000, IntrospectTimes: 1, ExchangeTimes: 5},
+		{Axis: revocationsAxis, N: 100, Limit: 1.1, Heap: 16000, IntrospectTimes: 1.05, ExchangeTimes: 6},
+		{Axis: "rules", N: 10, IntrospectTimes: 1, ExchangeTimes: 5},
+		{Axis: "rules", N: 100, IntrospectTimes: 10, ExchangeTimes: 50},
 	}, Visible: visibility{Revoked: 1, Late: 1}}
 	r.judge()
 	var got []string

@@ -45,8 +45,8 @@ func (r *Results) judgeGrown() {
 		}
 		short := strings.ReplaceAll(strings.Split(name, ",")[0], " ", "-")
 		r.Targets = append(r.Targets,
-			Target{Name: fmt.Sprintf("introspection-with-%d-%s", last.N, short), Measured: (last.Introspect / last.Echo) / (first.Introspect / first.Echo), Limit: last.Limit},
-			Target{Name: fmt.Sprintf("exchange-with-%d-%s", last.N, short), Measured: (last.Exchange / last.Exchanged) / (first.Exchange / first.Exchanged), Limit: last.Limit},
+			Target{Name: fmt.Sprintf("introspection-with-%d-%s", last.N, short), Measured: last.IntrospectTimes / first.IntrospectTimes, Limit: last.Limit},
+			Target{Name: fmt.Sprintf("exchange-with-%d-%s", last.N, short), Measured: last.ExchangeTimes / first.ExchangeTimes, Limit: last.Limit},
 		)
 	}
 }

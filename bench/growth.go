@@ -21,6 +21,8 @@ type Grown struct {
 	Exchange   float64
 	Echo       float64 // of introspection, in the same minute
 	Exchanged  float64 // echo of exchange, in the same minute
+
+	IntrospectTimes, ExchangeTimes float64 // what they cost of their echoes, round by round
 }
 
 // axis is something that there may be more and more of.
@@ -161,7 +163,9 @@ func (b *bench) costs(ctx context.Context, w *world, server *child, rounds int, 
 			return err
 		}
 	}
-	g.Introspect, g.Exchange = part.results.find(introspectGRPC, 32).CPU, part.results.find(exchangeSeen, 32).CPU
-	g.Echo, g.Exchanged = part.results.find("echo of introspection, gRPC", 32).CPU, part.results.find(exchangeFloor, 32).CPU
+	introspection, exchange := part.results.find(introspectGRPC, 32), part.results.find(exchangeSeen, 32)
+	echo, exchanged := part.results.find("echo of introspection, gRPC", 32), part.results.find(exchangeFloor, 32)
+	g.Introspect, g.Exchange, g.Echo, g.Exchanged = introspection.CPU, exchange.CPU, echo.CPU, exchanged.CPU
+	g.IntrospectTimes, g.ExchangeTimes = introspection.times(echo, 0), exchange.times(exchanged, 0)
 	return nil
 }
