@@ -67,36 +67,103 @@ func powers(first, most int) []int {
 // growth measures a server that starts with none and with more and more of each.
 func (b *bench) growth(ctx context.Context) error {
 	for _, a := range b.axes() {
-		counts, ends := a.counts, 5
-		if b.quick {
-			counts, ends = []int{counts[0], counts[len(counts)-1]}, 3
-		}
-		for i, n := range counts {
-			rounds := 2
-			if i == 0 || i == len(counts)-1 {
-				rounds = ends // they are what the axis is judged by
-			}
-			g, err := b.grown(ctx, &a, n, rounds)
-			if err != nil {
-				return fmt.Errorf("%d %s: %w", n, a.name, err)
-			}
-			b.results.Grown = append(b.results.Grown, g)
-			fmt.Fprintf(b.results.progress, "     %d %s: started in %v, %d MiB live, introspection %.1f µs, exchange %.1f µs, echo %.1f µs\n",
-				n, a.name, g.Start.Round(time.Millisecond), g.Heap>>20, g.Introspect, g.Exchange, g.Echo)
+		if err := b.along(ctx, &a); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (b *bench) grown(ctx context.Context, a *axis, n, rounds int) (g Grown, err error) {
-	folder, err := os.MkdirTemp("", "whittle-bench-")
-	if err != nil {
-		return g, err
+// along measures one axis. Its ends are what it is judged by: they are measured in turn, the first server still standing beside the
+// last, since a machine that others use may be slower in one minute than in the next, and not by the same for every row.
+func (b *bench) along(ctx context.Context, a *axis) (err error) {
+	counts, rounds := a.counts, 5
+	if b.quick {
+		counts, rounds = []int{counts[0], counts[len(counts)-1]}, 3
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	first, err := b.point(ctx, a, counts[0])
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, first.close()) }()
+	var between []Grown
+	for _, n := range counts[1 : len(counts)-1] {
+		p, err := b.point(ctx, a, n)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(p.measure(), p.measure(), p.close()); err != nil {
+			return fmt.Errorf("%d %s: %w", n, a.name, err)
+		}
+		between = append(between, p.grown())
+	}
+	last, err := b.point(ctx, a, counts[len(counts)-1])
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, last.close()) }()
+	for range rounds {
+		if err := errors.Join(first.measure(), last.measure()); err != nil {
+			return fmt.Errorf("the ends of %s: %w", a.name, err)
+		}
+	}
+	b.results.Grown = append(b.results.Grown, first.grown())
+	b.results.Grown = append(b.results.Grown, append(between, last.grown())...)
+	return nil
+}
+
+// point is a server that started with so many of something.
+type point struct {
+	at     Grown
+	folder string
+	part   *bench
+	rows   []row
+}
+
+// point starts a server on state that was made for it. The caller closes it.
+func (b *bench) point(ctx context.Context, a *axis, n int) (p *point, err error) {
+	p = &point{at: Grown{Axis: a.name, N: n, Limit: a.limit}}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%d %s: %w", n, a.name, errors.Join(err, p.close()))
+		}
+	}()
+	if p.folder, err = os.MkdirTemp("", "whittle-bench-"); err != nil {
+		return p, err
+	}
+	w, err := b.seeded(ctx, a, n, p.folder)
+	if err != nil {
+		return p, err
+	}
+	server, err := startChild(Setup{Kind: "whittle", Folder: p.folder})
+	if err != nil {
+		return p, err
+	}
+	p.at.Start = server.Took
+	p.part = &bench{
+		warm: 250 * time.Millisecond, window: b.round, round: b.round, whittle: server, floors: b.floors,
+		only: regexp.MustCompile("^(" + introspectGRPC + "|" + exchangeSeen + ")$"),
+	}
+	p.part.results.progress = b.results.progress
+	if p.part.world, err = w.at(server); err != nil {
+		return p, err
+	}
+	if err := server.settled(ctx); err != nil {
+		return p, err
+	}
+	if p.at.Heap, err = server.live(); err != nil {
+		return p, err
+	}
+	fmt.Fprintf(b.results.progress, "     %d %s: started in %v, %d MiB live\n", n, a.name, p.at.Start.Round(time.Millisecond), p.at.Heap>>20)
+	p.rows, err = plan(ctx, p.part.world)
+	return p, err
+}
+
+// seeded makes state with so many in the folder, by a server that doesn't run any more.
+func (b *bench) seeded(ctx context.Context, a *axis, n int, folder string) (*world, error) {
 	first, err := startChild(Setup{Kind: "whittle", Folder: folder})
 	if err != nil {
-		return g, err
+		return nil, err
 	}
 	text := policy
 	if a.policy != nil {
@@ -104,29 +171,36 @@ func (b *bench) grown(ctx context.Context, a *axis, n, rounds int) (g Grown, err
 	}
 	w, err := newWorld(ctx, first, text)
 	if err := errors.Join(err, first.stop()); err != nil {
-		return g, err
+		return nil, err
 	}
 	if a.seed != nil {
-		if err := a.seed(ctx, folder, n); err != nil {
-			return g, err
-		}
+		err = a.seed(ctx, folder, n)
 	}
-	server, err := startChild(Setup{Kind: "whittle", Folder: folder})
-	if err != nil {
-		return g, err
+	return w, err
+}
+
+// measure measures two rows and their floors once more.
+func (p *point) measure() error { return p.part.measureAll(p.rows, every, 32) }
+
+// grown is what was measured so far.
+func (p *point) grown() Grown {
+	g, r := p.at, &p.part.results
+	introspection, exchange := r.find(introspectGRPC, 32), r.find(exchangeSeen, 32)
+	echo, exchanged := r.find("echo of introspection, gRPC", 32), r.find(exchangeFloor, 32)
+	g.Introspect, g.Exchange, g.Echo, g.Exchanged = introspection.CPU, exchange.CPU, echo.CPU, exchanged.CPU
+	g.IntrospectTimes, g.ExchangeTimes = introspection.times(echo, 0), exchange.times(exchanged, 0)
+	return g
+}
+
+// close ends the server and removes its state.
+func (p *point) close() (err error) {
+	if p.part != nil {
+		err = p.part.whittle.stop()
 	}
-	defer func() { err = errors.Join(err, server.stop()) }()
-	g = Grown{Axis: a.name, N: n, Limit: a.limit, Start: server.Took}
-	if w, err = w.at(server); err != nil {
-		return g, err
+	if p.folder != "" {
+		err = errors.Join(err, os.RemoveAll(p.folder))
 	}
-	if err := server.settled(ctx); err != nil {
-		return g, err
-	}
-	if g.Heap, err = server.live(); err != nil {
-		return g, err
-	}
-	return g, b.costs(ctx, w, server, rounds, &g)
+	return err
 }
 
 // settled waits until the server does nothing of its own accord: its index of the log follows what was seeded.
@@ -148,24 +222,4 @@ func (c *child) settled(ctx context.Context) error {
 		before = now
 	}
 	return err
-}
-
-// costs measures two rows and their floors so many times, and keeps the median of each.
-func (b *bench) costs(ctx context.Context, w *world, server *child, rounds int, g *Grown) error {
-	part := &bench{warm: 250 * time.Millisecond, window: b.round, round: b.round, world: w, whittle: server, floors: b.floors, only: regexp.MustCompile("^(" + introspectGRPC + "|" + exchangeSeen + ")$")}
-	part.results.progress = b.results.progress
-	rows, err := plan(ctx, w)
-	if err != nil {
-		return err
-	}
-	for range rounds {
-		if err := part.measureAll(rows, every, 32); err != nil {
-			return err
-		}
-	}
-	introspection, exchange := part.results.find(introspectGRPC, 32), part.results.find(exchangeSeen, 32)
-	echo, exchanged := part.results.find("echo of introspection, gRPC", 32), part.results.find(exchangeFloor, 32)
-	g.Introspect, g.Exchange, g.Echo, g.Exchanged = introspection.CPU, exchange.CPU, echo.CPU, exchanged.CPU
-	g.IntrospectTimes, g.ExchangeTimes = introspection.times(echo, 0), exchange.times(exchanged, 0)
-	return nil
 }
