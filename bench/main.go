@@ -23,7 +23,7 @@ func main() {
 		exitOn(beChild())
 		return
 	}
-	quick := flag.Bool("quick", false, "windows of 0.7 s, and only the rows that targets are about; writes no results")
+	quick := flag.Bool("quick", false, "shorter windows, and only the rows that targets are about; writes no results")
 	only := flag.String("only", "", "run only rows whose name matches this expression, with their floors, and what grows if its name does; writes no results")
 	rounds := flag.Int("rounds", 0, "how often each row that targets are about is measured, each time beside its floor; the median counts; 0: 2 if quick, else 5")
 	profiles := flag.String("profile", "", "write a CPU profile of the server for each row into this folder")
@@ -35,7 +35,7 @@ func main() {
 	b := bench{quick: *quick, against: *compare, mostRevocations: *growth, mostEntries: *entries, warm: 300 * time.Millisecond, window: 2 * time.Second, round: time.Second, profiles: *profiles, partly: *only != "" || *compare != "", rounds: cmp.Or(*rounds, 5)}
 	if *quick {
 		b.rounds = cmp.Or(*rounds, 2)
-		b.warm, b.window, b.round = 200*time.Millisecond, 700*time.Millisecond, 700*time.Millisecond
+		b.warm, b.window, b.round = 150*time.Millisecond, 700*time.Millisecond, 450*time.Millisecond
 	}
 	pattern, err := regexp.Compile(*only)
 	exitOn(err)
