@@ -107,8 +107,7 @@ func (b *bench) along(ctx context.Context, a *axis) (err error) {
 			return fmt.Errorf("the ends of %s: %w", a.name, err)
 		}
 	}
-	b.results.Grown = append(b.results.Grown, first.grown())
-	b.results.Grown = append(b.results.Grown, append(between, last.grown())...)
+	b.results.Grown = slices.Concat(b.results.Grown, []Grown{first.grown()}, between, []Grown{last.grown()})
 	return nil
 }
 
@@ -131,7 +130,7 @@ func (b *bench) point(ctx context.Context, a *axis, n int) (p *point, err error)
 	if p.folder, err = os.MkdirTemp("", "whittle-bench-"); err != nil {
 		return p, err
 	}
-	w, err := b.seeded(ctx, a, n, p.folder)
+	w, err := a.seeded(ctx, n, p.folder)
 	if err != nil {
 		return p, err
 	}
@@ -141,7 +140,7 @@ func (b *bench) point(ctx context.Context, a *axis, n int) (p *point, err error)
 	}
 	p.at.Start = server.Took
 	p.part = &bench{
-		warm: 250 * time.Millisecond, window: b.round, round: b.round, whittle: server, floors: b.floors,
+		warm: 250 * time.Millisecond, round: b.round, whittle: server, floors: b.floors,
 		only: regexp.MustCompile("^(" + introspectGRPC + "|" + exchangeSeen + ")$"),
 	}
 	p.part.results.progress = b.results.progress
@@ -160,7 +159,7 @@ func (b *bench) point(ctx context.Context, a *axis, n int) (p *point, err error)
 }
 
 // seeded makes state with so many in the folder, by a server that doesn't run any more.
-func (b *bench) seeded(ctx context.Context, a *axis, n int, folder string) (*world, error) {
+func (a *axis) seeded(ctx context.Context, n int, folder string) (*world, error) {
 	first, err := startChild(Setup{Kind: "whittle", Folder: folder})
 	if err != nil {
 		return nil, err

@@ -19,8 +19,8 @@ import (
 const MaxBatch = 1000
 
 // Introspect says whether a token is good for the caller right now (RFC 7662). Whatever is wrong
-// with it, the answer is the same zero Introspection; errors are faults of ours. Answers are shared: nobody may change one. Expiry,
-// revocations, uses and the policy are looked at anew each time.
+// with it, the answer is the same zero Introspection; errors are faults of ours. Expiry, revocations,
+// uses and the policy are looked at anew each time. Answers are shared: nobody may change one.
 func (e *Engine) Introspect(ctx context.Context, caller clientauth.Caller, req IntrospectRequest) (*Introspection, error) {
 	if req.Token.Reveal() == "" {
 		return nil, Refuse(InvalidRequest, "shape", "token is missing")

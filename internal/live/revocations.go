@@ -62,7 +62,8 @@ type mark struct {
 }
 
 func newRevocations() *Revocations {
-	r := &Revocations{shares: shares{numbers: make(map[string]uint32)}}
+	r := new(Revocations)
+	r.shares.init()
 	for i := range r.kinds {
 		for k := range r.kinds[i].shards {
 			shard := &r.kinds[i].shards[k]

@@ -21,6 +21,12 @@ type shares struct {
 	byNumber  atomic.Pointer[[]*share]
 }
 
+// init makes it empty: no share has the number 0.
+func (s *shares) init() {
+	s.numbers = make(map[string]uint32)
+	s.byNumber.Store(&[]*share{nil})
+}
+
 // of is the number of the client's share.
 func (s *shares) of(client string) uint32 {
 	s.numbering.Lock()
@@ -28,12 +34,9 @@ func (s *shares) of(client string) uint32 {
 	if n, known := s.numbers[client]; known {
 		return n
 	}
-	all := []*share{nil}
-	if before := s.byNumber.Load(); before != nil {
-		all = *before // what follows is beyond the end of all that were given out
-	}
+	all := *s.byNumber.Load()
 	n := uint32(len(all))
-	all = append(all, new(share))
+	all = append(all, new(share)) // beyond the end of all lists that were given out
 	s.byNumber.Store(&all)
 	s.numbers[client] = n
 	return n
