@@ -40,7 +40,7 @@ func (s *Server) ready() error {
 	if s.draining.Load() {
 		return errors.New("the server is stopping")
 	}
-	if err := s.engine.Clock.Trust(); err != nil {
+	if err := s.clock.Trust(); err != nil {
 		return err
 	}
 	return s.store.writable()

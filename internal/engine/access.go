@@ -69,12 +69,12 @@ func (e *Engine) takeSecrets(ctx context.Context, caller clientauth.Caller, clie
 		return nil, err
 	}
 	ids := credentialIDs(client, named)
-	view := e.Image.View()
+	view := e.image.View()
 	if e.administrable(view.Policy, nil) && !e.administrable(view.Policy, ids) {
 		return nil, Refuse(Precondition, "no_administrator",
 			"nobody could apply a policy without this secret; rotate it, or make another administrator one first")
 	}
-	e.Image.Take(ids...)
+	e.image.Take(ids...)
 	if err := e.changeSecrets(ctx, caller, client, id, named, action, take); err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (e *Engine) takeSecrets(ctx context.Context, caller clientauth.Caller, clie
 
 // named is the client's secret with the id, or all of them.
 func (e *Engine) named(client, id string) ([]live.Credential, error) {
-	known := slices.Clone(e.Image.View().Credentials[client])
+	known := slices.Clone(e.image.View().Credentials[client])
 	if id != "" {
 		known = slices.DeleteFunc(known, func(c live.Credential) bool { return c.ID != id })
 	}
@@ -130,6 +130,6 @@ func (e *Engine) changeSecrets(ctx context.Context, caller clientauth.Caller, cl
 	if err != nil && !errors.Is(err, errUnchanged) {
 		return err
 	}
-	e.Image.Settle(credentialIDs(client, named)...)
+	e.image.Settle(credentialIDs(client, named)...)
 	return e.reload(ctx)
 }

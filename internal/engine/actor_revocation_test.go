@@ -58,7 +58,7 @@ func TestWhatEndsAnOutsideActorTokenEndsWhatItActedIn(t *testing.T) {
 			w.bots()
 			text, err := w.ci.Token("bot", "whittle", map[string]any{"groups": []string{"bots"}})
 			w.check(err)
-			x := &exchange{engine: w.Engine, view: w.Image.View()}
+			x := &exchange{engine: w.Engine, view: w.image.View()}
 			out, who, err := x.verifyOutside(context.Background(), "actor_token", token.NewSecret(text), JWTType)
 			w.check(err)
 			child, again := w.actedIn(token.NewSecret(text), JWTType)

@@ -39,7 +39,7 @@ func (e *Engine) Policy(ctx context.Context, caller clientauth.Caller, version u
 		return Policy{}, err
 	}
 	var record store.Policy
-	err := e.Store.View(ctx, func(r store.Reader) error {
+	err := e.store.View(ctx, func(r store.Reader) error {
 		if version == 0 {
 			meta, err := r.Meta()
 			if err != nil {
@@ -100,12 +100,12 @@ func (e *Engine) ApplyPolicy(ctx context.Context, caller clientauth.Caller, req 
 // install makes a policy that may be the next one the current one, durably, and puts it to work.
 func (e *Engine) install(ctx context.Context, caller clientauth.Caller, req ApplyRequest, next *policy.Policy) (Policy, error) {
 	record := store.Policy{
-		Version: next.Version(), YAML: req.YAML, Applied: e.Clock.Now(), By: caller.ID, Note: req.Note,
+		Version: next.Version(), YAML: req.YAML, Applied: e.clock.Now(), By: caller.ID, Note: req.Note,
 	}
 	if err := e.commit(ctx, func(tx store.Tx) (audit.Entry, error) { return e.putPolicy(tx, caller, record, next) }); err != nil {
 		return Policy{}, err
 	}
-	e.Image.SetPolicy(next)
+	e.image.SetPolicy(next)
 	return Policy(record), e.reload(ctx) // the issuers, and the credentials that were deleted
 }
 

@@ -17,7 +17,7 @@ func TestAdministrationNeedsPermission(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	agent := w.as("agent")
-	version := w.Image.View().Policy.Version()
+	version := w.image.View().Policy.Version()
 	for name, try := range map[string]func() error{
 		"explain": func() error { _, _, err := w.Explain(ctx, agent, "x"); return err },
 		"entries": func() error { _, err := w.Entries(ctx, agent, EntriesRequest{Limit: 10}); return err },
@@ -58,7 +58,7 @@ func TestAdministrationNeedsPermission(t *testing.T) {
 		}
 		w.clock.pass(time.Minute)
 	}
-	if w.Image.View().Policy.Version() != version || w.Image.Revocations.Len() != 0 {
+	if w.image.View().Policy.Version() != version || w.image.Revocations.Len() != 0 {
 		t.Error("something was done all the same")
 	}
 }
@@ -67,7 +67,7 @@ func TestAPolicyThatCantBeAppliedIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := context.Background()
-	version := w.Image.View().Policy.Version()
+	version := w.image.View().Policy.Version()
 	for name, tc := range map[string]struct {
 		req    ApplyRequest
 		code   Code
@@ -90,7 +90,7 @@ func TestAPolicyThatCantBeAppliedIsRefused(t *testing.T) {
 			t.Errorf("%s: refused for %q", name, got)
 		}
 	}
-	if got := w.Image.View().Policy.Version(); got != version {
+	if got := w.image.View().Policy.Version(); got != version {
 		t.Errorf("version %d is in force, want %d", got, version)
 	}
 }
@@ -113,7 +113,7 @@ func TestASelectorMustMeanSomething(t *testing.T) {
 	mustBe(t, err, NotFound)
 	_, err = w.Revoke(context.Background(), w.as("ops"), RevokeRequest{Selector: live.OfClient("agent"), Reason: strings.Repeat("x", 1<<17)})
 	mustBe(t, err, InvalidRequest)
-	if w.Image.Revocations.Len() != 0 {
+	if w.image.Revocations.Len() != 0 {
 		t.Error("something was revoked")
 	}
 }
@@ -147,8 +147,8 @@ func TestRevocationsAreListed(t *testing.T) {
 	}
 	w.clock.pass(time.Second)
 	w.check(w.KeepOnce(ctx))
-	if list, err = w.Revocations(ctx, w.as("ops"), 0, 100); err != nil || len(list) != 1 || w.Image.Revocations.Len() != 1 {
-		t.Fatalf("%+v, %v, %d in memory", list, err, w.Image.Revocations.Len())
+	if list, err = w.Revocations(ctx, w.as("ops"), 0, 100); err != nil || len(list) != 1 || w.image.Revocations.Len() != 1 {
+		t.Fatalf("%+v, %v, %d in memory", list, err, w.image.Revocations.Len())
 	}
 }
 
@@ -177,9 +177,9 @@ func TestAClockThatJumpsStopsMinting(t *testing.T) {
 		if w.look("data-gateway", read).Active {
 			t.Errorf("%s: revocation stopped", name)
 		}
-		before := w.Clock.Now()
+		before := w.Engine.clock.Now()
 		w.clock.pass(time.Minute)
-		if got := w.Clock.Now().Sub(before); got != time.Minute {
+		if got := w.Engine.clock.Now().Sub(before); got != time.Minute {
 			t.Errorf("%s: of a minute %v passed", name, got)
 		}
 	}

@@ -26,9 +26,9 @@ func (e *Engine) fits(next *policy.Policy) error {
 // others' secrets; a client must be there then that can have one. Credentials that are about to be taken
 // don't count, nor does a client that is blocked.
 func (e *Engine) administrable(next *policy.Policy, taken []live.CredentialID) bool {
-	now, credentials := e.Clock.Now(), e.Image.View().Credentials
+	now, credentials := e.clock.Now(), e.image.View().Credentials
 	usable := func(client string) bool {
-		if _, blocked := e.Image.Revocations.Blocked(live.OfClient(client)); blocked && client != policy.Bootstrap {
+		if _, blocked := e.image.Revocations.Blocked(live.OfClient(client)); blocked && client != policy.Bootstrap {
 			return false
 		}
 		return slices.ContainsFunc(credentials[client], func(c live.Credential) bool {
@@ -47,11 +47,11 @@ func (e *Engine) administrable(next *policy.Policy, taken []live.CredentialID) b
 // make exchange-only tokens, whose audience it is, usable.
 func (e *Engine) checkNames(p *policy.Policy) error {
 	for _, i := range p.Issuers() {
-		if i.URL == e.Issuer {
+		if i.URL == e.issuer {
 			return Refuse(Precondition, "own_issuer", "the policy names this server itself as an outside issuer")
 		}
 	}
-	if _, known := p.Resource(e.Issuer); known {
+	if _, known := p.Resource(e.issuer); known {
 		return Refuse(Precondition, "own_resource", "the policy names this server itself as a resource")
 	}
 	return nil
@@ -59,7 +59,7 @@ func (e *Engine) checkNames(p *policy.Policy) error {
 
 // checkIssuers refuses to give an issuer's name to another: tokens name their principals by it.
 func (e *Engine) checkIssuers(next *policy.Policy) error {
-	for _, was := range e.Image.View().Policy.Issuers() {
+	for _, was := range e.image.View().Policy.Issuers() {
 		if i, still := next.Issuer(was.Name); still && i.URL != was.URL {
 			return Refuse(Precondition, "renamed_issuer",
 				fmt.Sprintf("the issuer %s has another url, and tokens name people by the name; give the new one a name of its own, "+

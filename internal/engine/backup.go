@@ -51,7 +51,7 @@ func (e *Engine) Backup(ctx context.Context, caller clientauth.Caller, note stri
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	out := &copied{ctx: ctx, send: send, sum: sha256.New(), began: time.Now()}
-	state, err := e.Store.Backup(ctx, out)
+	state, err := e.store.Backup(ctx, out)
 	switch {
 	case errors.Is(err, errSlowReader):
 		return BackupSummary{}, Refuse(TemporarilyUnavailable, "slow_reader", "the backup was read too slowly").because(err)

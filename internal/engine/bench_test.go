@@ -14,7 +14,7 @@ const manyCallers = 16
 // BenchmarkExchange is all of an exchange but its wire, the durable entry included.
 func BenchmarkExchange(b *testing.B) {
 	w := newWorld(b)
-	w.Image.Revocations.Announce(live.OfClient("another"), false, w.Clock.Now()) // as in any server, something is revoked
+	w.image.Revocations.Announce(live.OfClient("another"), false, w.Engine.clock.Now()) // as in any server, something is revoked
 	for name, request := range map[string]ExchangeRequest{
 		"own":     own(w.task(), "ai.training.read", "ai.training.analyze").at(dataAPI),
 		"outside": outside(w.ana(), "ai.training.read", "ai.training.analyze").at(dataAPI),

@@ -22,7 +22,7 @@ const BootstrapLife = 24 * time.Hour
 // earlier one ends with it. It is shown before the key is made, whose presence says that the first start was
 // completed: whatever stops that, the next one shows another.
 func (e *Engine) Bootstrap(ctx context.Context, anew bool, show func(Credential) error) (made Credential, err error) {
-	isFirst := e.Image.View().Keys.Len() == 0
+	isFirst := e.image.View().Keys.Len() == 0
 	restored := false
 	if isFirst {
 		if restored, err = e.restored(ctx); err != nil {
@@ -38,17 +38,17 @@ func (e *Engine) Bootstrap(ctx context.Context, anew bool, show func(Credential)
 		}
 	}
 	if isFirst {
-		_, err = e.addKey(ctx, operator(), e.Clock.Now())
+		_, err = e.addKey(ctx, operator(), e.clock.Now())
 	}
 	return made, err
 }
 
 // restored says whether the generation began from a backup with its policy, which says who gets in.
 func (e *Engine) restored(ctx context.Context) (bool, error) {
-	if e.Image.View().Policy.Version() == 0 || e.Log.Size() == 0 {
+	if e.image.View().Policy.Version() == 0 || e.log.Size() == 0 {
 		return false, nil
 	}
-	items, err := e.Log.List(ctx, 0, 1)
+	items, err := e.log.List(ctx, 0, 1)
 	if err != nil {
 		return false, err
 	}
@@ -58,10 +58,10 @@ func (e *Engine) restored(ctx context.Context) (bool, error) {
 
 // bootstrapSecret makes a secret for the bootstrap credential in the place of those that it has.
 func (e *Engine) bootstrapSecret(ctx context.Context) (Credential, error) {
-	if len(e.Image.View().Credentials[policy.Bootstrap]) == 0 {
-		return e.createSecret(ctx, operator(), policy.Bootstrap, e.Clock.Now().Add(BootstrapLife))
+	if len(e.image.View().Credentials[policy.Bootstrap]) == 0 {
+		return e.createSecret(ctx, operator(), policy.Bootstrap, e.clock.Now().Add(BootstrapLife))
 	}
-	made, record, err := e.newSecret(policy.Bootstrap, e.Clock.Now().Add(BootstrapLife))
+	made, record, err := e.newSecret(policy.Bootstrap, e.clock.Now().Add(BootstrapLife))
 	if err != nil {
 		return Credential{}, err
 	}
@@ -102,17 +102,17 @@ func (e *Engine) createSecret(ctx context.Context, caller clientauth.Caller, cli
 
 // newSecret draws a secret.
 func (e *Engine) newSecret(client string, expires time.Time) (Credential, store.Credential, error) {
-	secret, verifier, err := clientauth.NewSecret(e.Random)
+	secret, verifier, err := clientauth.NewSecret(e.random)
 	if err != nil {
 		return Credential{}, store.Credential{}, err
 	}
 	var id [8]byte
-	if _, err := io.ReadFull(e.Random, id[:]); err != nil {
+	if _, err := io.ReadFull(e.random, id[:]); err != nil {
 		return Credential{}, store.Credential{}, err
 	}
 	record := store.Credential{
 		Client: client, ID: hex.EncodeToString(id[:]), Kind: clientauth.KindSecret, Verifier: verifier[:],
-		Created: e.Clock.Now(), Expires: expires,
+		Created: e.clock.Now(), Expires: expires,
 	}
 	return Credential{Client: client, ID: record.ID, Secret: secret, Created: record.Created, Expires: expires}, record, nil
 }

@@ -44,7 +44,21 @@ type Config struct {
 
 // Engine does what Whittle does. It is safe for concurrent use.
 type Engine struct {
-	Config
+	// as in Config: nobody reaches past the engine to what changes state
+	issuer  string
+	alg     string
+	store   store.Store
+	log     *audit.Log
+	image   *live.Image
+	clock   *live.Clock
+	outside *issuer.Set
+	vault   Vault
+	random  io.Reader
+	guide   audit.Guide
+	space   func() error
+	keep    map[audit.Class]time.Duration
+	share   int
+
 	minter   *token.Minter
 	verifier *token.Verifier
 	memo     memo
@@ -66,10 +80,11 @@ func New(c Config) (*Engine, error) {
 		return nil, errors.New("engine: a part is missing from the configuration")
 	}
 	e := &Engine{
-		Config: c, minter: token.NewMinter(c.Issuer, c.Random), verifier: token.NewVerifier(c.Issuer),
-		memo: newMemo(), familiar: newFamiliar(),
+		issuer: c.Issuer, alg: c.Alg, store: c.Store, log: c.Log, image: c.Image, clock: c.Clock, outside: c.Outside,
+		vault: c.Vault, random: c.Random, guide: c.Guide, space: c.Room, keep: c.Retention, share: c.RevocationShare,
+		minter: token.NewMinter(c.Issuer, c.Random), verifier: token.NewVerifier(c.Issuer),
+		memo: newMemo(), familiar: newFamiliar(), retention: audit.NewRetention(c.Log),
 	}
-	e.retention = audit.NewRetention(c.Log)
 	e.traces.Store(true) // an erasure may have been the last thing that was done
 	if err := e.checkNames(c.Image.View().Policy); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
@@ -77,6 +92,9 @@ func New(c Config) (*Engine, error) {
 	e.followIssuers()
 	return e, nil
 }
+
+// Issuer is this server's issuer identifier (RFC 8414 section 2).
+func (e *Engine) Issuer() string { return e.issuer }
 
 // commit runs one change of state through the audit log. An error of op's own comes back as it is;
 // if the record can't be written, nothing took effect that gives power, and the caller may try again.
@@ -90,7 +108,7 @@ func (e *Engine) commitAt(ctx context.Context, op func(store.Tx) (audit.Entry, e
 	if err := e.settle(ctx); err != nil {
 		return 0, unavailable("store", err)
 	}
-	index, err = e.Log.Do(ctx, op)
+	index, err = e.log.Do(ctx, op)
 	if errors.Is(err, audit.ErrUncertain) {
 		e.doubtful.Store(true)
 		err = errors.Join(err, e.settle(ctx))
@@ -105,10 +123,10 @@ func (e *Engine) commitAt(ctx context.Context, op func(store.Tx) (audit.Entry, e
 
 // room says whether there is enough space to give power: below a floor, what is left is for taking it away.
 func (e *Engine) room() error {
-	if e.Room == nil {
+	if e.space == nil {
 		return nil
 	}
-	if err := e.Room(); err != nil {
+	if err := e.space(); err != nil {
 		full := unavailable("disk_full", err)
 		full.Description = "the server is short of disk space, so nothing is issued; revoking goes on"
 		return full
@@ -127,7 +145,7 @@ func (e *Engine) settle(ctx context.Context) error {
 
 // reload makes the image of what the store holds, to show keys and credentials that are durable now.
 func (e *Engine) reload(ctx context.Context) error {
-	if err := e.Image.Reload(context.WithoutCancel(ctx), e.Store); err != nil {
+	if err := e.image.Reload(context.WithoutCancel(ctx), e.store); err != nil {
 		e.doubtful.Store(true)
 		return unavailable("store", err)
 	}
@@ -139,5 +157,5 @@ func (e *Engine) reload(ctx context.Context) error {
 func (e *Engine) followIssuers() {
 	e.policies.Lock()
 	defer e.policies.Unlock()
-	e.Outside.Configure(outsideConfigs(e.Image.View().Policy.Issuers()))
+	e.outside.Configure(outsideConfigs(e.image.View().Policy.Issuers()))
 }

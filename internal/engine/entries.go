@@ -36,7 +36,7 @@ func (e *Engine) Entry(ctx context.Context, caller clientauth.Caller, index uint
 	if err := e.require(caller, policy.AuditRead); err != nil {
 		return Entry{}, err
 	}
-	found, err := e.Log.Entry(ctx, index)
+	found, err := e.log.Entry(ctx, index)
 	if errors.Is(err, audit.ErrNotFound) {
 		return Entry{}, Refuse(NotFound, "no_entry", "the log has no such entry")
 	}
@@ -68,7 +68,7 @@ func (e *Engine) Entries(ctx context.Context, caller clientauth.Caller, req Entr
 	if err != nil {
 		return EntriesPage{}, err
 	}
-	found, err := e.Log.Search(ctx, audit.Query{Filter: req.Filter.query(), From: from, Backward: req.NewestFirst, Limit: req.Limit, Guide: e.Guide})
+	found, err := e.log.Search(ctx, audit.Query{Filter: req.Filter.query(), From: from, Backward: req.NewestFirst, Limit: req.Limit, Guide: e.guide})
 	if err != nil {
 		return EntriesPage{}, logFailed(err)
 	}

@@ -108,15 +108,15 @@ type actor struct {
 }
 
 func (e *Engine) begin(caller clientauth.Caller, kind audit.Kind) (*exchange, error) {
-	now := e.Clock.Now()
+	now := e.clock.Now()
 	decision, err := e.newDecision(now)
 	if err != nil {
 		return nil, err
 	}
-	rev := e.Image.Revocations.Newest()
+	rev := e.image.Revocations.Newest()
 	return &exchange{
 		engine: e, caller: caller, kind: kind, decision: decision,
-		view: e.Image.View(), now: now, rev: rev,
+		view: e.image.View(), now: now, rev: rev,
 	}, nil
 }
 

@@ -15,7 +15,7 @@ func (e *Engine) Explain(ctx context.Context, caller clientauth.Caller, decision
 	if err := e.require(caller, policy.AuditRead); err != nil {
 		return 0, audit.Event{}, err
 	}
-	index, event, err := e.Log.Find(ctx, decision)
+	index, event, err := e.log.Find(ctx, decision)
 	if errors.Is(err, audit.ErrNotFound) {
 		return 0, audit.Event{}, Refuse(NotFound, "no_decision",
 			"no entry has this decision id; refusals beyond the first few of a minute are only counted")

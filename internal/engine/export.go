@@ -33,7 +33,7 @@ func (e *Engine) Export(ctx context.Context, caller clientauth.Caller, from uint
 	if from >= c.Size {
 		return proofFailed(audit.ErrNotCovered)
 	}
-	x := exporter{log: e.Log, next: from, send: next}
+	x := exporter{log: e.log, next: from, send: next}
 	for proof := []Hash(nil); ; {
 		if err := begin(c, proof); err != nil {
 			return err
@@ -45,7 +45,7 @@ func (e *Engine) Export(ctx context.Context, caller clientauth.Caller, from uint
 			return nil
 		}
 		older := c.Size
-		recorded, err := e.Log.Recorded(ctx) // with what was dropped, what says so
+		recorded, err := e.log.Recorded(ctx) // with what was dropped, what says so
 		if err != nil {
 			return unavailable("store", err)
 		}

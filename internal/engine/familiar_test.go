@@ -40,7 +40,7 @@ func TestOnlyATokenThatComesAgainIsKept(t *testing.T) {
 		if !w.look("data-gateway", read).Active {
 			t.Fatal("inactive")
 		}
-		if _, kept := w.memo.get(lately.DigestOf(read.Reveal()), w.Image.View().Ring); kept != want {
+		if _, kept := w.memo.get(lately.DigestOf(read.Reveal()), w.image.View().Ring); kept != want {
 			t.Errorf("after look %d kept = %v", n+1, kept)
 		}
 	}
@@ -82,7 +82,7 @@ func TestWhatIsSignedHereDiesWithItsKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	read := w.readToken()
-	_, kid, err := w.verifier.VerifyJWT(w.Image.View().Keys, read.Reveal())
+	_, kid, err := w.verifier.VerifyJWT(w.image.View().Keys, read.Reveal())
 	w.check(err)
 	w.revokeKeyOf(kid)
 	if w.look("data-gateway", read).Active {

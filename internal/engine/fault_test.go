@@ -139,9 +139,9 @@ func TestARestartKeepsWhatWasAnswered(t *testing.T) {
 	batch := w.trade("agent", outside(w.ana(), "ai.batch.run").at(modelsAPI)).AccessToken
 	w.look("model-gateway", batch)
 	w.check(w.RevokeToken(ctx, w.as("agent"), gone))
-	version := w.Image.View().Policy.Version()
+	version := w.image.View().Policy.Version()
 	w.restart()
-	if got := w.Image.View().Policy.Version(); got != version {
+	if got := w.image.View().Policy.Version(); got != version {
 		t.Errorf("policy %d, want %d", got, version)
 	}
 	if !w.look("data-gateway", read).Active || w.look("data-gateway", gone).Active {
@@ -181,7 +181,7 @@ func TestAPolicyInDoubtIsWhatTheStoreSays(t *testing.T) {
 		w := newWorld(t)
 		ctx := context.Background()
 		task, read := w.task(), w.trade("agent", own(w.task(), "ai.training.read").at(dataAPI)).AccessToken
-		version := w.Image.View().Policy.Version()
+		version := w.image.View().Policy.Version()
 		cut := strings.Replace(w.policy, `ceiling: ["ai.training.*", `, `ceiling: [`, 1)
 		w.faults.fail(0, -1)
 		w.faults.failViews(views)

@@ -16,7 +16,7 @@ func operator() clientauth.Caller { return clientauth.Caller{ID: policy.Bootstra
 // RecordClock puts on the record that the operator had the clock trusted at this start although it had jumped back, if
 // so. Nothing is issued before.
 func (e *Engine) RecordClock(ctx context.Context) error {
-	wall, accepted := e.Clock.Accepted()
+	wall, accepted := e.clock.Accepted()
 	if !accepted {
 		return nil
 	}

@@ -30,7 +30,7 @@ func (e *Engine) FollowEntries(ctx context.Context, caller clientauth.Caller, re
 	if err := e.require(caller, policy.AuditRead); err != nil {
 		return err
 	}
-	f := follower{log: e.Log, guide: e.Guide, filter: req.Filter.query(), send: send, next: e.Log.Size(), beat: time.NewTicker(followBeat)}
+	f := follower{log: e.log, guide: e.guide, filter: req.Filter.query(), send: send, next: e.log.Size(), beat: time.NewTicker(followBeat)}
 	defer f.beat.Stop()
 	if req.From != nil {
 		f.next = *req.From

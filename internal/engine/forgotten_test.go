@@ -19,10 +19,10 @@ func TestWhatIsRememberedKeepsNoOldPolicyAndNoOldKeys(t *testing.T) {
 	for range 3 { // so that it is remembered, and an answer with it
 		w.look("data-gateway", read)
 	}
-	if _, kept := w.memo.get(lately.DigestOf(read.Reveal()), w.Image.View().Ring); !kept {
+	if _, kept := w.memo.get(lately.DigestOf(read.Reveal()), w.image.View().Ring); !kept {
 		t.Fatal("the token isn't remembered")
 	}
-	old, ring := weak.Make[policy.Policy](w.Image.View().Policy), weak.Make[token.Keyring](w.Image.View().Keys)
+	old, ring := weak.Make[policy.Policy](w.image.View().Policy), weak.Make[token.Keyring](w.image.View().Keys)
 	w.apply(w.policy)
 	w.rotateKey(KeyOverlap)
 	runtime.GC()

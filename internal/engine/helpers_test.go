@@ -94,7 +94,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.apply(strings.NewReplacer("{{corp}}", w.corp.URL, "{{ci}}", w.ci.URL).Replace(string(text)))
-	for _, id := range w.Image.View().Policy.Clients() {
+	for _, id := range w.image.View().Policy.Clients() {
 		made, err := w.CreateSecret(context.Background(), w.as("bootstrap"), id, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -203,7 +203,7 @@ func (w *world) as(client string) clientauth.Caller {
 // apply makes the document the current policy.
 func (w *world) apply(yaml string) {
 	w.t.Helper()
-	_, err := w.ApplyPolicy(context.Background(), w.as("bootstrap"), ApplyRequest{YAML: []byte(yaml), Expected: w.Image.View().Policy.Version()})
+	_, err := w.ApplyPolicy(context.Background(), w.as("bootstrap"), ApplyRequest{YAML: []byte(yaml), Expected: w.image.View().Policy.Version()})
 	if err != nil {
 		w.t.Fatalf("%v\n%v", err, errors.Unwrap(err))
 	}
@@ -280,7 +280,7 @@ func (w *world) look(client string, text token.Secret) Introspection {
 // claims is what a token of ours says, good or not.
 func (w *world) claims(text token.Secret) (*token.Claims, string) {
 	w.t.Helper()
-	v, err := w.verifyOwn(context.Background(), w.Image.View(), text)
+	v, err := w.verifyOwn(context.Background(), w.image.View(), text)
 	w.check(err)
 	return v.Claims, v.key
 }

@@ -26,7 +26,7 @@ func (e *Engine) Policies(ctx context.Context, caller clientauth.Caller, limit i
 		return nil, "", err
 	}
 	var out []Policy
-	err = e.Store.View(ctx, func(r store.Reader) error {
+	err = e.store.View(ctx, func(r store.Reader) error {
 		meta, err := r.Meta()
 		if err != nil {
 			return err

@@ -14,7 +14,7 @@ import (
 )
 
 func (w *world) rollback(version uint64) (Policy, error) {
-	return w.RollbackPolicy(context.Background(), w.as("ops"), RollbackRequest{Version: version, Expected: w.Image.View().Policy.Version()})
+	return w.RollbackPolicy(context.Background(), w.as("ops"), RollbackRequest{Version: version, Expected: w.image.View().Policy.Version()})
 }
 
 func TestThePagesOfTheHistoryAreTheWhole(t *testing.T) {
@@ -64,7 +64,7 @@ func TestARollbackIsANewVersionThatIsCheckedLikeAnyOther(t *testing.T) {
 	w.apply(strings.Replace(first, "  stranger:", "  renamed:", 1))
 	made, err := w.rollback(1)
 	w.check(err)
-	if made.Version != 3 || string(made.YAML) != first || made.Note != "back to version 1" || w.Image.View().Policy.Version() != 3 {
+	if made.Version != 3 || string(made.YAML) != first || made.Note != "back to version 1" || w.image.View().Policy.Version() != 3 {
 		t.Errorf("%d, %q", made.Version, made.Note)
 	}
 	if err := w.knocks("stranger"); !errors.Is(err, clientauth.ErrInvalid) {

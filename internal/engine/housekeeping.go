@@ -41,15 +41,15 @@ func (e *Engine) Keep(ctx context.Context, report func(error)) {
 
 // KeepOnce is one round of [Engine.Keep]. A clock that isn't trusted forgets nothing.
 func (e *Engine) KeepOnce(ctx context.Context) error {
-	now := e.Clock.Now()
-	if err := e.Clock.Trust(); err != nil {
+	now := e.clock.Now()
+	if err := e.clock.Trust(); err != nil {
 		return err
 	}
 	return errors.Join(e.rotateIfDue(ctx, now), e.dropKeys(ctx, now), e.dropSecrets(ctx, now), e.forget(ctx, now), e.noteUses(ctx), e.retain(ctx, now), e.scrub(ctx))
 }
 
 func (e *Engine) rotateIfDue(ctx context.Context, now time.Time) error {
-	newest := e.Image.View().Keys.NewestActive()
+	newest := e.image.View().Keys.NewestActive()
 	if now.Before(newest.Add(KeyLife)) {
 		return nil
 	}
@@ -59,12 +59,12 @@ func (e *Engine) rotateIfDue(ctx context.Context, now time.Time) error {
 
 func (e *Engine) forget(ctx context.Context, now time.Time) error {
 	for {
-		n, err := e.Log.DropExpired(ctx, now, dropStep)
+		n, err := e.log.DropExpired(ctx, now, dropStep)
 		if err != nil {
 			return err
 		}
 		if n < dropStep {
-			e.Image.Revocations.Forget(now)
+			e.image.Revocations.Forget(now)
 			return nil
 		}
 	}
@@ -75,7 +75,7 @@ const keepSecrets = 7 * 24 * time.Hour
 
 // dropSecrets deletes the secrets that ended long enough ago, one in each commit.
 func (e *Engine) dropSecrets(ctx context.Context, now time.Time) error {
-	for client, list := range e.Image.View().Credentials {
+	for client, list := range e.image.View().Credentials {
 		for _, c := range list {
 			if c.Expires.IsZero() || now.Before(c.Expires.Add(keepSecrets)) {
 				continue
@@ -95,7 +95,7 @@ func (e *Engine) dropSecrets(ctx context.Context, now time.Time) error {
 func (e *Engine) noteUses(ctx context.Context) error {
 	var fresh []audit.Use
 	var of []*live.Use
-	for client, list := range e.Image.View().Credentials {
+	for client, list := range e.image.View().Credentials {
 		for _, c := range list {
 			if at, is := c.Use.Unwritten(); is {
 				fresh, of = append(fresh, audit.Use{Client: client, Credential: c.ID, At: at}), append(of, c.Use)
@@ -105,7 +105,7 @@ func (e *Engine) noteUses(ctx context.Context) error {
 	if len(fresh) == 0 {
 		return nil
 	}
-	if err := e.Log.NoteUses(ctx, fresh); err != nil {
+	if err := e.log.NoteUses(ctx, fresh); err != nil {
 		return err
 	}
 	for i, use := range of {

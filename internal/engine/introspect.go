@@ -111,7 +111,7 @@ type look struct {
 }
 
 func (e *Engine) look(caller clientauth.Caller) look {
-	return look{engine: e, caller: caller, view: e.Image.View(), all: caller.Can(policy.TokenLook)}
+	return look{engine: e, caller: caller, view: e.image.View(), all: caller.Can(policy.TokenLook)}
 }
 
 // serves lists the caller's resources.
@@ -132,7 +132,7 @@ func (l *look) at(ctx context.Context, text token.Secret) (*told, *verified, err
 	if err != nil {
 		return nil, nil, nil
 	}
-	now := l.engine.Clock.Now()
+	now := l.engine.clock.Now()
 	l.now = now
 	if v.exchangeOnly || l.engine.alive(v, now) != nil {
 		return nil, nil, nil

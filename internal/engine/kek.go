@@ -32,7 +32,7 @@ func (e *Engine) KeyEncryptionKey(_ context.Context, caller clientauth.Caller) (
 	if err := e.require(caller, policy.KeyManage); err != nil {
 		return "", false, err
 	}
-	return e.Vault.KEK(), e.Vault.Resealing(), nil
+	return e.vault.KEK(), e.vault.Resealing(), nil
 }
 
 // RotateKeyEncryptionKey puts the next key-encryption key to work. Its entry comes first: a rotation that is
@@ -42,8 +42,8 @@ func (e *Engine) RotateKeyEncryptionKey(ctx context.Context, caller clientauth.C
 	if err := e.require(caller, policy.KeyManage); err != nil {
 		return "", "", err
 	}
-	previous = e.Vault.KEK()
-	if id, err = e.Vault.Next(ctx); err != nil {
+	previous = e.vault.KEK()
+	if id, err = e.vault.Next(ctx); err != nil {
 		return "", "", err
 	}
 	err = e.commit(ctx, func(store.Tx) (audit.Entry, error) {
@@ -54,7 +54,7 @@ func (e *Engine) RotateKeyEncryptionKey(ctx context.Context, caller clientauth.C
 	if err != nil {
 		return "", "", err
 	}
-	if err := e.Vault.Rotate(ctx); err != nil {
+	if err := e.vault.Rotate(ctx); err != nil {
 		return "", "", unavailable("kek", err)
 	}
 	return id, previous, nil
@@ -62,7 +62,7 @@ func (e *Engine) RotateKeyEncryptionKey(ctx context.Context, caller clientauth.C
 
 // LogKeySince is when the key that signs the audit log's checkpoints began to; zero while the log is empty.
 func (e *Engine) LogKeySince(ctx context.Context) (time.Time, error) {
-	since, err := e.Log.SigningSince(ctx)
+	since, err := e.log.SigningSince(ctx)
 	if err != nil {
 		return since, unavailable("store", err)
 	}
@@ -79,7 +79,7 @@ func (e *Engine) RotateLogKey(ctx context.Context, caller clientauth.Caller) (ve
 	if err != nil {
 		return "", "", err
 	}
-	if previous, verifier, err = e.Log.RotateKey(ctx, event); err != nil {
+	if previous, verifier, err = e.log.RotateKey(ctx, event); err != nil {
 		return "", "", unavailable("log_key", err)
 	}
 	return verifier, previous, nil

@@ -24,6 +24,9 @@ const (
 	KeyLife = 30 * 24 * time.Hour
 )
 
+// JWKS is the document of `jwks_uri` (RFC 7517 section 5): all keys but the revoked ones. The caller must not change it.
+func (e *Engine) JWKS() []byte { return e.image.View().Keys.JWKS() }
+
 // Keys lists the signing keys that weren't dropped yet, the newest first. The caller must hold key.manage.
 func (e *Engine) Keys(ctx context.Context, caller clientauth.Caller) ([]SigningKey, error) {
 	if err := e.require(caller, policy.KeyManage); err != nil {
@@ -45,7 +48,7 @@ func (e *Engine) RotateKey(ctx context.Context, caller clientauth.Caller, overla
 	if wait < 0 || wait > KeyLife {
 		return SigningKey{}, Refuse(InvalidRequest, "shape", "a key is published for at most thirty days before it signs")
 	}
-	now := e.Clock.Now()
+	now := e.clock.Now()
 	next, err := e.addKey(ctx, caller, now.Add(wait))
 	return signingKey(next, now), err
 }
@@ -57,7 +60,7 @@ func (e *Engine) RetireKey(ctx context.Context, caller clientauth.Caller, kid st
 	if err := e.require(caller, policy.KeyManage); err != nil {
 		return nil, err
 	}
-	if !e.Image.View().Keys.Has(kid) {
+	if !e.image.View().Keys.Has(kid) {
 		return nil, errNoKey()
 	}
 	err := e.endKey(ctx, caller, kid, func(k *store.Key, now time.Time) *audit.Change {
@@ -78,7 +81,7 @@ func (e *Engine) RevokeKey(ctx context.Context, caller clientauth.Caller, kid, r
 	if err := e.require(caller, policy.KeyManage); err != nil {
 		return nil, err
 	}
-	if !e.Image.View().Keys.Has(kid) {
+	if !e.image.View().Keys.Has(kid) {
 		return nil, errNoKey()
 	}
 	if _, err := e.revokeBySelector(ctx, caller, RevokeRequest{Selector: live.OfKey(kid), Reason: reason}); err != nil {
@@ -97,7 +100,7 @@ func (e *Engine) keysNow(ctx context.Context) ([]SigningKey, error) {
 	slices.SortFunc(keys, func(a, b store.Key) int {
 		return cmp.Or(b.Created.Compare(a.Created), strings.Compare(a.ID, b.ID))
 	})
-	out, now := make([]SigningKey, len(keys)), e.Clock.Now()
+	out, now := make([]SigningKey, len(keys)), e.clock.Now()
 	for i, k := range keys {
 		out[i] = signingKey(k, now)
 	}

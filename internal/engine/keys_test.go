@@ -12,7 +12,7 @@ import (
 
 // published says whether the key set has the key.
 func (w *world) published(kid string) bool {
-	return strings.Contains(string(w.Image.View().Keys.JWKS()), kid)
+	return strings.Contains(string(w.image.View().Keys.JWKS()), kid)
 }
 
 // signer is the key that signs a token made now.
@@ -40,7 +40,7 @@ func TestARotatedKeyIsPublishedBeforeItSigns(t *testing.T) {
 	w := newWorld(t)
 	first := w.signer()
 	w.rotateKey(KeyOverlap)
-	if n := strings.Count(string(w.Image.View().Keys.JWKS()), `"kid"`); n != 2 {
+	if n := strings.Count(string(w.image.View().Keys.JWKS()), `"kid"`); n != 2 {
 		t.Fatalf("%d keys are published", n)
 	}
 	w.clock.pass(KeyOverlap - time.Second)
@@ -70,7 +70,7 @@ func TestHousekeepingRotatesAndDropsKeys(t *testing.T) {
 	w.clock.pass(KeyLife)
 	w.check(w.KeepOnce(ctx))
 	w.check(w.KeepOnce(ctx)) // once is enough
-	if n := w.Image.View().Keys.Len(); n != 2 {
+	if n := w.image.View().Keys.Len(); n != 2 {
 		t.Fatalf("%d keys after the first one's life", n)
 	}
 	w.clock.pass(KeyOverlap + 7*24*time.Hour - time.Second)
@@ -80,10 +80,10 @@ func TestHousekeepingRotatesAndDropsKeys(t *testing.T) {
 	}
 	w.clock.pass(time.Second)
 	w.check(w.KeepOnce(ctx))
-	if w.Image.View().Keys.Has(first) || w.signer() == first {
+	if w.image.View().Keys.Has(first) || w.signer() == first {
 		t.Error("kept beyond its last token")
 	}
-	items, err := w.Log.List(ctx, 0, 1000)
+	items, err := w.log.List(ctx, 0, 1000)
 	w.check(err)
 	var actions []string
 	for _, item := range items {
@@ -97,7 +97,7 @@ func TestHousekeepingRotatesAndDropsKeys(t *testing.T) {
 		t.Errorf("on the record: %s", got)
 	}
 	w.restart()
-	if w.Image.View().Keys.Has(first) {
+	if w.image.View().Keys.Has(first) {
 		t.Error("back after a restart")
 	}
 }
@@ -108,7 +108,7 @@ func TestARevokedSigningKeyIsReplacedAtOnce(t *testing.T) {
 	task := w.task()
 	_, kid := w.claims(task)
 	w.revokeKeyOf(kid)
-	if w.published(kid) || w.Image.View().Keys.Len() != 2 {
+	if w.published(kid) || w.image.View().Keys.Len() != 2 {
 		t.Error("still published, or not replaced")
 	}
 	if refused := w.refusal("agent", own(task, "ai.training.read"), InvalidRequest); refused.Reason() != "not_verified" {
@@ -118,7 +118,7 @@ func TestARevokedSigningKeyIsReplacedAtOnce(t *testing.T) {
 		t.Error("it still signs")
 	}
 	w.revokeKeyOf(kid) // asking again makes no further key
-	if n := w.Image.View().Keys.Len(); n != 2 {
+	if n := w.image.View().Keys.Len(); n != 2 {
 		t.Errorf("%d keys", n)
 	}
 	_, err := w.Unblock(context.Background(), w.as("ops"), live.OfKey(kid))

@@ -195,7 +195,7 @@ func TestTwoEditorsCantOverwriteEachOther(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := context.Background()
-	version := w.Image.View().Policy.Version()
+	version := w.image.View().Policy.Version()
 	outcomes := make(chan error, 8)
 	ops := w.as("ops")
 	for i := range cap(outcomes) {
@@ -212,11 +212,11 @@ func TestTwoEditorsCantOverwriteEachOther(t *testing.T) {
 			mustBe(t, err, Conflict)
 		}
 	}
-	if won != 1 || w.Image.View().Policy.Version() != version+1 {
-		t.Errorf("%d editors won, the version is %d", won, w.Image.View().Policy.Version())
+	if won != 1 || w.image.View().Policy.Version() != version+1 {
+		t.Errorf("%d editors won, the version is %d", won, w.image.View().Policy.Version())
 	}
 	current, err := w.Policy(ctx, ops, 0)
-	if err != nil || sha256.Sum256(current.YAML) != w.Image.View().Policy.Digest() {
+	if err != nil || sha256.Sum256(current.YAML) != w.image.View().Policy.Digest() {
 		t.Errorf("what is in force isn't what is stored: %v", err)
 	}
 }
@@ -232,12 +232,12 @@ func TestTheIssuersFollowTheNewestPolicy(t *testing.T) {
 		var editors sync.WaitGroup
 		for _, yaml := range []string{w.policy, deaf, w.policy, deaf} {
 			editors.Go(func() {
-				_, _ = w.ApplyPolicy(ctx, ops, ApplyRequest{YAML: []byte(yaml), Expected: w.Image.View().Policy.Version()})
+				_, _ = w.ApplyPolicy(ctx, ops, ApplyRequest{YAML: []byte(yaml), Expected: w.image.View().Policy.Version()})
 			})
 		}
 		editors.Wait()
 		_, err := w.Exchange(ctx, w.as("agent"), outside(w.ana(), "ai.training.read"))
-		if hears := w.Image.View().Policy.Digest() == sha256.Sum256([]byte(w.policy)); hears != (err == nil) {
+		if hears := w.image.View().Policy.Digest() == sha256.Sum256([]byte(w.policy)); hears != (err == nil) {
 			t.Fatalf("the policy takes corp's tokens: %v; the exchange: %v", hears, err)
 		}
 	}

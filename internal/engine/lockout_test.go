@@ -49,7 +49,7 @@ func TestAnAdministratorNeedsASecret(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	w.clock.pass(BootstrapLife) // on the first day the bootstrap credential makes their secrets
-	version := w.Image.View().Policy.Version()
+	version := w.image.View().Policy.Version()
 	handedOver := []byte(strings.Replace(w.policy, "  ops: ", "  ops-two: ", 1))
 	_, err := w.ApplyPolicy(ctx, w.as("ops"), ApplyRequest{YAML: handedOver, Expected: version})
 	if got := mustBe(t, err, Precondition).Reason(); got != "no_administrator" {

@@ -53,12 +53,12 @@ func TestAnAnswerIsKeptOnlyUntilTimeMayChangeIt(t *testing.T) {
 func TestTheKeysStayWhenOtherThingsChange(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	keys := w.Image.View().Keys
+	keys := w.image.View().Keys
 	w.apply(w.policy)
-	if _, err := w.CreateSecret(context.Background(), w.as("ops"), "agent", 0); err != nil || w.Image.View().Keys != keys {
+	if _, err := w.CreateSecret(context.Background(), w.as("ops"), "agent", 0); err != nil || w.image.View().Keys != keys {
 		t.Errorf("the keys were made anew: %v", err)
 	}
-	if w.rotateKey(KeyOverlap); w.Image.View().Keys == keys {
+	if w.rotateKey(KeyOverlap); w.image.View().Keys == keys {
 		t.Error("a new key doesn't show")
 	}
 }
@@ -140,7 +140,7 @@ func TestWhatWiresMakeOfAnAnswerIsKeptWithThatAnswerAlone(t *testing.T) {
 func TestAnswersAreKeptOfAFewCallers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	view, now := w.Image.View(), w.clock.now()
+	view, now := w.image.View(), w.clock.now()
 	as := func(id string) *look { return &look{view: view, caller: clientauth.Caller{ID: id}} }
 	var a answers
 	for i := range 10 * maxAnswers {

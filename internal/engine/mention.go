@@ -26,7 +26,7 @@ const maxMentions = 1000
 func (e *Engine) mentions(ctx context.Context, subject string) ([]PolicyMention, error) {
 	found := make(mentions)
 	for version, newest := uint64(1), uint64(1); version <= newest; version++ {
-		err := e.Store.View(ctx, func(r store.Reader) error {
+		err := e.store.View(ctx, func(r store.Reader) error {
 			meta, err := r.Meta()
 			if newest = meta.Policy; err != nil || newest < version {
 				return err

@@ -16,7 +16,7 @@ import (
 
 // draftToken writes down all that the new token will say, but for its powers, which are the grant's.
 func (x *exchange) draftToken(context.Context) error {
-	id, err := token.NewID(x.engine.Random)
+	id, err := token.NewID(x.engine.random)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (x *exchange) draftToken(context.Context) error {
 		if d.Evidence.Label == "" {
 			d.Evidence.Label = own.Evidence.Label
 		}
-	} else if d.Task, err = token.NewID(x.engine.Random); err != nil {
+	} else if d.Task, err = token.NewID(x.engine.random); err != nil {
 		return err
 	}
 	d.Actor = x.actChain()
@@ -82,7 +82,7 @@ func (x *exchange) checkAlive(context.Context) error {
 	if x.draft.Actor.Depth() > principal.MaxActors {
 		return notAcceptable("subject_token", "act_depth", nil)
 	}
-	if err := x.engine.Clock.Trust(); err != nil {
+	if err := x.engine.clock.Trust(); err != nil {
 		return unavailable("clock", err)
 	}
 	return x.engine.room()
@@ -92,7 +92,7 @@ func (x *exchange) checkAlive(context.Context) error {
 // killed by, of which the digests are known if that is one of ours: they cost 3 µs. Its own id is too new for anybody
 // to have revoked it.
 func (x *exchange) killed() (live.Selector, bool) {
-	revoked := x.engine.Image.Revocations
+	revoked := x.engine.image.Revocations
 	if x.subject.own != nil && x.actor == nil {
 		return revoked.Killed(x.subject.trace, live.OfClient(x.caller.ID))
 	}
@@ -112,7 +112,7 @@ func (x *exchange) mintAndRecord(ctx context.Context) error {
 	if err != nil {
 		return mintFailed(err)
 	}
-	entry, err := x.engine.Log.Prepare(x.granted(claims, form, bounds.Uses, made.kid))
+	entry, err := x.engine.log.Prepare(x.granted(claims, form, bounds.Uses, made.kid))
 	if errors.Is(err, audit.ErrTooLarge) {
 		return mintFailed(err)
 	}
@@ -155,7 +155,7 @@ type minted struct {
 func (x *exchange) mint(form token.Form) (token.Secret, *token.Claims, minted, error) {
 	if form == token.JWT {
 		text, claims, kid, err := x.engine.minter.MintJWT(x.view.Keys, x.draft)
-		if _, revoked := x.engine.Image.Revocations.Blocked(live.OfKey(kid)); revoked && err == nil {
+		if _, revoked := x.engine.image.Revocations.Blocked(live.OfKey(kid)); revoked && err == nil {
 			err = unavailable("key", errors.New("the signing key is being replaced"))
 		}
 		return text, claims, minted{kid: kid}, err

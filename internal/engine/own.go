@@ -57,7 +57,7 @@ func (e *Engine) openOpaque(ctx context.Context, text token.Secret) (*token.Clai
 		return nil, 0, err
 	}
 	var sealed []byte
-	err = e.Store.View(ctx, func(r store.Reader) error {
+	err = e.store.View(ctx, func(r store.Reader) error {
 		row, err := r.Opaque(ref.Hash())
 		sealed = bytes.Clone(row.Claims)
 		return err
@@ -68,7 +68,7 @@ func (e *Engine) openOpaque(ctx context.Context, text token.Secret) (*token.Clai
 	if err != nil {
 		return nil, 0, unavailable("store", err)
 	}
-	claims, err := ref.Open(e.Issuer, sealed)
+	claims, err := ref.Open(e.issuer, sealed)
 	return claims, len(sealed), err
 }
 
@@ -86,7 +86,7 @@ func (e *Engine) alive(v *verified, now time.Time) error {
 	if !now.Before(v.ends) {
 		return fmt.Errorf("ended at %s", v.ends.Format(time.RFC3339))
 	}
-	if s, dead := e.Image.Revocations.Killed(v.trace); dead {
+	if s, dead := e.image.Revocations.Killed(v.trace); dead {
 		return fmt.Errorf("revoked: %s", s)
 	}
 	return nil
@@ -99,7 +99,7 @@ func (e *Engine) usesLeft(ctx context.Context, claims *token.Claims) (narrow.Use
 	if len(claims.Evidence.Limited) == 0 {
 		return left, nil
 	}
-	err := e.Store.View(ctx, func(r store.Reader) error {
+	err := e.store.View(ctx, func(r store.Reader) error {
 		for _, id := range claims.Evidence.Limited {
 			uses, err := r.Uses(id)
 			if errors.Is(err, store.ErrNotFound) {

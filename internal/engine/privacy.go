@@ -45,7 +45,7 @@ func (e *Engine) ExportPerson(ctx context.Context, caller clientauth.Caller, sub
 	name := audit.Name{Issuer: id.Issuer, Subject: id.Subject}
 	var held audit.Held
 	err = e.commit(ctx, func(tx store.Tx) (audit.Entry, error) {
-		if held, err = e.Log.Held(tx, name); err != nil && !errors.Is(err, store.ErrNotFound) {
+		if held, err = e.log.Held(tx, name); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return audit.Entry{}, err
 		}
 		return e.changed(caller, audit.KindPrivacy, &audit.Change{Action: audit.ActionExported, ID: string(held.Key)})
@@ -78,9 +78,9 @@ func (e *Engine) ExportPerson(ctx context.Context, caller clientauth.Caller, sub
 
 // exportEntries sends the entries that were there when it began.
 func (e *Engine) exportEntries(ctx context.Context, name audit.Name, key audit.Pseudonym, send func(PersonItem) error) error {
-	end := e.Log.Size()
+	end := e.log.Size()
 	for next := uint64(0); next < end; {
-		found, err := e.Log.Search(ctx, audit.Query{Filter: audit.Filter{Key: key}, From: next, Limit: personStep, Guide: e.Guide})
+		found, err := e.log.Search(ctx, audit.Query{Filter: audit.Filter{Key: key}, From: next, Limit: personStep, Guide: e.guide})
 		if err = errors.Join(ctx.Err(), logFailed(err)); err != nil {
 			return err
 		}
@@ -122,8 +122,8 @@ func about(found Entry, key audit.Pseudonym) (PersonEntry, error) {
 // stillHeld says whether the person was erased since: then entries may be missing of what was sent.
 func (e *Engine) stillHeld(ctx context.Context, name audit.Name, key audit.Pseudonym) error {
 	var now audit.Held
-	err := e.Store.View(ctx, func(r store.Reader) (err error) {
-		now, err = e.Log.Held(r, name)
+	err := e.store.View(ctx, func(r store.Reader) (err error) {
+		now, err = e.log.Held(r, name)
 		return err
 	})
 	switch {
@@ -161,7 +161,7 @@ func (e *Engine) ErasePerson(ctx context.Context, caller clientauth.Caller, subj
 	}
 	name := audit.Name{Issuer: id.Issuer, Subject: id.Subject}
 	out.Entry, err = e.commitAt(ctx, func(tx store.Tx) (audit.Entry, error) {
-		held, err := e.Log.Held(tx, name)
+		held, err := e.log.Held(tx, name)
 		if errors.Is(err, store.ErrNotFound) {
 			err = Refuse(NotFound, "nobody", "the log names nobody like that, or not since they were erased")
 		}
@@ -173,12 +173,12 @@ func (e *Engine) ErasePerson(ctx context.Context, caller clientauth.Caller, subj
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		return entry, e.Log.Erase(tx, name)
+		return entry, e.log.Erase(tx, name)
 	})
 	e.traces.Store(true)
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), eraseWait)
 	defer cancel()
-	forgotten := e.Log.Forget(wait, name) // whatever became of it: it may have been durable all the same
+	forgotten := e.log.Forget(wait, name) // whatever became of it: it may have been durable all the same
 	if err != nil {
 		return Erasure{}, err
 	}
@@ -207,7 +207,7 @@ func (e *Engine) beyondTheLog(ctx context.Context, id principal.ID) ([]PolicyMen
 		return nil, nil, unavailable("store", err)
 	}
 	var revocations []Revocation
-	err = e.Store.View(ctx, func(r store.Reader) error {
+	err = e.store.View(ctx, func(r store.Reader) error {
 		return r.Revocations(0, func(rev store.Revocation) bool {
 			if rev.Kind == string(live.Subject) && rev.Selector == id.String() || mentioned(rev.Reason, id.Subject) {
 				revocations = append(revocations, revocationOf(rev))
@@ -229,7 +229,7 @@ func (e *Engine) scrub(ctx context.Context) error {
 	}
 	wait, cancel := context.WithTimeout(ctx, eraseWait)
 	defer cancel()
-	err := e.Store.Scrub(wait)
+	err := e.store.Scrub(wait)
 	if err != nil {
 		e.traces.Store(true)
 	}

@@ -39,8 +39,8 @@ func entriesOf(items []PersonItem) (about []audit.Person) {
 func (w *world) keyOf(subject string) (record store.Person) {
 	w.t.Helper()
 	held := audit.Held{}
-	w.check(w.Engine.Store.View(context.Background(), func(r store.Reader) (err error) {
-		if held, err = w.Log.Held(r, audit.Name{Issuer: "corp", Subject: subject}); err != nil {
+	w.check(w.Engine.store.View(context.Background(), func(r store.Reader) (err error) {
+		if held, err = w.log.Held(r, audit.Name{Issuer: "corp", Subject: subject}); err != nil {
 			return err
 		}
 		return r.People([32]byte{}, func(p store.Person) bool {
@@ -123,7 +123,7 @@ func TestWhoIsErasedCanNotBeRead(t *testing.T) {
 	_, err := w.Revoke(ctx, w.as("ops"), RevokeRequest{Selector: subjectOf("corp:ana"), Reason: "ana left"})
 	w.check(err)
 	record := w.keyOf("ana")
-	size := w.Log.Size()
+	size := w.log.Size()
 	done, err := w.ErasePerson(ctx, w.as("desk"), "corp:ana")
 	w.check(err)
 	if done.Traces || len(done.Revocations) != 1 || done.Entry != size || string(done.Key) != base64.RawURLEncoding.EncodeToString(record.ID[:]) {
@@ -197,7 +197,7 @@ func TestTheReasonOfARevocationGoesWithIt(t *testing.T) {
 	}
 	w.clock.pass(8 * 24 * time.Hour)
 	w.check(w.KeepOnce(ctx))
-	w.check(w.Store.Scrub(ctx))
+	w.check(w.store.Scrub(ctx))
 	if n := there(); n != 0 {
 		t.Errorf("after its end the file has the reason %d times", n)
 	}
@@ -327,7 +327,7 @@ func TestErasureWhileTheSamePersonTrades(t *testing.T) {
 	}
 	w.check(audit.Check(context.Background(), w.faults))
 	for from := uint64(0); ; {
-		found, err := w.Log.Search(context.Background(), audit.Query{From: from, Limit: 1000})
+		found, err := w.log.Search(context.Background(), audit.Query{From: from, Limit: 1000})
 		w.check(err)
 		for _, e := range found.Found {
 			for _, p := range e.People {

@@ -20,9 +20,9 @@ type Hash = [32]byte
 
 // Checkpoint is the newest signed state of the log, or the newest that enough witnesses have co-signed.
 func (e *Engine) Checkpoint(witnessed bool) (store.Checkpoint, error) {
-	newest := e.Log.Signed
+	newest := e.log.Signed
 	if witnessed {
-		newest = e.Log.Witnessed
+		newest = e.log.Witnessed
 	}
 	c, ok := newest()
 	if !ok {
@@ -30,6 +30,12 @@ func (e *Engine) Checkpoint(witnessed bool) (store.Checkpoint, error) {
 	}
 	return c, nil
 }
+
+// LogName is who the log says it is on its checkpoints, and the key to verify them with, as notes write them.
+func (e *Engine) LogName() (origin, verifier string) { return e.log.Origin(), e.log.Verifier() }
+
+// Handovers is with which checkpoints the log's keys followed each other, in their order.
+func (e *Engine) Handovers() [][]byte { return e.log.Handovers() }
 
 // covered is the size to prove something for: the newest checkpoint's, if none is named.
 func (e *Engine) covered(size uint64) (uint64, error) {
@@ -45,7 +51,7 @@ func (e *Engine) Inclusion(ctx context.Context, size, index uint64) (of uint64, 
 	if of, err = e.covered(size); err != nil {
 		return 0, leaf, nil, err
 	}
-	hash, hashes, err := e.Log.Inclusion(ctx, of, index)
+	hash, hashes, err := e.log.Inclusion(ctx, of, index)
 	return of, hash, plainHashes(hashes), proofFailed(err)
 }
 
@@ -54,7 +60,7 @@ func (e *Engine) Consistency(ctx context.Context, older, newer uint64) (of uint6
 	if of, err = e.covered(newer); err != nil {
 		return 0, nil, err
 	}
-	hashes, err := e.Log.Consistency(ctx, older, of)
+	hashes, err := e.log.Consistency(ctx, older, of)
 	return of, plainHashes(hashes), proofFailed(err)
 }
 
@@ -74,7 +80,7 @@ type Handover struct {
 // Receipt is that of one entry, under the newest checkpoint. The caller must be the client that the entry names, to
 // whom it tells nothing new, or hold audit.read.
 func (e *Engine) Receipt(ctx context.Context, caller clientauth.Caller, index uint64, witnessed bool) (Receipt, error) {
-	items, err := e.Log.List(ctx, index, 1)
+	items, err := e.log.List(ctx, index, 1)
 	if err != nil {
 		return Receipt{}, unavailable("store", err)
 	}
@@ -97,7 +103,7 @@ func (e *Engine) Receipt(ctx context.Context, caller clientauth.Caller, index ui
 	if err != nil {
 		return Receipt{}, err
 	}
-	_, hashes, err := e.Log.Inclusion(ctx, c.Size, index)
+	_, hashes, err := e.log.Inclusion(ctx, c.Size, index)
 	if err != nil {
 		return Receipt{}, proofFailed(err)
 	}
@@ -111,7 +117,7 @@ func (e *Engine) Receipt(ctx context.Context, caller clientauth.Caller, index ui
 
 // handovers is how the log's keys followed each other, held to the log of that size.
 func (e *Engine) handovers(ctx context.Context, size uint64) (out []Handover, err error) {
-	for _, note := range e.Log.Handovers() {
+	for _, note := range e.log.Handovers() {
 		h := Handover{Note: string(note)}
 		older, err := checkpoint.Unverified(note)
 		if err != nil {

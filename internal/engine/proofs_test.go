@@ -28,9 +28,9 @@ func TestReceiptOfAGrant(t *testing.T) {
 	}
 	_, err = w.Receipt(ctx, w.as("agent"), *granted.Entry, false)
 	mustBe(t, err, NotFound)
-	_, err = w.Log.Sign(ctx)
+	_, err = w.log.Sign(ctx)
 	w.check(err)
-	trust, err := checkpoint.NewTrust(w.Log.Verifier(), nil, 0)
+	trust, err := checkpoint.NewTrust(w.log.Verifier(), nil, 0)
 	w.check(err)
 	for _, who := range []string{"agent", "ops"} {
 		r, err := w.Receipt(ctx, w.as(who), *granted.Entry, false)
@@ -56,7 +56,7 @@ func TestProofsEndAtTheCheckpoint(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := context.Background()
-	_, err := w.Log.Sign(ctx)
+	_, err := w.log.Sign(ctx)
 	w.check(err)
 	c, err := w.Checkpoint(false)
 	w.check(err)

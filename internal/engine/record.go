@@ -24,7 +24,7 @@ import (
 // sealed parts.
 
 func (e *Engine) newDecision(now time.Time) (string, error) {
-	return audit.NewDecision(now, e.Random)
+	return audit.NewDecision(now, e.random)
 }
 
 // event is the part that every entry of an exchange has.
@@ -225,7 +225,7 @@ func (x *exchange) refused(err error) error {
 	if fault.rule != "" {
 		ev.Rule, ev.Removed = fault.rule, removals(fault.removed)
 	}
-	x.engine.Log.Refuse(ev)
+	x.engine.log.Refuse(ev)
 	fault.Decision = x.decision
 	return &fault
 }
@@ -237,18 +237,18 @@ func (e *Engine) refuse(caller clientauth.Caller, kind audit.Kind, fault *Error)
 		return err
 	}
 	ev.Outcome, ev.Reason, ev.Detail = audit.OutcomeRefused, fault.reason, fault.detail
-	e.Log.Refuse(ev)
+	e.log.Refuse(ev)
 	fault.Decision = ev.Decision
 	return fault
 }
 
 // administered is the part that every entry of an administrative operation has.
 func (e *Engine) administered(caller clientauth.Caller, kind audit.Kind) (audit.Event, error) {
-	decision, err := e.newDecision(e.Clock.Now())
+	decision, err := e.newDecision(e.clock.Now())
 	return audit.Event{
 		Kind: kind, Outcome: audit.OutcomeDone, Decision: decision,
 		Client: caller.ID, Credential: caller.Credential, Wire: caller.Origin.Wire, From: caller.Origin.From(),
-		Policy: e.Image.View().Policy.Version(), Rev: e.Image.Revocations.Newest(),
+		Policy: e.image.View().Policy.Version(), Rev: e.image.Revocations.Newest(),
 	}, err
 }
 
@@ -314,5 +314,5 @@ func (e *Engine) changed(caller clientauth.Caller, kind audit.Kind, change *audi
 		return audit.Entry{}, err
 	}
 	ev.Change = change
-	return e.Log.Prepare(ev)
+	return e.log.Prepare(ev)
 }

@@ -66,7 +66,7 @@ func TestNoRefusalIsTooLargeForItsEntry(t *testing.T) {
 		}
 		w.clock.pass(time.Minute) // only the first few of a minute are recorded in full
 	}
-	if n := w.Log.LostRefusals(); n > 0 {
+	if n := w.log.LostRefusals(); n > 0 {
 		t.Errorf("%d refusals left no trace", n)
 	}
 }
@@ -144,7 +144,7 @@ func TestNoEntryHoldsATokenOrNamesAPerson(t *testing.T) {
 	for _, decision := range decisions {
 		w.explain(decision)
 	}
-	items, err := w.Log.List(ctx, 0, 10_000)
+	items, err := w.log.List(ctx, 0, 10_000)
 	w.check(err)
 	for _, item := range items {
 		entry := string(item.Bytes)

@@ -14,7 +14,7 @@ const retainSteps = 64
 // round that found no more.
 func (e *Engine) retain(ctx context.Context, now time.Time) error {
 	for _, class := range audit.Classes() {
-		kept := e.Retention[class]
+		kept := e.keep[class]
 		if kept == 0 {
 			continue
 		}

@@ -15,14 +15,14 @@ func TestHousekeepingDropsWhoseTimeIsOver(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	issued := w.trade("agent", outside(w.ana(), "ai.training.read"))
-	for w.Log.Size() < 300 {
+	for w.log.Size() < 300 {
 		w.trade("agent", outside(w.ana(), "ai.training.read"))
 	}
 	first, _, err := w.Explain(ctx, w.as("ops"), issued.Decision)
 	w.check(err)
-	_, err = w.Log.Sign(ctx)
+	_, err = w.log.Sign(ctx)
 	w.check(err)
-	w.Retention = map[audit.Class]time.Duration{audit.ClassIssued: 24 * time.Hour}
+	w.keep = map[audit.Class]time.Duration{audit.ClassIssued: 24 * time.Hour}
 	w.check(w.KeepOnce(ctx))
 	if _, err := w.Receipt(ctx, w.as("agent"), first, false); err != nil {
 		t.Errorf("before its time: %v", err)
@@ -68,12 +68,12 @@ func TestAnExportDuringRetention(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := context.Background()
-	for w.Log.Size() < 300 {
+	for w.log.Size() < 300 {
 		w.trade("agent", outside(w.ana(), "ai.training.read"))
 	}
-	_, err := w.Log.Sign(ctx)
+	_, err := w.log.Sign(ctx)
 	w.check(err)
-	w.Retention = map[audit.Class]time.Duration{audit.ClassIssued: 24 * time.Hour}
+	w.keep = map[audit.Class]time.Duration{audit.ClassIssued: 24 * time.Hour}
 	for _, drops := range []bool{false, true} {
 		if drops {
 			w.clock.pass(25 * time.Hour)
@@ -91,7 +91,7 @@ func TestAnExportDuringRetention(t *testing.T) {
 			if err := w.KeepOnce(ctx); err != nil {
 				return err
 			}
-			_, err := w.Log.Sign(ctx)
+			_, err := w.log.Sign(ctx)
 			return err
 		}, func(p audit.Proved) error {
 			if p.Index != next {

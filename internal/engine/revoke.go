@@ -32,7 +32,7 @@ func (e *Engine) RevokeToken(ctx context.Context, caller clientauth.Caller, text
 	if text.Reveal() == "" {
 		return Refuse(InvalidRequest, "shape", "token is missing")
 	}
-	v, err := e.verifyOwn(ctx, e.Image.View(), text)
+	v, err := e.verifyOwn(ctx, e.image.View(), text)
 	if fault, ok := errors.AsType[*Error](err); ok {
 		return fault
 	}
@@ -42,7 +42,7 @@ func (e *Engine) RevokeToken(ctx context.Context, caller clientauth.Caller, text
 	if !mayRevoke(caller, v.Claims) {
 		return e.notOwner(caller)
 	}
-	if !v.LiveAt(e.Clock.Now()) {
+	if !v.LiveAt(e.clock.Now()) {
 		return nil
 	}
 	return e.revokeOnce(ctx, caller, v.ID, v.Expires, v.Expires)
@@ -52,7 +52,7 @@ func (e *Engine) RevokeToken(ctx context.Context, caller clientauth.Caller, text
 // itself ends, so that asking again costs no space.
 func (e *Engine) revokeOnce(ctx context.Context, caller clientauth.Caller, id token.ID, ends, last time.Time) error {
 	s := live.OfToken(id)
-	if e.Image.Revocations.Durable(s, ends.Add(live.Skew)) {
+	if e.image.Revocations.Durable(s, ends.Add(live.Skew)) {
 		return nil
 	}
 	if err := e.withinShare(caller, s); err != nil {
@@ -65,11 +65,11 @@ func (e *Engine) revokeOnce(ctx context.Context, caller clientauth.Caller, id to
 // withinShare holds a client that revokes its own tokens to its share of the memory: each revocation
 // lives until its token ends. Whoever may revoke anything is never held up.
 func (e *Engine) withinShare(caller clientauth.Caller, s live.Selector) error {
-	if e.RevocationShare == 0 || caller.Can(policy.RevokeAny) {
+	if e.share == 0 || caller.Can(policy.RevokeAny) {
 		return nil
 	}
-	now := e.Clock.Now()
-	then, ok := e.Image.Revocations.AnnounceOwn(s, caller.ID, e.RevocationShare, now)
+	now := e.clock.Now()
+	then, ok := e.image.Revocations.AnnounceOwn(s, caller.ID, e.share, now)
 	if ok {
 		return nil
 	}
@@ -82,7 +82,7 @@ func (e *Engine) withinShare(caller clientauth.Caller, s live.Selector) error {
 // revoke anything may do that: an outside token has no client of ours. Others are told so, lest they
 // take it for dead.
 func (e *Engine) revokeOutside(ctx context.Context, caller clientauth.Caller, text token.Secret) error {
-	out, err := e.Outside.Identify(ctx, text.Reveal())
+	out, err := e.outside.Identify(ctx, text.Reveal())
 	if errors.Is(err, issuer.ErrUnavailable) {
 		return unavailable("issuer_down", err)
 	}
@@ -93,7 +93,7 @@ func (e *Engine) revokeOutside(ctx context.Context, caller clientauth.Caller, te
 		return e.notOwner(caller)
 	}
 	// An issuer may give two tokens one id: what this kills of the other must not come back when this one would have ended.
-	last := e.Clock.Now().Add(narrow.MaxLifetime)
+	last := e.clock.Now().Add(narrow.MaxLifetime)
 	if out.Expires.After(last) {
 		last = out.Expires
 	}
@@ -127,16 +127,16 @@ func (e *Engine) revokeBySelector(ctx context.Context, caller clientauth.Caller,
 		return Revocation{}, Refuse(InvalidRequest, "shape", "the reason is too long or no text")
 	}
 	req.Block = req.Block || req.Selector.Kind.Unconditional()
-	e.Image.Revocations.Announce(req.Selector, req.Block, e.Clock.Now()) // before anything that can fail
+	e.image.Revocations.Announce(req.Selector, req.Block, e.clock.Now()) // before anything that can fail
 	if req.Selector.Kind == live.Key {
 		if err := e.revokeKey(ctx, caller, req.Selector.Value); err != nil {
 			return Revocation{}, err
 		}
 	}
 	// Whatever it can kill has ended after the longest life that a token can have.
-	r, err := e.revoke(ctx, caller, req, e.Clock.Now().Add(narrow.MaxLifetime))
+	r, err := e.revoke(ctx, caller, req, e.clock.Now().Add(narrow.MaxLifetime))
 	if err == nil && req.Selector.Kind == live.Issuer {
-		e.Outside.Forget(req.Selector.Value)
+		e.outside.Forget(req.Selector.Value)
 	}
 	return r, err
 }
@@ -167,7 +167,7 @@ func (e *Engine) checkValue(s live.Selector) error {
 		return malformed("a group is written issuer:group, by the name that the policy gives the issuer")
 	case (s.Kind == live.Issuer || s.Kind == live.Client) && strings.ContainsAny(s.Value, ":/"):
 		return malformed("an issuer or client is named by its name in the policy")
-	case s.Kind == live.Key && !strings.Contains(s.Value, "/") && !e.Image.View().Keys.Has(s.Value):
+	case s.Kind == live.Key && !strings.Contains(s.Value, "/") && !e.image.View().Keys.Has(s.Value):
 		return malformed("this server has no such key; a key of another issuer is written issuer/kid")
 	default:
 		return nil
@@ -196,7 +196,7 @@ func (e *Engine) Unknown(s live.Selector) (client, issuer string) {
 		}
 	case live.Token, live.Task: // nobody's name
 	}
-	known := e.Image.View().Policy
+	known := e.image.View().Policy
 	if _, found := known.Client(client); found || client == policy.Bootstrap {
 		client = ""
 	}
@@ -208,8 +208,8 @@ func (e *Engine) Unknown(s live.Selector) (client, issuer string) {
 
 // revoke acts in memory at once, then makes it durable, and only then returns without an error.
 func (e *Engine) revoke(ctx context.Context, caller clientauth.Caller, req RevokeRequest, ends time.Time) (Revocation, error) {
-	now := e.Clock.Now()
-	e.Image.Revocations.Announce(req.Selector, req.Block, now)
+	now := e.clock.Now()
+	e.image.Revocations.Announce(req.Selector, req.Block, now)
 	record := store.Revocation{
 		Kind: string(req.Selector.Kind), Selector: req.Selector.Value, Block: req.Block,
 		At: now, By: caller.ID, Reason: req.Reason,
@@ -220,7 +220,7 @@ func (e *Engine) revoke(ctx context.Context, caller clientauth.Caller, req Revok
 	if err := e.commitRevocation(ctx, caller, audit.KindRevocation, &record); err != nil {
 		return Revocation{}, err
 	}
-	e.Image.Revocations.Apply(record)
+	e.image.Revocations.Apply(record)
 	return revocationOf(record), nil
 }
 
@@ -243,7 +243,7 @@ func (e *Engine) commitRevocation(ctx context.Context, caller clientauth.Caller,
 				return audit.Entry{}, err
 			}
 		}
-		entry, err := e.Log.Prepare(withRevocation(event, *record))
+		entry, err := e.log.Prepare(withRevocation(event, *record))
 		if err != nil {
 			return audit.Entry{}, err
 		}
@@ -266,18 +266,18 @@ func (e *Engine) Unblock(ctx context.Context, caller clientauth.Caller, s live.S
 	if err := e.checkSelector(s); err != nil {
 		return Revocation{}, err
 	}
-	now := e.Clock.Now()
+	now := e.clock.Now()
 	record := store.Revocation{
 		Kind: string(s.Kind), Selector: s.Value, At: now, By: caller.ID,
 		Expires: now.Add(narrow.MaxLifetime + live.Skew),
 	}
-	if s.Kind == live.Key && e.Image.View().Keys.Has(s.Value) {
+	if s.Kind == live.Key && e.image.View().Keys.Has(s.Value) {
 		return Revocation{}, Refuse(InvalidRequest, "own_key", "a revoked key of this server stays revoked")
 	}
 	if err := e.commitRevocation(ctx, caller, audit.KindUnblock, &record); err != nil {
 		return Revocation{}, err
 	}
-	e.Image.Revocations.Lift(record)
+	e.image.Revocations.Lift(record)
 	return revocationOf(record), nil
 }
 
@@ -291,7 +291,7 @@ func (e *Engine) blocksLike(tx store.Tx, record *store.Revocation) ([]uint64, er
 		}
 		return true
 	})
-	_, blocked := e.Image.Revocations.Blocked(live.Selector{Kind: live.Kind(record.Kind), Value: record.Selector})
+	_, blocked := e.image.Revocations.Blocked(live.Selector{Kind: live.Kind(record.Kind), Value: record.Selector})
 	if err == nil && len(blocks) == 0 && !blocked {
 		err = Refuse(NotFound, "no_block", "nothing is blocked by that selector")
 	}
@@ -305,7 +305,7 @@ func (e *Engine) Revocations(ctx context.Context, caller clientauth.Caller, afte
 		return nil, err
 	}
 	var out []Revocation
-	err := e.Store.View(ctx, func(r store.Reader) error {
+	err := e.store.View(ctx, func(r store.Reader) error {
 		return r.Revocations(after, func(rev store.Revocation) bool {
 			out = append(out, revocationOf(rev))
 			return len(out) < limit

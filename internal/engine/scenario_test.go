@@ -126,7 +126,7 @@ func (d *drawing) expect(names []string, alive bool) error {
 
 // state says whether a token is good for anything, and if not, why.
 func (d *drawing) state(text token.Secret) string {
-	ctx, view, now := context.Background(), d.Image.View(), d.Clock.Now()
+	ctx, view, now := context.Background(), d.image.View(), d.Engine.clock.Now()
 	v, err := d.verifyOwn(ctx, view, text)
 	if err != nil {
 		return err.Error()
@@ -188,7 +188,7 @@ func (d *drawing) administer(verb string, words []string) (err error) {
 func (d *drawing) selector(kind, name string) (live.Selector, error) {
 	text := d.tokens[name]
 	if slices.Contains(outsiders, name) {
-		out, err := d.Outside.Verify(context.Background(), text.Reveal(), 0)
+		out, err := d.outside.Verify(context.Background(), text.Reveal(), 0)
 		if err != nil {
 			return live.Selector{}, err
 		}
@@ -229,7 +229,7 @@ func (d *drawing) String() string {
 	text := "steps:\n  " + strings.Join(d.steps, "\n  ") + "\ntokens:\n"
 	for _, name := range d.order {
 		line := "  "
-		if claims, err := d.verifyOwn(context.Background(), d.Image.View(), d.tokens[name]); err == nil {
+		if claims, err := d.verifyOwn(context.Background(), d.image.View(), d.tokens[name]); err == nil {
 			line += strings.Repeat("  ", len(claims.Evidence.Hops)-1) +
 				fmt.Sprintf("-> %s (%s: %s)", name, claims.ClientID, strings.Join(claims.Scope, " "))
 		} else {

@@ -32,7 +32,7 @@ func (e *Engine) CreateSecret(ctx context.Context, caller clientauth.Caller, cli
 	}
 	var expires time.Time
 	if lifetime > 0 {
-		expires = e.Clock.Now().Add(lifetime)
+		expires = e.clock.Now().Add(lifetime)
 	}
 	return e.createSecret(ctx, caller, client, expires)
 }
@@ -98,7 +98,7 @@ func (e *Engine) mayManage(caller clientauth.Caller, client string) error {
 	if err := e.require(caller, policy.ClientManage); err != nil {
 		return err
 	}
-	if _, known := e.Image.View().Policy.Client(client); !known {
+	if _, known := e.image.View().Policy.Client(client); !known {
 		return Refuse(NotFound, "no_client", "the policy has no such client")
 	}
 	return e.room()
@@ -125,7 +125,7 @@ func (e *Engine) mayGrow(tx store.Tx, client string) error {
 	if err != nil || client == policy.Bootstrap {
 		return err
 	}
-	current := e.Image.View().Policy
+	current := e.image.View().Policy
 	if current.Version() != meta.Policy {
 		return Refuse(Conflict, "policy", "the policy is being replaced at this moment; try again")
 	}
@@ -154,7 +154,7 @@ func (e *Engine) Clients(_ context.Context, caller clientauth.Caller, only strin
 	if err != nil {
 		return nil, "", err
 	}
-	view := e.Image.View()
+	view := e.image.View()
 	ids := view.Policy.Clients()
 	if only != "" {
 		if _, known := view.Policy.Client(only); !known {
@@ -178,7 +178,7 @@ func (e *Engine) Clients(_ context.Context, caller clientauth.Caller, only strin
 
 func (e *Engine) clientOf(view *live.View, id string) Client {
 	c, _ := view.Policy.Client(id)
-	_, blocked := e.Image.Revocations.Blocked(live.OfClient(id))
+	_, blocked := e.image.Revocations.Blocked(live.OfClient(id))
 	return Client{
 		ID: id, Ceiling: c.Ceiling.Names(), May: c.May, Serves: view.Policy.Serves(id),
 		Secrets: e.secretsOf(id), Blocked: blocked,
@@ -187,7 +187,7 @@ func (e *Engine) clientOf(view *live.View, id string) Client {
 
 // secretsOf is what may be known of a client's secrets, the oldest first.
 func (e *Engine) secretsOf(client string) []ClientSecret {
-	known, now := e.Image.View().Credentials[client], e.Clock.Now()
+	known, now := e.image.View().Credentials[client], e.clock.Now()
 	out := make([]ClientSecret, len(known))
 	for i, c := range known {
 		out[i] = ClientSecret{

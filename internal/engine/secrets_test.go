@@ -33,7 +33,7 @@ func (w *world) secretsNow(client string) []ClientSecret {
 // changes lists what the log says of credentials from the index on.
 func (w *world) changes(from uint64) (out []string) {
 	w.t.Helper()
-	items, err := w.Log.List(context.Background(), from, 10_000)
+	items, err := w.log.List(context.Background(), from, 10_000)
 	w.check(err)
 	for _, item := range items {
 		event, err := audit.Decode(item.Bytes)
@@ -49,7 +49,7 @@ func TestASecretIsRotatedWithAnOverlap(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	old := w.secrets["agent"]
-	from := w.Log.Size()
+	from := w.log.Size()
 	made, earlier, err := w.RotateSecret(context.Background(), w.as("ops"), "agent", time.Hour)
 	w.check(err)
 	if len(earlier) != 1 || !earlier[0].Usable || earlier[0].Expires.Sub(made.Created) != time.Hour {
@@ -102,7 +102,7 @@ func TestASecretIsDisabledEnabledAndDeleted(t *testing.T) {
 	w.clock.pass(time.Second)
 	second, err := w.CreateSecret(ctx, w.as("ops"), "agent", 0)
 	w.check(err)
-	from := w.Log.Size()
+	from := w.log.Size()
 	now, err := w.DisableSecret(ctx, w.as("ops"), "agent", second.ID)
 	w.check(err)
 	if w.proves("agent", second.Secret) || !w.proves("agent", first) || len(now) != 2 || !now[1].Disabled || now[1].Usable || now[0].Disabled {
@@ -248,7 +248,7 @@ func TestClientsAreListed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := context.Background()
-	all := w.Image.View().Policy.Clients()
+	all := w.image.View().Policy.Clients()
 	for size := 1; size <= len(all)+1; size++ {
 		var got []string
 		for page := ""; len(got) < 100; {
@@ -289,12 +289,12 @@ func TestWhenASecretWasLastUsedSurvivesARestart(t *testing.T) {
 	w.as("stranger")
 	w.proves("stranger", token.NewSecret("wrong"))
 	used := w.secretsNow("stranger")[0].LastUsed
-	if ago := w.Clock.Now().Sub(used); ago < 0 || ago > time.Minute {
+	if ago := w.Engine.clock.Now().Sub(used); ago < 0 || ago > time.Minute {
 		t.Errorf("used %v ago", ago)
 	}
-	size := w.Log.Size()
+	size := w.log.Size()
 	w.check(w.KeepOnce(ctx))
-	if w.Log.Size() != size {
+	if w.log.Size() != size {
 		t.Error("noting it made an entry")
 	}
 	w.restart()
@@ -322,7 +322,7 @@ func TestNotingAUseRevivesNothing(t *testing.T) {
 	id := w.secretsNow("agent")[0].ID
 	_, err := w.DeleteSecret(ctx, w.as("ops"), "agent", id)
 	w.check(err)
-	w.check(w.Log.NoteUses(ctx, []audit.Use{{Client: "agent", Credential: id, At: w.Clock.Now()}}))
+	w.check(w.log.NoteUses(ctx, []audit.Use{{Client: "agent", Credential: id, At: w.Engine.clock.Now()}}))
 	w.restart()
 	if w.proves("agent", w.secrets["agent"]) {
 		t.Error("it came back")
@@ -340,7 +340,7 @@ func TestEndedSecretsAreDroppedOnTheRecord(t *testing.T) {
 	if n := len(w.secretsNow("agent")); n != 2 {
 		t.Fatalf("%d secrets just before", n)
 	}
-	from := w.Log.Size()
+	from := w.log.Size()
 	w.clock.pass(time.Second)
 	w.check(w.KeepOnce(ctx))
 	if left := w.secretsNow("agent"); len(left) != 1 || !left[0].Usable {
@@ -399,7 +399,7 @@ func TestRotationLeavesNoMomentWithoutASecret(t *testing.T) {
 			}
 			all = append(all, held{secret: made.Secret})
 			w.clock.pass(rapid.SampledFrom([]time.Duration{0, time.Second, 30 * time.Second, time.Hour}).Draw(t, "pass"))
-			now := w.Clock.Now()
+			now := w.Engine.clock.Now()
 			for i, h := range all {
 				if want := h.ends.IsZero() || now.Before(h.ends); w.proves("agent", h.secret) != want {
 					t.Fatalf("secret %d of %d: good %t", i, len(all), !want)
@@ -425,7 +425,7 @@ func TestADroppedClientsSecretsDontComeBack(t *testing.T) {
 	_, err = w.EnableSecret(ctx, w.as("ops"), "stranger", "")
 	mustBe(t, err, NotFound)
 	var stored int
-	w.check(w.Store.View(ctx, func(r store.Reader) error {
+	w.check(w.store.View(ctx, func(r store.Reader) error {
 		list, err := credentialsOf(r, "stranger")
 		stored = len(list)
 		return err
@@ -440,7 +440,7 @@ func TestNoSecretIsMadeWhileThePolicyIsReplaced(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := context.Background()
-	version := w.Image.View().Policy.Version()
+	version := w.image.View().Policy.Version()
 	outcomes, err := w.faults.Update(ctx, func(tx store.Tx) error { // durable, and not in the image yet
 		return tx.PutPolicy(store.Policy{Version: version + 1, YAML: []byte("format: 1")})
 	})

@@ -74,7 +74,7 @@ func TestT54_NoSequenceWidens(t *testing.T) {
 		}
 	}
 	all := histories(t, count, length)
-	e := &Engine{Config: Config{Issuer: self, Random: rand.Reader}, minter: token.NewMinter(self, rand.Reader)}
+	e := &Engine{issuer: self, random: rand.Reader, minter: token.NewMinter(self, rand.Reader)}
 	granted, refused, deep := 0, 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		p := &player{

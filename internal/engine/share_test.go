@@ -15,7 +15,7 @@ func TestAClientHasAShareOfRevocations(t *testing.T) {
 	t.Parallel()
 	const most = 3
 	w := newWorld(t)
-	w.RevocationShare = most
+	w.share = most
 	ctx, task := context.Background(), w.task()
 	fresh := func(client string) token.Secret {
 		return w.trade(client, own(task, "ai.training.read").at(dataAPI)).AccessToken
@@ -36,7 +36,7 @@ func TestAClientHasAShareOfRevocations(t *testing.T) {
 		}
 		w.check(w.RevokeToken(ctx, w.as("agent"), first)) // that is done already, and costs nothing
 		w.restart()
-		w.RevocationShare = most
+		w.share = most
 	}
 	for range 2 * most {
 		w.check(w.RevokeToken(ctx, w.as("ops"), fresh("agent")))

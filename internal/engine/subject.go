@@ -182,7 +182,7 @@ func (x *exchange) checkMayAct(context.Context) error {
 // issuerOf is the `iss` that a principal's tokens carry.
 func (x *exchange) issuerOf(id principal.ID) string {
 	if id.IsClient() {
-		return x.engine.Issuer
+		return x.engine.issuer
 	}
 	issuer, _ := x.view.Policy.Issuer(id.Issuer)
 	return issuer.URL
@@ -194,7 +194,7 @@ func (x *exchange) verifyOutside(ctx context.Context, which string, text token.S
 	if typ == IDTokenType {
 		kind = issuer.IDToken
 	}
-	out, err := x.engine.Outside.Verify(ctx, text.Reveal(), kind)
+	out, err := x.engine.outside.Verify(ctx, text.Reveal(), kind)
 	if errors.Is(err, issuer.ErrUnavailable) {
 		return nil, principal.Principal{}, unavailable("issuer_down", err)
 	}
@@ -215,7 +215,7 @@ func (x *exchange) verifyOutside(ctx context.Context, which string, text token.S
 // checkOutside refuses an outside token that was revoked, or that ended: its issuer's clock may be off,
 // but nothing of ours can outlive it.
 func (x *exchange) checkOutside(which string, out *issuer.Outside, who principal.Principal) error {
-	if s, dead := x.engine.Image.Revocations.Killed(outsideTrace(out, who)); dead {
+	if s, dead := x.engine.image.Revocations.Killed(outsideTrace(out, who)); dead {
 		return notAcceptable(which, audit.ReasonRevoked, nil).saying("revoked: %s", s)
 	}
 	if !x.now.Before(out.Expires.Truncate(time.Second)) { // our tokens end on whole seconds

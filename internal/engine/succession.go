@@ -26,7 +26,7 @@ func (e *Engine) addKey(ctx context.Context, caller clientauth.Caller, active ti
 
 // revokeKey revokes a signing key of ours, if that is what the selector names.
 func (e *Engine) revokeKey(ctx context.Context, caller clientauth.Caller, kid string) error {
-	if !e.Image.View().Keys.Has(kid) {
+	if !e.image.View().Keys.Has(kid) {
 		return nil
 	}
 	return e.endKey(ctx, caller, kid, func(k *store.Key, _ time.Time) *audit.Change {
@@ -41,7 +41,7 @@ func (e *Engine) revokeKey(ctx context.Context, caller clientauth.Caller, kid st
 // endKey ends a key's signing now, as end says, which changes nothing where it gives no entry. If no other
 // key can sign, one takes over at once: publishing it first would mean not signing at all.
 func (e *Engine) endKey(ctx context.Context, caller clientauth.Caller, kid string, end func(*store.Key, time.Time) *audit.Change) error {
-	now := e.Clock.Now()
+	now := e.clock.Now()
 	next, err := e.newKey(now)
 	if err != nil {
 		return err
@@ -90,12 +90,12 @@ func (e *Engine) dropKeys(ctx context.Context, now time.Time) error {
 
 // newKey makes a key that signs from active on.
 func (e *Engine) newKey(active time.Time) (store.Key, error) {
-	key, err := token.GenerateSigningKey(e.Alg, e.Random)
+	key, err := token.GenerateSigningKey(e.alg, e.random)
 	if err != nil {
 		return store.Key{}, err
 	}
 	next := store.Key(key.Record())
-	next.Created, next.Active = e.Clock.Now(), active
+	next.Created, next.Active = e.clock.Now(), active
 	return next, nil
 }
 
@@ -135,7 +135,7 @@ func (e *Engine) changeKeys(ctx context.Context, caller clientauth.Caller, plan 
 }
 
 func (e *Engine) storedKeys(ctx context.Context) (keys []store.Key, err error) {
-	err = e.Store.View(ctx, func(r store.Reader) error {
+	err = e.store.View(ctx, func(r store.Reader) error {
 		keys, err = r.Keys()
 		return err
 	})

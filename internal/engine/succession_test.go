@@ -160,7 +160,7 @@ func TestSomeKeyAlwaysSignsProperty(t *testing.T) {
 func TestKeysNeedTheirOwnPermission(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ops, _ := w.Image.View().Policy.Client("ops")
+	ops, _ := w.image.View().Policy.Client("ops")
 	if !ops.Can(policy.KeyManage) {
 		t.Fatal("the test's policy changed")
 	}

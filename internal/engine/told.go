@@ -24,7 +24,7 @@ type told struct {
 
 // countable has the looks of the caller, who serves a resource of the token's, count as uses.
 func (t *told) countable(l *look, c *token.Claims) {
-	t.tally = l.engine.Log.Tally(l.bearer(c))
+	t.tally = l.engine.log.Tally(l.bearer(c))
 	t.each = slices.ContainsFunc(t.answer.Scope, l.view.Policy.EveryUse)
 }
 

@@ -257,7 +257,7 @@ func TestT54_OurOwnTokensAreNoOutsideTokens(t *testing.T) {
 		"own_issuer":   strings.Replace(w.policy, "url: "+w.ci.URL, "url: "+self, 1),
 		"own_resource": strings.Replace(w.policy, archive, self, -1),
 	} {
-		_, err := w.ApplyPolicy(context.Background(), w.as("ops"), ApplyRequest{YAML: []byte(edit), Expected: w.Image.View().Policy.Version()})
+		_, err := w.ApplyPolicy(context.Background(), w.as("ops"), ApplyRequest{YAML: []byte(edit), Expected: w.image.View().Policy.Version()})
 		if mustBe(t, err, Precondition).Reason() != reason {
 			t.Errorf("refused for %v, want %s", err, reason)
 		}

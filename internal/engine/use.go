@@ -35,7 +35,7 @@ func (l *look) use(ctx context.Context, t *told, c *token.Claims, what Use, useI
 	if useID != "" {
 		u.remembered = l.caller.ID + "\x00" + useID // two resource servers may choose the same one
 	}
-	log := l.engine.Log // and not the look, which would have to outlive this
+	log := l.engine.log // and not the look, which would have to outlive this
 	err = l.engine.commit(ctx, func(tx store.Tx) (audit.Entry, error) {
 		if err := u.read(tx); err != nil {
 			return audit.Entry{}, err

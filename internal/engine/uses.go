@@ -89,7 +89,7 @@ func (l *look) recordUse(ctx context.Context, n *noted) error {
 	if err != nil {
 		return err
 	}
-	entry, err := l.engine.Log.Prepare(event)
+	entry, err := l.engine.log.Prepare(event)
 	if err != nil {
 		return unavailable("record", err)
 	}

@@ -14,7 +14,7 @@ import (
 // usesOnRecord is what the log says of uses, entry by entry.
 func (w *world) usesOnRecord() (out []audit.Event) {
 	w.t.Helper()
-	found, err := w.Log.Search(context.Background(), audit.Query{Limit: 10_000})
+	found, err := w.log.Search(context.Background(), audit.Query{Limit: 10_000})
 	w.check(err)
 	for _, f := range found.Found {
 		if e := w.event(f); e.Uses != nil {
@@ -63,7 +63,7 @@ func TestAUseThatIsRecordedEachIsOnTheRecordBeforeTheAnswer(t *testing.T) {
 			t.Fatalf("%d: %d uses are on the record, want %d", i, len(events), tc.rows)
 		}
 		last := events[len(events)-1]
-		if last.Kind != audit.KindEveryUse || last.Client != "data-gateway" || last.Policy != w.Image.View().Policy.Version() || last.Wire == "" {
+		if last.Kind != audit.KindEveryUse || last.Client != "data-gateway" || last.Policy != w.image.View().Policy.Version() || last.Wire == "" {
 			t.Errorf("%d: %+v", i, last)
 		}
 		if len(last.People) != 1 || last.People[0].Subject != "ana" {
@@ -104,9 +104,9 @@ func TestWithoutTheRecordAUseThatIsRecordedEachIsUnavailable(t *testing.T) {
 	w.faults.fail(-1, 0)
 	unavailable("the disk fails")
 	w.faults.fail(0, 0)
-	w.Room = func() error { return errors.New("full") }
+	w.space = func() error { return errors.New("full") }
 	unavailable("the disk is full")
-	w.Room = nil
+	w.space = nil
 	if in, err := w.Introspect(ctx, data, IntrospectRequest{Token: read}); err != nil || !in.Active {
 		t.Errorf("with the record: %+v, %v", in, err)
 	}
@@ -135,8 +135,8 @@ func TestABatchSaysOfEachTokenWhatItIsFor(t *testing.T) {
 	for _, e := range w.usesOnRecord() {
 		actions[e.Uses.Rows[0].Action]++
 	}
-	if len(actions) != 2 || actions["first"] != 1 || actions["second"] != 1 || w.Log.WaitingUses() != 1 {
-		t.Errorf("%v on the record, %d wait", actions, w.Log.WaitingUses())
+	if len(actions) != 2 || actions["first"] != 1 || actions["second"] != 1 || w.log.WaitingUses() != 1 {
+		t.Errorf("%v on the record, %d wait", actions, w.log.WaitingUses())
 	}
 }
 
@@ -151,7 +151,7 @@ func TestWhatIsSaidOfAUseHasLimits(t *testing.T) {
 		_, err := w.use("data-gateway", read, u)
 		mustBe(t, err, InvalidRequest)
 	}
-	if n := w.Log.WaitingUses(); n != 0 {
+	if n := w.log.WaitingUses(); n != 0 {
 		t.Errorf("%d uses are counted", n)
 	}
 	for _, u := range []Use{{Scope: strings.Repeat("a", 128)}, {Action: strings.Repeat("~", maxAction)}, {Action: "POST /v1/data?x=y"}} {
@@ -206,7 +206,7 @@ func TestCountingAllocatesNothing(t *testing.T) {
 	}); n > 0 {
 		t.Errorf("%v objects", n)
 	}
-	if n := w.Log.WaitingUses(); n != 1001 {
+	if n := w.log.WaitingUses(); n != 1001 {
 		t.Errorf("%d uses are counted, want 1001", n)
 	}
 }

@@ -40,10 +40,10 @@ type metadata struct {
 
 // describe makes the document of the configured issuer. Nothing in it comes from a request.
 func (w *Wire) describe() metadata {
-	base := strings.TrimSuffix(w.engine.Issuer, "/")
+	base := strings.TrimSuffix(w.engine.Issuer(), "/")
 	methods := clientauth.Methods()
 	return metadata{
-		Issuer:        w.engine.Issuer,
+		Issuer:        w.engine.Issuer(),
 		TokenEndpoint: base + guard.TokenPath, JWKSURI: base + jwksPath,
 		IntrospectionEndpoint: base + guard.IntrospectPath, RevocationEndpoint: base + guard.RevokePath,
 		Grants:    slices.Sorted(maps.Keys(w.grants)),
@@ -85,7 +85,7 @@ func metadataPaths(below string) []string {
 
 // jwks publishes the keys (RFC 7517 section 5), of which nothing private is in the document.
 func (w *Wire) jwks(rw http.ResponseWriter, _ *http.Request) {
-	document(rw, w.engine.Image.View().Keys.JWKS(), engine.JWKSMaxAge)
+	document(rw, w.engine.JWKS(), engine.JWKSMaxAge)
 }
 
 func document(w http.ResponseWriter, body []byte, maxAge time.Duration) {

@@ -35,7 +35,7 @@ func New(e *engine.Engine, g *guard.Guard, body int) *Wire {
 // Register puts the endpoints on mux, below the issuer's path; public wraps those that scripts of
 // other origins may read.
 func (w *Wire) Register(mux *http.ServeMux, public func(http.Handler) http.Handler) error {
-	issuer, err := url.Parse(w.engine.Issuer)
+	issuer, err := url.Parse(w.engine.Issuer())
 	if err != nil {
 		return fmt.Errorf("issuer: %w", err)
 	}

@@ -50,7 +50,7 @@ func export(ctx context.Context, e *engine.Engine, m *whittlev1.ExportEntriesReq
 	send func(*whittlev1.ExportEntriesResponse) error) error {
 	return e.Export(ctx, caller.Of(ctx), m.GetFrom(), m.GetWitnessed(), func(c store.Checkpoint, proof []engine.Hash) error {
 		out := &whittlev1.ExportEntriesResponse{Checkpoint: string(c.Note), Size: c.Size, Consistency: toHashes(proof)}
-		for _, h := range e.Log.Handovers() {
+		for _, h := range e.Handovers() {
 			out.Handovers = append(out.Handovers, string(h))
 		}
 		return send(out)

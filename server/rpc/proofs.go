@@ -21,8 +21,9 @@ func (s *proofs) GetCheckpoint(_ context.Context, m *whittlev1.GetCheckpointRequ
 	if err != nil {
 		return nil, err
 	}
+	origin, verifier := s.engine.LogName()
 	return &whittlev1.GetCheckpointResponse{
-		Note: string(c.Note), Origin: s.engine.Log.Origin(), Size: c.Size, Root: c.Root[:], VerifierKey: s.engine.Log.Verifier(),
+		Note: string(c.Note), Origin: origin, Size: c.Size, Root: c.Root[:], VerifierKey: verifier,
 	}, nil
 }
 
