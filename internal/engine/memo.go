@@ -95,10 +95,9 @@ func weightOf(c *token.Claims, size int) int {
 	return least + each*listed + 8*size
 }
 
-// memo remembers verified tokens by the digest of their text, so that a token that comes again and again costs
-// neither its signature nor decoding. It only ever speeds things up: what it
-// holds is good for the very keys that it was verified under, and expiry, revocations and uses are
-// looked at anew each time, the policy whenever it or time may have changed.
+// memo remembers verified tokens by the digest of their text, so that a token that comes again and again costs neither its
+// signature nor decoding. It only ever speeds things up: what it holds is good for the very keys that it was verified under;
+// expiry, revocations and uses are looked at anew each time, the policy whenever it or time may have changed.
 type memo struct{ tokens *lately.Cache[*verified] }
 
 func newMemo() memo { return memo{lately.New(memoSize, func(v *verified) int { return v.bytes })} }
@@ -111,9 +110,9 @@ func (m memo) get(d lately.Digest, ring uint64) (*verified, bool) {
 func (m memo) put(d lately.Digest, v *verified) { m.tokens.Put(d, v) }
 
 // familiar remembers, by digest, the texts of tokens that are known to be ours: those that this process signed, and those that it
-// verified. A first look at what was signed here costs no signature: 30 µs instead of 100. And only a token that comes a second time
-// is kept in the memo. It holds no pointers, and so costs the garbage collector nothing; a memo full of tokens
-// that never come again took 15 to 25 % of each request.
+// verified. A first look at what was signed here costs no signature: 30 µs instead of 100. And only a token that comes a second
+// time is kept in the memo. It holds no pointers, and so costs the garbage collector nothing; a memo full of tokens that never
+// come again took 15 to 25 % of each request.
 type familiar struct{ texts *lately.Cache[bool] } // true: it was presented before
 
 func newFamiliar() familiar { return familiar{lately.New(familiarSize, lately.One[bool])} }
