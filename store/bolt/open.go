@@ -21,7 +21,7 @@ var errNewest = errors.New("the newest record isn't the one that the store count
 // open opens the file and sets s.file. The caller has mu, or nobody else has s.
 func (s *Store) open() error {
 	if s.config.ReadOnly {
-		return s.openToRead()
+		return s.take(os.O_RDONLY)
 	}
 	_, err := os.Stat(s.config.Path)
 	isNew := errors.Is(err, fs.ErrNotExist)
@@ -35,27 +35,15 @@ func (s *Store) open() error {
 	case err != nil:
 		return s.explain(err)
 	}
-	if err := s.inspect(); err != nil {
-		return err
-	}
-	f, err := openFile(s.config.Path, os.O_RDWR, s.config.LockTimeout)
-	if err != nil {
-		return s.explain(err)
-	}
-	if err := s.ready(f); err != nil {
-		_ = f.close()
-		return s.explain(err)
-	}
-	s.file = f
-	return nil
+	return s.take(os.O_RDWR)
 }
 
-// openToRead opens a file that is there, and checks it as open does.
-func (s *Store) openToRead() error {
+// take opens a file that is there, once it was found to be whole.
+func (s *Store) take(flag int) error {
 	if err := s.inspect(); err != nil {
 		return err
 	}
-	f, err := openFile(s.config.Path, os.O_RDONLY, s.config.LockTimeout)
+	f, err := openFile(s.config.Path, flag, s.config.LockTimeout)
 	if err != nil {
 		return s.explain(err)
 	}

@@ -20,7 +20,8 @@ var rooms = map[string][]string{
 	"internal/lately":            {},
 	"internal/loopback":          {}, // what this host is called, wherever plain http is taken
 	"internal/durable":           {}, // what every engine and every keeper of a file needs
-	"internal/seal":              {"internal/durable"},
+	"internal/private":           {}, // what keeps a secret in a file needs
+	"internal/seal":              {"internal/durable", "internal/private"},
 	"internal/principal":         {"internal/scope"},
 	"internal/narrow":            {"internal/scope"},
 	"internal/token":             {"internal/exact", "internal/scope", "internal/principal", "internal/narrow", "internal/seal"},
@@ -83,8 +84,8 @@ var rooms = map[string][]string{
 	"cmd/whittle/internal/remote": {
 		"gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "cmd/whittle/internal/exit", "cmd/whittle/internal/profile",
 	},
-	"cmd/whittle/internal/profile":   {"internal/durable", "internal/loopback", "internal/token"},
-	"cmd/whittle/internal/devissuer": {}, // an outsider: knows nothing of ours
+	"cmd/whittle/internal/profile":   {"internal/durable", "internal/loopback", "internal/private", "internal/token"},
+	"cmd/whittle/internal/devissuer": {"internal/private"}, // an outsider: knows nothing of ours but how a file is kept
 	"cmd/whittle/internal/starter":   {"server", "internal/token", "cmd/whittle/internal/devissuer", "cmd/whittle/internal/profile"},
 	"cmd/whittle/internal/settings": {
 		"cmd/whittle/internal/exit", "internal/document", "internal/seal", "server", "server/guard",

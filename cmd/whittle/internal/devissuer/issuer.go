@@ -6,15 +6,15 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
+
+	"github.com/whittle-sts/whittle/internal/private"
 )
 
 // File is where the issuer lives in a folder that `whittle init --dev` made.
@@ -66,22 +66,10 @@ func (i *Issuer) Save(path string) error {
 
 // Load reads an issuer. A file that others may read is refused: they could sign as anybody.
 func Load(path string) (*Issuer, error) {
-	f, err := os.Open(path)
+	text, err := private.Read(path, maxFile)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w; `whittle init --dev` makes it, and --dir says in which folder it did", err)
 	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
-		return nil, fmt.Errorf("others may use %s (mode %04o); run: chmod 600 %s", path, mode, path)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxFile))
 	if err != nil {
 		return nil, err
 	}

@@ -3,15 +3,14 @@ package profile
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 
 	"github.com/whittle-sts/whittle/internal/durable"
+	"github.com/whittle-sts/whittle/internal/private"
 )
 
 // Default is the name of the profile that is used when none is named.
@@ -52,7 +51,7 @@ func (d Dir) Load(name string) (Profile, error) {
 	if d == "" {
 		return Profile{}, fmt.Errorf("there is no profile %q, nor a folder for profiles (set WHITTLE_CONFIG_DIR): %w", name, fs.ErrNotExist)
 	}
-	text, err := readLimited(d.Path(name), maxBytes, true)
+	text, err := private.Read(d.Path(name), maxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Profile{}, fmt.Errorf("there is no profile %q: %w", name, err)
 	} else if err != nil {
@@ -99,8 +98,8 @@ func (d Dir) write(name string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	if openToOthers(info.Mode()) {
-		return errOpenToOthers(string(d), info.Mode())
+	if err := private.Check(string(d), info); err != nil {
+		return err
 	}
 	return durable.Replace(d.Path(name), text)
 }
@@ -137,31 +136,4 @@ func checkName(name string) error {
 		return fmt.Errorf("%q can't name a profile: use a-z, 0-9, dot, dash and underscore, 64 at most, a letter or digit first", name)
 	}
 	return nil
-}
-
-// readLimited reads a file that is no longer than the limit, if asked only one that nobody else can read.
-func readLimited(file string, limit int64, onlyOurs bool) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if mode := info.Mode(); onlyOurs && openToOthers(mode) {
-		return nil, errOpenToOthers(file, mode)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(text)) > limit {
-		err = fmt.Errorf("%s is longer than %d bytes", file, limit)
-	}
-	return text, err
-}
-
-// openToOthers is whether another user may read or change what has this mode. Windows keeps that
-// elsewhere, and a user's folder for settings is the user's own there.
-func openToOthers(mode os.FileMode) bool {
-	return runtime.GOOS != "windows" && mode.Perm()&0o077 != 0
 }

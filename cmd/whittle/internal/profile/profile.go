@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/whittle-sts/whittle/internal/private"
 	"github.com/whittle-sts/whittle/internal/token"
 )
 
@@ -90,9 +91,15 @@ func (p Profile) secret() (token.Secret, error) {
 // maxSecret is far above any secret that Whittle makes.
 const maxSecret = 4096
 
-// ReadSecret reads a secret from a file: the whole of it, but for white space around it.
+// ReadSecret reads a secret from a file: the whole of it, but for white space around it. Who may read it is up to whoever put it
+// there: what runs containers mounts secrets for a group.
 func ReadSecret(file string) (token.Secret, error) {
-	text, err := readLimited(file, maxSecret, false)
+	f, err := os.Open(file)
+	if err != nil {
+		return token.Secret{}, err
+	}
+	defer f.Close()
+	text, err := private.Limited(f, maxSecret)
 	if err != nil {
 		return token.Secret{}, err
 	}
@@ -104,9 +111,3 @@ func ReadSecret(file string) (token.Secret, error) {
 }
 
 var errEmpty = errors.New("there is nothing in it")
-
-// errOpenToOthers says what to do about a file that other users of the machine could read.
-func errOpenToOthers(file string, mode os.FileMode) error {
-	return fmt.Errorf("%s can be read or changed by others (mode %04o): chmod go-rwx %s, and take a new secret if somebody may have seen it",
-		file, mode.Perm(), file)
-}
