@@ -175,8 +175,11 @@ func sum(workers []worker, from, to reading) (Measured, error) {
 			}
 		}
 	}
-	if m.Requests = len(took); m.Requests == 0 || m.Failures > 0 {
+	switch m.Requests = len(took); {
+	case m.Failures > 0:
 		return m, fmt.Errorf("%d good answers, %d failures: %w", m.Requests, m.Failures, last)
+	case m.Requests == 0:
+		return m, errors.New("no answer came within the window")
 	}
 	slices.Sort(took)
 	n := float64(m.Requests)

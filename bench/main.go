@@ -268,13 +268,17 @@ func (b *bench) once(r *row) ([]byte, error) {
 // measureAll measures those of the rows that are a part and were asked for.
 func (b *bench) measureAll(rows []row, part func(*row) bool, inFlight int) error {
 	rate := 0.0
+	least := 2_000.0 // a second: what a row of its own has tokens for, beyond the warm-up
+	if inFlight > 1 {
+		least = 12_000
+	}
 	for _, r := range rows {
 		if !part(&r) || !b.wanted(rows, &r) {
 			continue
 		}
 		if r.once {
 			// As many as the row before would have used: a token never seen is never cheaper.
-			made, err := r.more(int(max(rate, 2000) * (b.warm + b.windowOf(&r)).Seconds()))
+			made, err := r.more(int(max(rate, least) * (b.warm + b.windowOf(&r)).Seconds()))
 			if err != nil {
 				return fmt.Errorf("%s: making tokens: %w", r.name, err)
 			}

@@ -114,13 +114,12 @@ func (e *Engine) look(caller clientauth.Caller) look {
 	return look{engine: e, caller: caller, view: e.image.View(), all: caller.Can(policy.TokenLook)}
 }
 
-// serves lists the caller's resources.
-func (l *look) serves() []string { return l.view.Policy.Serves(l.caller.ID) }
+// serves says whether the caller is a server of the resource.
+func (l *look) serves(resource string) bool { return l.view.Policy.IsServer(l.caller.ID, resource) }
 
 // servesOne says whether the caller is a server of one of the resources: only then is its look a use.
 func (l *look) servesOne(resources []string) bool {
-	serves := l.serves()
-	return slices.ContainsFunc(resources, func(r string) bool { return slices.Contains(serves, r) })
+	return slices.ContainsFunc(resources, l.serves)
 }
 
 // at looks at one token. Whoever isn't meant to know gets the answer of a token that never was, which is nil.
@@ -158,10 +157,9 @@ func (l *look) at(ctx context.Context, text token.Secret) (*told, *verified, err
 // the answer's two members are read as a product.
 func (l *look) narrowed(c *token.Claims, now narrow.Pairs) ([]string, scope.Set) {
 	var audience []string
-	serves := l.serves()
 	usable, _ := l.view.Policy.Catalogue().Of(c.Scope...)
 	for _, resource := range c.Audience {
-		if !l.all && !slices.Contains(serves, resource) {
+		if !l.all && !l.serves(resource) {
 			continue
 		}
 		if both := usable.And(now.At(resource)); !both.IsEmpty() {

@@ -33,9 +33,10 @@ type verified struct {
 // of takes the claims into a token that was verified, of a text of that size.
 func (v *verified) of(c *token.Claims, size int) {
 	v.Claims, v.ends, v.exchangeOnly, v.limited = c, c.Expires, c.ExchangeOnly(), len(c.Evidence.Limited) > 0
-	v.trace = live.TraceOf(c)
-	if v.key != "" {
-		v.trace = v.trace.Also(live.OfKey(v.key))
+	if v.key == "" {
+		v.trace = live.TraceOf(c)
+	} else {
+		v.trace = live.TraceOf(c, live.OfKey(v.key))
 	}
 	v.bytes = weightOf(c, size)
 }

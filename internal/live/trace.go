@@ -26,34 +26,39 @@ type probe struct {
 
 func probeOf(s Selector) probe { return probe{s.digest(), s.Kind.place(), s} }
 
-// TraceOf is the trace of a token of ours.
-func TraceOf(c *token.Claims) Trace {
-	t := Trace{rev: c.Rev}
+// TraceOf is the trace of a token of ours, and of what else it rests on, such as the key that it was verified with.
+func TraceOf(c *token.Claims, more ...Selector) Trace {
+	e := &c.Evidence
+	most := 4 + len(c.Lineage) + 2*len(e.Actors) + len(e.Beyond) + 2*len(e.Hops) + len(e.Root.Groups) + len(more)
+	t := Trace{rev: c.Rev, probes: make([]probe, 0, most)}
 	t.add(OfToken(c.ID))
 	for _, id := range c.Lineage {
 		t.add(OfToken(id))
 	}
 	t.add(OfTask(c.Task))
-	root := c.Evidence.Root
+	root := e.Root
 	t.add(OfSubject(root.ID))
 	if !root.IsClient() {
 		t.add(OfIssuer(root.Issuer))
 	}
-	for _, actor := range c.Evidence.Actors {
+	for _, actor := range e.Actors {
 		t.add(OfSubject(actor))
 		if !actor.IsClient() {
 			t.add(OfIssuer(actor.Issuer))
 		}
 	}
-	for _, text := range c.Evidence.Beyond {
+	for _, text := range e.Beyond {
 		kind, value, _ := strings.Cut(text, " ")
 		t.add(Selector{Kind(kind), value})
 	}
-	for _, hop := range c.Evidence.Hops {
+	for _, hop := range e.Hops {
 		t.add(OfClient(hop.Client))
 		if hop.Key != "" {
 			t.add(OfKey(hop.Key))
 		}
+	}
+	for _, s := range more {
+		t.add(s)
 	}
 	t.addGroups(root.Issuer, root.Groups)
 	return t
@@ -86,12 +91,6 @@ func (t *Trace) add(s Selector) {
 		}
 	}
 	t.probes = append(t.probes, probeOf(s))
-}
-
-// Also is the trace with one more selector, such as the key that the token was verified with.
-func (t Trace) Also(s Selector) Trace {
-	t.probes = append(t.probes[:len(t.probes):len(t.probes)], probeOf(s))
-	return t
 }
 
 // Killed says whether a revocation kills the token, and which. More is what it can be killed by beside its

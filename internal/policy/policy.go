@@ -147,3 +147,9 @@ func (p *Policy) Serves(client string) []string {
 	}
 	return slices.Sorted(maps.Keys(c.serves))
 }
+
+// IsServer says whether the client serves the resource.
+func (p *Policy) IsServer(client, resource string) bool {
+	c, ok := p.clients[client]
+	return ok && c.serves[resource]
+}
