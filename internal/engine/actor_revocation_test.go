@@ -35,16 +35,21 @@ func (w *world) actedIn(actor token.Secret, kind TokenType) (child token.Secret,
 	}
 }
 
-// revokes says that the selector ends the child, and whatever it could be traded for.
+// ends says that the selector ends the child, and whatever it could be traded for.
 func (w *world) ends(s live.Selector, child token.Secret, again func() error) {
 	w.t.Helper()
-	_, err := w.Revoke(context.Background(), w.as("ops"), RevokeRequest{Selector: s})
+	w.endsBy(RevokeRequest{Selector: s}, child, again)
+}
+
+func (w *world) endsBy(req RevokeRequest, child token.Secret, again func() error) {
+	w.t.Helper()
+	_, err := w.Revoke(context.Background(), w.as("ops"), req)
 	w.check(err)
 	if again() == nil {
-		w.t.Errorf("revoked %s: the actor token still acts", s)
+		w.t.Errorf("revoked %s: the actor token still acts", req.Selector)
 	}
 	if w.look("data-gateway", child).Active {
-		w.t.Errorf("revoked %s: what it acted in is active", s)
+		w.t.Errorf("revoked %s: what it acted in is active", req.Selector)
 	}
 	w.refusal("agent", own(child, "ai.training.read").at(dataAPI), InvalidRequest)
 }
@@ -89,6 +94,49 @@ func TestWhatEndsAnActorTokenOfOursEndsWhatItActedIn(t *testing.T) {
 			}[kind], child, again)
 		})
 	}
+}
+
+// An actor token of ours in which somebody acts already: whatever ends it, at whichever depth, ends what it acts in.
+func TestWhatEndsTheActorOfAnActorTokenEndsWhatThatActsIn(t *testing.T) {
+	t.Parallel()
+	for _, row := range []RevokeRequest{
+		{Selector: live.Selector{Kind: live.Subject, Value: "ci:bot"}},
+		{Selector: live.Selector{Kind: live.Subject, Value: "ci:bot"}, Block: true},
+		{Selector: live.OfIssuer("ci")},
+		{Selector: live.OfGroup("ci", "bots")},
+	} {
+		t.Run(row.Selector.String(), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.bots()
+			w.apply(w.policy + "\n  - { name: agent again, clients: [agent], from: [agent], subject: { client: agent }, " +
+				"resources: [https://data.example.com], max_lifetime: 24h }\n")
+			issued, err := w.ClientCredentials(context.Background(), w.as("agent"),
+				ClientCredentialsRequest{Scope: []string{"ai.training.read"}, Resource: []string{dataAPI}})
+			w.check(err)
+			bot, err := w.ci.Token("bot", "whittle", map[string]any{"groups": []string{"bots"}})
+			w.check(err)
+			acted := own(issued.AccessToken, "ai.training.read").at(dataAPI)
+			acted.ActorToken, acted.ActorTokenType = token.NewSecret(bot), JWTType
+			child, again := w.actedIn(w.trade("agent", acted).AccessToken, AccessTokenType)
+			w.endsBy(row, child, again)
+		})
+	}
+}
+
+// What an actor token rests on by a binding is the policy's business, not the client's whose it is to wield.
+func TestARevokedGroupThatAnActorTokenRestsOnEndsWhatItActedIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.apply(strings.Replace(w.policy, `wields: { issuer: ci } }`, `wields: { issuer: corp } }`, 1))
+	req := outside(w.person("bea", map[string]any{"groups": []string{"platform"}, "amr": []string{"mfa"}}), "ai.training.read").at(dataAPI)
+	req.ActorToken = w.trade("agent", outside(w.ana(), "ai.training.read").at(dataAPI)).AccessToken
+	req.ActorTokenType = AccessTokenType
+	child := w.trade("agent", req).AccessToken
+	w.ends(live.OfGroup("corp", "research"), child, func() error {
+		_, err := w.Exchange(context.Background(), w.as("agent"), req)
+		return err
+	})
 }
 
 func TestAnOutsideTokenCanBeRevokedBeforeItIsValid(t *testing.T) {

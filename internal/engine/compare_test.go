@@ -53,7 +53,7 @@ func (p *player) narrower(child mintedToken, parent *mintedToken, v version) {
 		p.Fatalf("may be traded on %d times, its parent %d", c.Evidence.Depth, of.Evidence.Depth)
 	case len(of.Evidence.Limited) > 0 && !slices.Equal(c.Evidence.Limited[:len(of.Evidence.Limited)], of.Evidence.Limited):
 		p.Fatalf("a limited ancestor's uses aren't counted")
-	case len(c.Lineage) != len(of.Lineage)+1 || c.Task != of.Task || c.Rev != of.Rev:
+	case len(c.Lineage) <= len(of.Lineage) || !slices.Equal(c.Lineage[:len(of.Lineage)+1], slices.Concat(of.Lineage, []token.ID{of.ID})) || c.Task != of.Task || c.Rev != of.Rev:
 		p.Fatalf("it isn't of its parent's lineage, task and sequence")
 	}
 }

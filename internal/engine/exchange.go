@@ -107,6 +107,14 @@ type actor struct {
 	expires time.Time
 }
 
+// until is the end of what the actor acts in, if it would end then; a nil actor changes nothing.
+func (a *actor) until(end time.Time) time.Time {
+	if a != nil && a.expires.Before(end) {
+		return a.expires
+	}
+	return end
+}
+
 func (e *Engine) begin(caller clientauth.Caller, kind audit.Kind) (*exchange, error) {
 	now := e.clock.Now()
 	decision, err := e.newDecision(now)
@@ -179,9 +187,7 @@ func (x *exchange) decide(context.Context) error {
 // token holds it, and never beyond the actor token's end.
 func (x *exchange) narrow(context.Context) error {
 	wanted := x.verdict.Wanted
-	if x.actor != nil && x.actor.expires.Before(wanted.NotAfter) {
-		wanted.NotAfter = x.actor.expires
-	}
+	wanted.NotAfter = x.actor.until(wanted.NotAfter)
 	grant, err := narrow.Narrow(x.verdict.Parent, wanted, x.now)
 	switch {
 	case errors.Is(err, narrow.ErrNothing):

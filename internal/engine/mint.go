@@ -33,7 +33,7 @@ func (x *exchange) draftToken(context.Context) error {
 		d.Lineage = slices.Concat(own.Lineage, []token.ID{own.ID})
 		d.Evidence.Hops = own.Evidence.Hops
 		d.Evidence.Actors = slices.Clone(own.Evidence.Actors)
-		d.Evidence.Beyond = slices.Clone(own.Evidence.Beyond)
+		d.Evidence.Beyond = slices.Concat(own.Evidence.Beyond, restedOn(&own.Evidence.Root, d.Evidence.Root.Groups))
 		d.Evidence.Limited = slices.Clone(own.Evidence.Limited)
 		if d.Evidence.Label == "" {
 			d.Evidence.Label = own.Evidence.Label
@@ -55,6 +55,19 @@ func (x *exchange) draftToken(context.Context) error {
 	}
 	x.draft = d
 	return nil
+}
+
+// restedOn is the groups that the token before rests on and this one doesn't, as selectors: whatever ends a token ends what comes
+// of it. Those kept are in the same order.
+func restedOn(before *principal.Principal, kept []string) (out []string) {
+	for _, group := range before.Groups {
+		if len(kept) > 0 && kept[0] == group {
+			kept = kept[1:]
+		} else {
+			out = append(out, live.OfGroup(before.Issuer, group).String())
+		}
+	}
+	return out
 }
 
 // actChain is the new token's `act`: who acts now wraps who acted before, and is never lost

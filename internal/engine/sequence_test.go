@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	mathrand "math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -148,6 +149,10 @@ func (p *player) exchange() bool {
 		engine: p.engine, caller: clientauth.Caller{ID: w.client}, view: &live.View{Policy: v.policy}, now: p.now,
 		request: ExchangeRequest{Scope: w.scopes, Lifetime: w.lifetime}, resources: w.resources,
 	}
+	acting := p.acting()
+	if acting != nil {
+		x.actor = ownActor(acting)
+	}
 	var want *held
 	if parent != nil {
 		c, uses := parent.claims, p.usesLeft(parent.claims)
@@ -158,12 +163,12 @@ func (p *player) exchange() bool {
 		if uses > 0 {
 			x.subject.uses = narrow.Uses(uses)
 		}
-		want = v.grant(p.now, nil, parent.naive, c.Expires, uses, w)
+		want = v.grant(p.now, nil, parent.naive, x.actor.until(c.Expires), uses, w)
 	} else {
 		groups := p.some(planGroups[1:], "groups")
 		end := p.now.Add(time.Duration(rapid.IntRange(1, 5000).Draw(p.T, "outside life")) * time.Second)
 		x.subject = subject{principal: ana(groups), id: token.ID{1}, expires: end}
-		want = v.grant(p.now, groups, nil, end, -1, w)
+		want = v.grant(p.now, groups, nil, x.actor.until(end), -1, w)
 	}
 	got := p.mint(x)
 	if (got == nil) != (want == nil) {
@@ -176,12 +181,43 @@ func (p *player) exchange() bool {
 	p.compare(made, v)
 	if parent != nil {
 		p.narrower(made, parent, v)
+		p.diesWith(got, parent.claims)
+	}
+	if acting != nil {
+		p.diesWith(got, acting.Claims)
 	}
 	if bounds, _ := x.grant.Bounds(); bounds.Uses != narrow.Unlimited {
 		p.left[got.ID] = int(bounds.Uses)
 	}
 	p.tokens = append(p.tokens, made)
 	return true
+}
+
+// acting is one of the tokens so far, to act by; mostly nil.
+func (p *player) acting() *verified {
+	if len(p.tokens) == 0 || rapid.IntRange(0, 3).Draw(p.T, "acts by a token") > 0 {
+		return nil
+	}
+	c := rapid.SampledFrom(p.tokens).Draw(p.T, "acts").claims
+	if !c.LiveAt(p.now) {
+		return nil
+	}
+	v := &verified{}
+	v.of(c, 0)
+	return v
+}
+
+// diesWith holds that whatever kills the ancestor kills the token.
+func (p *player) diesWith(c, ancestor *token.Claims) {
+	mine := live.TraceOf(c).Beside()
+	for _, s := range live.TraceOf(ancestor).Beside() {
+		if !slices.Contains(mine, s) {
+			p.Fatalf("%s kills the token that was traded, and not this one: %v", s, mine)
+		}
+	}
+	if !slices.Contains(c.Lineage, ancestor.ID) {
+		p.Fatalf("%v isn't in the lineage %v", ancestor.ID, c.Lineage)
+	}
 }
 
 // likely makes most wishes such that the token could give what is wished for.

@@ -123,10 +123,7 @@ func (x *exchange) verifyOwnActor(ctx context.Context) error {
 	if err != nil {
 		return ownFailed("actor_token", err)
 	}
-	x.actor = &actor{
-		id: v.ID, who: v.Subject, key: v.key, expires: v.Expires,
-		lineage: append(slices.Clone(v.Lineage), v.ID), beyond: beyond(v),
-	}
+	x.actor = ownActor(v)
 	switch err := x.engine.alive(v, x.now); {
 	case err != nil:
 		return notAcceptable("actor_token", audit.ReasonNotAlive, err)
@@ -141,20 +138,13 @@ func (x *exchange) verifyOwnActor(ctx context.Context) error {
 	return x.checkWielded(&v.Evidence.Root)
 }
 
-// beyond is what an actor token of ours can be revoked by, besides its lineage and its principal.
-func beyond(v *verified) []string {
-	list := []string{live.OfTask(v.Task).String()}
-	add := func(s live.Selector) {
-		if text := s.String(); s.Value != "" && !slices.Contains(list, text) {
-			list = append(list, text)
-		}
+// ownActor is who acts by an actor token of ours. Whatever ends that token ends what it acted in.
+func ownActor(v *verified) *actor {
+	a := &actor{id: v.ID, who: v.Subject, key: v.key, expires: v.Expires, lineage: append(slices.Clone(v.Lineage), v.ID)}
+	for _, s := range v.trace.Beside() {
+		a.beyond = append(a.beyond, s.String())
 	}
-	add(live.OfKey(v.key))
-	for _, hop := range v.Evidence.Hops {
-		add(live.OfClient(hop.Client))
-		add(live.OfKey(hop.Key))
-	}
-	return append(list, v.Evidence.Beyond...)
+	return a
 }
 
 // checkMayAct enforces `may_act` on every path, actor token or not (RFC 8693 section 4.4): who acts

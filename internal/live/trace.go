@@ -47,9 +47,9 @@ func TraceOf(c *token.Claims, more ...Selector) Trace {
 			t.add(OfIssuer(actor.Issuer))
 		}
 	}
-	for _, text := range e.Beyond {
+	for _, text := range e.Beyond { // which may be as many as groups
 		kind, value, _ := strings.Cut(text, " ")
-		t.add(Selector{Kind(kind), value})
+		t.probes = append(t.probes, probeOf(Selector{Kind(kind), value}))
 	}
 	for _, hop := range e.Hops {
 		t.add(OfClient(hop.Client))
@@ -62,6 +62,17 @@ func TraceOf(c *token.Claims, more ...Selector) Trace {
 	}
 	t.addGroups(root.Issuer, root.Groups)
 	return t
+}
+
+// Beside lists what the token can be killed by besides the tokens that it comes from: what its descendants must be killed by too.
+func (t Trace) Beside() []Selector {
+	out := make([]Selector, 0, len(t.probes))
+	for i := range t.probes {
+		if s := t.probes[i].selector; s.Kind != Token {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // TraceOutside is the trace of an outside token with what it says of its principal. A token that

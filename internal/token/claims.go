@@ -43,8 +43,7 @@ type Evidence struct {
 	// Actors are the principals of the actor tokens used on the way, so that revoking an actor
 	// kills what it acted in.
 	Actors []principal.ID
-	// Beyond is what else those actor tokens can be revoked by: their keys, tasks and clients, each as
-	// live.Selector writes it.
+	// Beyond is what else can end those actor tokens and the tokens that this one comes from, each as live.Selector writes it.
 	Beyond []string
 	// Hops are the exchanges so far, the first first, this token's own last.
 	Hops []Hop
