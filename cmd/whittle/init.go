@@ -19,11 +19,11 @@ func initCommand() *cobra.Command {
 		Short: "Make a folder to begin with: settings, policy, keys and state",
 		Long: `Writes whittle.yaml, a policy.yaml to start from, the keys and the state into a folder, this one if none is
 named; prints the bootstrap credential once, and keeps it in a profile so that the commands find the server
-and the credential. Nothing that is there is replaced.
+and the credential. The folder must be empty, or not there yet; nothing that is there is replaced.
 
 With --dev it also makes a development issuer, and secrets for an agent and a resource server in profiles of
 their own, and prints commands to paste: a first exchange, introspection, refusal and revocation.`,
-		Example: "  whittle init /srv/whittle\n  whittle init --dev whittle",
+		Example: "  whittle init /srv/whittle\n  whittle init --dev whittle-dev",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Dir, err = filepath.Abs(cmp.Or(append(args, ".")...)); err != nil {

@@ -115,7 +115,7 @@ func TestEveryCommandDoesWhatItsPageShows(t *testing.T) {
 func TestTheFirstCommandsRunAsPasted(t *testing.T) {
 	needShell(t)
 	s := newShell(t)
-	outputs, _ := s.try(t, "home", []block{{commands: "whittle init --dev whittle"}})
+	outputs, _ := s.try(t, "home", []block{{commands: "whittle init --dev whittle-dev"}})
 	_, printed, found := strings.Cut(outputs[0], "\ncd ")
 	if !found {
 		t.Fatalf("it prints no commands:\n%s", outputs[0])

@@ -40,7 +40,7 @@ var places = map[string]string{
 	"tutorial in a clone": tutorial + "\ncd \"$CLONE\"",
 }
 
-const tutorial = `cd "$HOME" && whittle init --dev whittle > init.log && cd whittle || exit
+const tutorial = `cd "$HOME" && whittle init --dev whittle-dev > init.log && cd whittle-dev || exit
 whittle dev issuer > issuer.log 2>&1 &
 whittle serve > serve.log 2>&1 &
 whittle ready http://127.0.0.1:9400 http://127.0.0.1:8080`

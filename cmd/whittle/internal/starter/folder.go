@@ -16,6 +16,7 @@ const (
 	stateFolder  = "state"
 	keysFolder   = "keys"
 	devFolder    = "dev"
+	nextFile     = ".whittle.yaml.new" // the settings until they are whole
 )
 
 func parts() []string { return []string{policyFile, stateFolder, keysFolder, devFolder} }
@@ -41,11 +42,26 @@ If the bootstrap credential is lost: the same with --new-bootstrap`, dir, settin
 		}
 	}
 	if found == nil {
-		return nil
+		return checkEmpty(dir)
 	}
 	return fmt.Errorf(`already there: %s; but there is no %s, which is written last, so an earlier init may have been interrupted. Nothing was changed.
 If no server has used this: rm -r %s, and init again
 If one has: put its %s back`, strings.Join(found, ", "), settingsFile, quoted(found...), settingsFile)
+}
+
+// checkEmpty refuses a folder of something else, such as a clone: the keys would be published with it.
+func checkEmpty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() != nextFile {
+			return fmt.Errorf("%s isn't empty: it has %s. Keys don't belong among other things; name a folder that isn't there yet, or is empty",
+				dir, e.Name())
+		}
+	}
+	return nil
 }
 
 // write makes a new file with the text, durably.
@@ -60,7 +76,7 @@ func write(path, text string, mode os.FileMode) error {
 
 // finish writes the settings in one step, so that an interruption leaves all of them or none.
 func finish(dir, text string) error {
-	next := filepath.Join(dir, "."+settingsFile+".new")
+	next := filepath.Join(dir, nextFile)
 	_ = os.Remove(next) // of an earlier run that was interrupted here
 	if err := write(next, text, 0o644); err != nil {
 		return err

@@ -93,6 +93,30 @@ func TestAnInterruptedRunIsExplained(t *testing.T) {
 	}
 }
 
+// A clone of Whittle is called like the folder that anybody would name, and what is in a clone gets published.
+func TestAFolderOfSomethingElseIsLeftAlone(t *testing.T) {
+	o := options(t, devURL)
+	if err := os.MkdirAll(filepath.Join(o.Dir, ".git"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Make(t.Context(), o); err == nil || !strings.Contains(err.Error(), "isn't empty: it has .git.") {
+		t.Errorf("%v", err)
+	}
+	if left, err := os.ReadDir(o.Dir); err != nil || len(left) != 1 {
+		t.Errorf("something was made: %v, %v", left, err)
+	}
+	o = options(t, devURL)
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(o.Dir, nextFile), nil, 0o600); err != nil { // of a run that was killed over it
+		t.Fatal(err)
+	}
+	if _, err := Make(t.Context(), o); err != nil {
+		t.Errorf("an empty folder: %v", err)
+	}
+}
+
 func TestAFileIsNoFolder(t *testing.T) {
 	o := options(t, "")
 	if err := os.WriteFile(o.Dir, []byte("mine"), 0o600); err != nil {
