@@ -201,8 +201,9 @@ func TestOnlyPostWithTheParametersInTheBody(t *testing.T) {
 	b := platform(t, nil)
 	for _, path := range []string{"/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"} {
 		got := b.send("GET", path+"?token=secret-token", "")
-		if got.status != 405 || got.header.Get("Allow") != "POST" || got.header.Get("Cache-Control") != "no-store" {
-			t.Errorf("GET %s: %d %v", path, got.status, got.header)
+		if got.status != 405 || got.header.Get("Allow") != "POST" || got.header.Get("Cache-Control") != "no-store" ||
+			got.header.Get("Pragma") != "no-cache" || got.member(t, "error") != "invalid_request" {
+			t.Errorf("GET %s: %d %v %s", path, got.status, got.header, got.body)
 		}
 		got = b.send("POST", path+"?token=secret-token", "a=b", "Authorization", b.basic("data-gateway"))
 		if got.status != 400 || got.member(t, "error") != "invalid_request" || strings.Contains(got.body, "secret-token") {

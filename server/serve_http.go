@@ -44,7 +44,7 @@ func (s *Server) serveHTTP(context.Context) error {
 		if s.guard.Streams(pattern) {
 			handler = unhurried(handler)
 		}
-		return public(handler)
+		return public(guard.Timed(handler))
 	}}, rpc, connecthttp.WithCodecs(guard.ConnectCodecs()...),
 		connecthttp.WithReadMaxBytes(s.config.Limits.Message), connecthttp.WithCompressMinBytes(compressFrom))
 	s.http = s.newHTTPServer(s.leaving(mux))

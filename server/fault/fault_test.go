@@ -170,6 +170,7 @@ func TestWhatIsNotTheEnginesHasItsPlace(t *testing.T) {
 	}{
 		{"failed authentication", clientauth.ErrInvalid, engine.InvalidClient, 401, codes.Unauthenticated},
 		{"too large", ErrTooLarge, engine.InvalidRequest, 413, codes.ResourceExhausted},
+		{"another method", ErrMethod, engine.InvalidRequest, 405, codes.Unimplemented},
 		{"the deadline passed", context.DeadlineExceeded, engine.TemporarilyUnavailable, 503, codes.Unavailable},
 		{"the deadline passed inside", engine.Fault(context.DeadlineExceeded), engine.TemporarilyUnavailable, 503, codes.Unavailable},
 		{"anything else", errors.New("x"), engine.ServerError, 500, codes.Internal},

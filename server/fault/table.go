@@ -39,8 +39,14 @@ var statuses = map[engine.Code]status{
 // ErrTooLarge is a request above the wire's limit.
 var ErrTooLarge = errors.New("the request is too large")
 
-// tooLarge is invalid_request, but for the status.
-var tooLarge = status{http.StatusRequestEntityTooLarge, codes.ResourceExhausted}
+// ErrMethod is a request by another HTTP method than the endpoint has.
+var ErrMethod = errors.New("the method is not allowed")
+
+// These are invalid_request, but for the status.
+var (
+	tooLarge   = status{http.StatusRequestEntityTooLarge, codes.ResourceExhausted}
+	notAllowed = status{http.StatusMethodNotAllowed, codes.Unimplemented}
+)
 
 // Challenge is the WWW-Authenticate value that goes with invalid_client (RFC 9110 section 15.5.2).
 const Challenge = `Basic realm="whittle"`
@@ -54,6 +60,8 @@ func Of(err error) *engine.Error {
 	switch {
 	case errors.Is(err, ErrTooLarge):
 		return engine.Refuse(engine.InvalidRequest, "too_large", "the request is too large")
+	case errors.Is(err, ErrMethod):
+		return engine.Refuse(engine.InvalidRequest, "method", "this HTTP method is not allowed here")
 	case errors.Is(err, clientauth.ErrInvalid):
 		return engine.Refuse(engine.InvalidClient, "client_auth", "client authentication failed")
 	}
@@ -74,8 +82,11 @@ func Of(err error) *engine.Error {
 func judge(err error) (fault *engine.Error, row status, description string) {
 	fault = Of(err)
 	row = statuses[fault.Code]
-	if errors.Is(err, ErrTooLarge) {
+	switch {
+	case errors.Is(err, ErrTooLarge):
 		row = tooLarge
+	case errors.Is(err, ErrMethod):
+		row = notAllowed
 	}
 	return fault, row, safe(fault.Description)
 }

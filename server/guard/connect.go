@@ -23,6 +23,7 @@ func (g *Guard) Interceptor() connect.ServerInterceptor {
 			if !ok {
 				return fault.Connect(errors.New("guard: a call without its metadata"))
 			}
+			info.ResponseHeader().Set("Cache-Control", "no-store") // tokens, and what they are good for (RFC 6749 section 5.1)
 			err := g.serveConnect(ctx, fromConnect(spec, info), spec, stream, next)
 			if err == nil {
 				return nil
@@ -36,6 +37,9 @@ func (g *Guard) Interceptor() connect.ServerInterceptor {
 }
 
 func (g *Guard) serveConnect(ctx context.Context, r Request, spec connect.Spec, stream connect.ServerStream, next connect.ServerFunc) error {
+	if err := checkTimeout(ctx); err != nil {
+		return g.Do(ctx, r, func(context.Context) error { return err })
+	}
 	if !g.Streams(r.Method) {
 		return g.Do(ctx, r, func(ctx context.Context) error { return next(ctx, spec, checked{stream, g}) })
 	}

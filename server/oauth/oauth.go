@@ -158,6 +158,5 @@ func readOnly(serve http.HandlerFunc) http.Handler {
 
 func notAllowed(w http.ResponseWriter, allow string) {
 	w.Header().Set("Allow", allow)
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusMethodNotAllowed)
+	fault.HTTP(w, fault.ErrMethod)
 }
