@@ -2,10 +2,11 @@ package engine
 
 import (
 	"context"
-	"net/url"
+	"fmt"
 	"time"
 	"unicode/utf8"
 
+	"github.com/whittle-sts/whittle/internal/policy"
 	"github.com/whittle-sts/whittle/internal/scope"
 )
 
@@ -59,20 +60,11 @@ func (x *exchange) checkCommonShape(context.Context) error {
 		}
 	}
 	for _, id := range r.Resource {
-		if !absolute(id) {
-			return Refuse(InvalidTarget, "shape", "resource must be an absolute URI without a fragment")
+		if len(id) > maxTarget || !policy.AbsoluteURI(id) {
+			return Refuse(InvalidTarget, "shape", fmt.Sprintf("resource must be an absolute URI without a fragment, at most %d bytes", maxTarget))
 		}
 	}
 	return nil
 }
 
 func (t TokenType) taken() bool { return t == AccessTokenType || t == JWTType || t == IDTokenType }
-
-// absolute says whether the text is an absolute URI without a fragment (RFC 8707 section 2).
-func absolute(id string) bool {
-	if len(id) > maxTarget {
-		return false
-	}
-	u, err := url.Parse(id)
-	return err == nil && u.IsAbs() && u.Fragment == "" && id[len(id)-1] != '#'
-}

@@ -34,7 +34,7 @@ func actors(issuer *Config, act any, depth int) (*principal.Actor, error) {
 
 func actorName(issuer *Config, members map[string]any) (string, error) {
 	sub, ok := members["sub"].(string)
-	if !ok || !nameable(sub) {
+	if !ok || !principal.Nameable(sub) {
 		return "", fmt.Errorf("%w: act has no proper sub", ErrClaims)
 	}
 	of, named := members["iss"]
@@ -42,7 +42,7 @@ func actorName(issuer *Config, members map[string]any) (string, error) {
 		return sub, nil
 	}
 	iss, ok := of.(string)
-	if !ok || !nameable(iss) {
+	if !ok || !principal.Nameable(iss) {
 		return "", fmt.Errorf("%w: act has no proper iss", ErrClaims)
 	}
 	return iss + " " + sub, nil
@@ -65,8 +65,3 @@ func mayAct(claim any) (map[string]string, error) {
 	}
 	return out, nil
 }
-
-// maxName is the most bytes that a subject, or an issuer, may have.
-const maxName = 512
-
-func nameable(s string) bool { return s != "" && len(s) <= maxName }

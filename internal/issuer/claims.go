@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/whittle-sts/whittle/internal/principal"
 	"github.com/whittle-sts/whittle/internal/token"
 )
 
@@ -68,11 +69,14 @@ func (c *Config) meant(claims token.ClaimSet, kind Kind) error {
 
 func subject(claims token.ClaimSet) (string, error) {
 	sub, err := claims.String("sub")
-	if err != nil || !nameable(sub) {
-		return "", fmt.Errorf("%w: sub must be a string of 1 to %d bytes", ErrClaims, maxName)
+	if err != nil || !principal.Nameable(sub) {
+		return "", fmt.Errorf("%w: sub must be a text of 1 to %d printable bytes", ErrClaims, principal.MaxName)
 	}
 	return sub, nil
 }
+
+// maxJTI is the most bytes that a `jti` may have. It is only ever hashed, so it need be no name that people read.
+const maxJTI = 512
 
 // id is what the token is known by in revocations and lineages.
 func (c *Config) id(jws *token.JWS, claims token.ClaimSet) (token.ID, error) {
@@ -81,8 +85,8 @@ func (c *Config) id(jws *token.JWS, claims token.ClaimSet) (token.ID, error) {
 		return token.OutsideID(c.Name, "signing input", sum[:]), nil
 	}
 	jti, err := claims.String("jti")
-	if err != nil || !nameable(jti) {
-		return token.ID{}, fmt.Errorf("%w: jti must be a string of 1 to %d bytes", ErrClaims, maxName)
+	if err != nil || jti == "" || len(jti) > maxJTI {
+		return token.ID{}, fmt.Errorf("%w: jti must be a string of 1 to %d bytes", ErrClaims, maxJTI)
 	}
 	return token.OutsideID(c.Name, "jti", []byte(jti)), nil
 }

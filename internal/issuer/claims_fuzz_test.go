@@ -33,7 +33,7 @@ func FuzzClaims(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !nameable(out.Subject) || !out.Expires.After(out.IssuedAt) || out.ID == (token.ID{}) {
+		if !principal.Nameable(out.Subject) || !out.Expires.After(out.IssuedAt) || out.ID == (token.ID{}) {
 			t.Errorf("%s: %+v", payload, out)
 		}
 		if out.Actor.Depth() > principal.MaxActors || (claims["act"] == nil) != (out.Actor == nil) {

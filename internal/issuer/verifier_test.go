@@ -2,9 +2,11 @@ package issuer
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/whittle-sts/whittle/internal/principal"
 	"github.com/whittle-sts/whittle/internal/token"
 )
 
@@ -201,17 +203,17 @@ func TestT8_T20_AnIDTokenOfAnotherClientIsRefused(t *testing.T) {
 
 func TestOtherClaimsThatCannotStand(t *testing.T) {
 	c := newCorp(t)
-	long := string(make([]byte, maxName+1))
 	for name, over := range map[string]map[string]any{
 		"no sub":                {"sub": nil},
 		"sub null":              {"sub": rawNull},
 		"sub empty":             {"sub": ""},
 		"sub a number":          {"sub": 7},
 		"sub a list":            {"sub": []any{"ana"}},
-		"sub too long":          {"sub": long},
+		"sub too long":          {"sub": strings.Repeat("a", principal.MaxName+1)},
+		"sub unprintable":       {"sub": "ana\nadmin"},
 		"jti a number":          {"jti": 7},
 		"jti empty":             {"jti": ""},
-		"jti too long":          {"jti": long},
+		"jti too long":          {"jti": strings.Repeat("a", maxJTI+1)},
 		"bound to a key":        {"cnf": map[string]any{"jkt": "x"}},
 		"cnf null":              {"cnf": rawNull},
 		"authorization details": {"authorization_details": []any{}},

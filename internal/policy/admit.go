@@ -2,8 +2,6 @@ package policy
 
 import (
 	"slices"
-	"strings"
-	"unicode"
 
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
@@ -26,7 +24,7 @@ func (p *Policy) Admit(issuer string, claims map[string]any) (principal.Principa
 		return principal.Principal{}, notAdmitted("unknown_issuer", "the policy has no issuer "+issuer)
 	}
 	subject, ok := claims["sub"].(string)
-	if !ok || !nameable(subject) {
+	if !ok || !principal.Nameable(subject) {
 		return principal.Principal{}, notAdmitted("no_subject", "sub is not a text of 1 to 256 printable bytes")
 	}
 	vars := claimsVars(claims)
@@ -59,12 +57,6 @@ func notAdmitted(reason, detail string) *Refusal {
 	return &Refusal{Code: invalidRequest, Reason: reason, Detail: detail}
 }
 
-// nameable says whether a subject or group can be named in a policy and a record.
-func nameable(s string) bool {
-	return s != "" && len(s) <= maxText && strings.ToValidUTF8(s, "") == s &&
-		!strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
-}
-
 // groupsOf is the groups that the claims name: none if a claim is absent; not ok if what is there
 // is something else than a list of names, since a group that went unread might have mattered.
 func (i *Issuer) groupsOf(claims map[string]any) (groups []string, ok bool) {
@@ -87,7 +79,7 @@ func (i *Issuer) groupsOf(claims map[string]any) (groups []string, ok bool) {
 	}
 	for _, e := range list {
 		name, ok := e.(string)
-		if !ok || !nameable(name) {
+		if !ok || !principal.Nameable(name) {
 			return nil, false
 		}
 		groups = append(groups, name)

@@ -111,7 +111,7 @@ func (c *compiler) resources(n *yaml.Node) {
 	aliases := map[*Resource]*yaml.Node{}
 	var inOrder []*Resource
 	for _, e := range c.entries(n, "resources", maxEntries) {
-		if !absoluteURI(e.name) {
+		if len(e.name) > maxText || !AbsoluteURI(e.name) {
 			c.fail(e.key, "resource %q: write an absolute URI without a fragment, at most %d bytes", e.name, maxText)
 			continue
 		}
@@ -152,9 +152,10 @@ func (c *compiler) aliases(n *yaml.Node, r *Resource) {
 	}
 }
 
-// absoluteURI says whether s is an absolute URI without a fragment (RFC 8707 section 2).
-func absoluteURI(s string) bool {
-	if len(s) > maxText || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '#' }) {
+// AbsoluteURI says whether s is an absolute URI without a fragment (RFC 8707 section 2), of whatever length: a
+// policy's may have fewer bytes than a request's.
+func AbsoluteURI(s string) bool {
+	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '#' }) {
 		return false
 	}
 	u, err := url.Parse(s)

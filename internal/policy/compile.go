@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/whittle-sts/whittle/internal/document"
+	"github.com/whittle-sts/whittle/internal/principal"
 	"github.com/whittle-sts/whittle/internal/scope"
 )
 
@@ -16,8 +17,8 @@ import (
 const (
 	maxEntries = 10_000
 	maxScopes  = 2_000
-	maxText    = 256 // bytes of a subject, a group or a resource
-	maxName    = 64  // bytes of a rule's or binding's name; tokens carry them
+	maxText    = principal.MaxName // bytes of a subject, a group or a resource
+	maxName    = 64                // bytes of a rule's or binding's name; tokens carry them
 )
 
 // compiler makes a Policy of a document's tree. What refers is read after what is referred to.

@@ -67,3 +67,16 @@ func TestDocumentHasLimits(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatIsAnAbsoluteURI(t *testing.T) {
+	for s, want := range map[string]bool{
+		"https://data.example.com": true, "urn:example:data": true, "https://data.example.com/a?b=c": true,
+		"https://data.example.com/" + strings.Repeat("a", 1000): true,
+		"": false, "data": false, "/data": false, "//data.example.com": false, "https:": false, "https://data.example.com#": false,
+		"https://data.example.com#a": false, "https://data.example.com/a b": false, "https://data.example.com/\u00e9": false, "https://%zz": false,
+	} {
+		if AbsoluteURI(s) != want {
+			t.Errorf("AbsoluteURI(%q) = %v", s, !want)
+		}
+	}
+}

@@ -3,7 +3,18 @@ package principal
 import (
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
+
+// MaxName is the most bytes that a subject or a group may have.
+const MaxName = 256
+
+// Nameable says whether somebody, or a group, may be called so: a name stands in policies, tokens, revocations and
+// records, and people read it there.
+func Nameable(s string) bool {
+	return s != "" && len(s) <= MaxName && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}
 
 // ID names a principal. For somebody whom an outside issuer speaks for, Issuer is the name
 // that the policy gives that issuer; for a client that asks for itself, Issuer is empty and

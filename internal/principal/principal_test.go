@@ -1,6 +1,7 @@
 package principal_test
 
 import (
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -22,6 +23,18 @@ func TestAnIDReadsBackAsWritten(t *testing.T) {
 			t.Fatalf("%+v reads back as %+v", id, got)
 		}
 	})
+}
+
+func TestWhatCanBeAName(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]bool{
+		"ana": true, "Ana Ünal": true, strings.Repeat("a", principal.MaxName): true,
+		"": false, strings.Repeat("a", principal.MaxName+1): false, "ana\nadmin": false, "ana\xff": false, "a\u202eb": false,
+	} {
+		if principal.Nameable(s) != want {
+			t.Errorf("Nameable(%q) = %v", s, !want)
+		}
+	}
 }
 
 func TestNobodyIsTakenForAnother(t *testing.T) {
