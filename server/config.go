@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -115,7 +116,9 @@ const (
 	PlaintextAnywhere = "anywhere" // whoever is on the way reads secrets and tokens, unless something else encrypts
 )
 
-var errNoData = errors.New("no data folder is set (data in the settings' file, WHITTLE_DATA or --data)")
+var errNoData = errors.New("no data folder is set (" + setData + "); to begin, whittle init makes one with all that it needs")
+
+const setData = "data in the settings' file, WHITTLE_DATA or --data"
 
 // complete fills in defaults and says what can't work.
 func (c Config) complete() (Config, error) {
@@ -153,6 +156,9 @@ func (c Config) complete() (Config, error) {
 func (c Config) Place() (folder.Place, error) {
 	if c.DataDir == "" {
 		return folder.Place{}, errNoData
+	}
+	if info, err := os.Stat(c.DataDir); err == nil && !info.IsDir() {
+		return folder.Place{}, fmt.Errorf("the data folder is %s, which is none: name another (%s)", c.DataDir, setData)
 	}
 	keys := filepath.Join(c.DataDir, "keys")
 	kek, err := seal.ParseSource(cmp.Or(c.KEK, filepath.Join(keys, "kek")))

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
+	"strings"
 
 	"golang.org/x/net/netutil"
 )
@@ -18,13 +20,13 @@ func (s *Server) listen(ctx context.Context) (err error) {
 		oldest := map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}[s.config.MinTLS]
 		s.tls = &tls.Config{MinVersion: oldest, GetCertificate: s.certificate.get}
 	}
-	if s.grpcListener, err = s.bind(ctx, s.config.GRPCAddr, s.config.mayServe); err != nil {
+	if s.grpcListener, err = s.bind(ctx, "grpc", s.config.GRPCAddr, s.config.mayServe); err != nil {
 		return err
 	}
-	if s.httpListener, err = s.bind(ctx, s.config.HTTPAddr, s.config.mayServe); err != nil {
+	if s.httpListener, err = s.bind(ctx, "http", s.config.HTTPAddr, s.config.mayServe); err != nil {
 		return err
 	}
-	if s.adminListener, err = s.bind(ctx, s.config.AdminAddr, anywhere); err != nil {
+	if s.adminListener, err = s.bind(ctx, "admin", s.config.AdminAddr, anywhere); err != nil {
 		return err
 	}
 	for _, warning := range s.config.Warnings() {
@@ -40,11 +42,11 @@ func (s *Server) listen(ctx context.Context) (err error) {
 // anywhere is for what has no secrets.
 func anywhere(net.Addr) error { return nil }
 
-// bind listens on the address, if where that leads is allowed.
-func (s *Server) bind(ctx context.Context, address string, allowed func(net.Addr) error) (net.Listener, error) {
+// bind listens on the address, which the setting of that name below `listen` says, if where that leads is allowed.
+func (s *Server) bind(ctx context.Context, name, address string, allowed func(net.Addr) error) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; another address is chosen by listen.%s in the settings' file, WHITTLE_LISTEN_%s or --%[2]s", err, name, strings.ToUpper(name))
 	}
 	s.onClose(func() error { listener.Close(); return nil }) // it may be closed already
 	if err := allowed(listener.Addr()); err != nil {

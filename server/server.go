@@ -82,7 +82,7 @@ type step struct {
 // stateSteps open the state, and make it at the first start.
 func (s *Server) stateSteps() []step {
 	return []step{
-		{"store", s.openStore},
+		{"state", s.openStore},
 		{"clock", s.startClock},
 		{"audit log", s.openLog},
 		{"index of the audit log", s.openIndex},

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -204,30 +203,40 @@ func (r *reconciling) hold(c *call, record *reconcile.Record, log io.Reader) err
 		wrong += sum.Findings[reconcile.NeverUsed]
 	}
 	if wrong > 0 {
-		return exit.With(exit.No, fmt.Errorf("%d findings to look into", wrong))
+		return exit.With(exit.No, errors.New(counted(wrong, "finding", "findings")+" to look into"))
 	}
 	return nil
 }
 
 // told is the summary for people, on standard error.
 func (c *call) told(s *reconcile.Summary, shown uint64) {
-	c.note("%d actions, and %d tokens that were granted for them; %d entries of the record were read", s.Actions, s.Tokens, s.Entries)
+	c.note("%s, and %s for them; %s", counted(s.Actions, "action", "actions"),
+		counted(uint64(s.Tokens), "token that was granted", "tokens that were granted"),
+		counted(s.Entries, "entry of the record was read", "entries of the record were read"))
 	all := s.Wrong() + s.Findings[reconcile.NeverUsed]
 	for _, n := range []struct {
-		count uint64
-		what  string
+		count           uint64
+		one, many, more string
 	}{
-		{s.Refused, "lines are of requests that the resource server refused"},
-		{s.Outside, "lines are of another time: --after and --before say which is looked at"},
-		{uint64(s.NotAsked), "tokens were used though the record knows of no introspection: verified locally, answers were kept, or it is too soon, " +
+		{s.Refused, "line is of a request", "lines are of requests", " that the resource server refused"},
+		{s.Outside, "line is", "lines are", " of another time: --after and --before say which is looked at"},
+		{uint64(s.NotAsked), "token was", "tokens were", " used though the record knows of no introspection: verified locally, answers were kept, or it is too soon, " +
 			"since uses are counted first and recorded within the server's record_uses (a minute, unless set)"},
-		{s.Groups, "revocations by group can't be held against tokens"},
-		{all - shown, "more findings aren't shown: --limit, or --json"},
+		{s.Groups, "revocation", "revocations", " by group can't be held against tokens"},
+		{all - shown, "more finding isn't", "more findings aren't", " shown: --limit, or --json"},
 	} {
 		if n.count > 0 {
-			c.note("%d %s", n.count, n.what)
+			c.note("%s", counted(n.count, n.one, n.many)+n.more)
 		}
 	}
+}
+
+// counted is so many of something.
+func counted(n uint64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.FormatUint(n, 10) + " " + many
 }
 
 func findingRow(f *reconcile.Finding) []string {

@@ -42,7 +42,7 @@ the same key-encryption key and has no anchor.`,
 			fmt.Fprintln(out, f)
 		}
 		if len(findings) > 0 {
-			return fmt.Errorf("%s: %d things are wrong", what, len(findings))
+			return fmt.Errorf("%s: %s wrong", what, counted(uint64(len(findings)), "thing is", "things are"))
 		}
 		fmt.Fprintf(out, "%s is whole: %s\n", what, howFar(meta))
 		return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/whittle-sts/whittle/cmd/whittle/internal/exit"
 	"github.com/whittle-sts/whittle/cmd/whittle/internal/settings"
 	"github.com/whittle-sts/whittle/internal/folder"
 )
@@ -18,7 +19,7 @@ func placing(cmd *cobra.Command, run func(cmd *cobra.Command, args []string, p f
 		}
 		place, err := s.Server.Place()
 		if err != nil {
-			return err
+			return exit.With(exit.Usage, err)
 		}
 		return run(cmd, args, place)
 	}

@@ -117,7 +117,7 @@ the record, and seen by every look that begins from now on. What can be named:` 
 			return err
 		}
 		if who := ask.GetSelector().GetSubject(); who != "" && !strings.Contains(who, ":") {
-			c.note("%q is taken for a client's id; a person is named with the issuer, as in corp:%s", who, who)
+			fmt.Fprintf(c.cmd.ErrOrStderr(), "%q is taken for a client's id; a person is named with the issuer, by the policy's name for it: ISSUER:%[1]s\n", who)
 		}
 		c.doubt(res)
 		return c.revocation(res.GetRevocation())

@@ -181,6 +181,9 @@ status 4 if it is inactive. For a use-limited token this is a use, unless --look
 			return err
 		}
 		if !res.GetIntrospection().GetActive() {
+			if foreign(text) {
+				return exit.With(exit.No, errors.New("the token is inactive: it isn't one of Whittle's; it can only be traded for one (whittle token exchange --subject-token-type jwt, or id_token)"))
+			}
 			return exit.With(exit.No, errors.New("the token is inactive: not good at this client's resources now, and nothing says why"))
 		}
 		return nil

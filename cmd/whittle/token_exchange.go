@@ -65,15 +65,21 @@ A token of an outside issuer is --subject-token-type jwt or id_token; Whittle's 
 	return cmd
 }
 
-// subjectToken reads it. Unless its type is said it must not be a JWT of another type than Whittle's own have
-// (RFC 9068): the server may only say that it isn't acceptable.
+// subjectToken reads it. Unless its type is said it must not be an outside issuer's: the server may only say that it isn't
+// acceptable.
 func subjectToken(cmd *cobra.Command, from *hidden) (token.Secret, error) {
 	text, err := from.read(cmd)
 	if err != nil || cmd.Flags().Changed("subject-token-type") {
 		return text, err
 	}
-	if jws, err := token.ParseJWS(text.Reveal()); err == nil && jws.Type() != "at+jwt" {
+	if foreign(text) {
 		return text, exit.With(exit.Usage, errors.New("this subject token isn't one of Whittle's: say --subject-token-type jwt, or id_token"))
 	}
 	return text, nil
+}
+
+// foreign says whether it is a JWT of another type than Whittle's own have (RFC 9068).
+func foreign(text token.Secret) bool {
+	jws, err := token.ParseJWS(text.Reveal())
+	return err == nil && jws.Type() != "at+jwt"
 }

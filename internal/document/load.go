@@ -62,7 +62,8 @@ func syntaxProblem(err error, problems *Problems) {
 		problems.Add(1, 1, "the document is not YAML: %v", err)
 		return
 	}
-	problems.Add(at.Mark.Line, at.Mark.Column, "the document is not YAML here: %s", at.Message)
+	line, column := problems.written(at.Mark.Line, at.Mark.Column)
+	problems.Add(line, column, "the document is not YAML here: %s", at.Message)
 }
 
 // firstUnreadable finds the first byte that isn't UTF-8 or, of the characters, the first that

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // MaxProblems is how many problems are collected before reading stops.
@@ -71,6 +72,16 @@ func (p *Problems) Line(n int) string {
 	}
 	line, _, _ := strings.Cut(source, "\n")
 	return line
+}
+
+// written is the place, or the end of the last line with anything in it if only blank ones follow: a document that was
+// cut off ends there.
+func (p *Problems) written(line, column int) (atLine, atColumn int) {
+	lines := strings.Split(strings.TrimRight(p.source, " \t\r\n"), "\n")
+	if line <= len(lines) {
+		return line, column
+	}
+	return len(lines), utf8.RuneCountInString(lines[len(lines)-1]) + 1
 }
 
 // Add adds a problem, unless there are too many.

@@ -211,7 +211,10 @@ func (j *judge) unused() error {
 			continue
 		}
 		why := "nothing was done with the token"
-		if g.asked > 0 {
+		switch {
+		case g.asked == 1:
+			why += "; Whittle was asked about it once"
+		case g.asked > 1:
 			why += fmt.Sprintf("; Whittle was asked about it %d times", g.asked)
 		}
 		f := Finding{

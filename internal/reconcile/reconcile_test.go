@@ -243,9 +243,9 @@ func TestTokensThatNobodyUsed(t *testing.T) {
 	s.granted(2)
 	s.granted(3, func(e *audit.Event) { e.Granted.Audience = []string{models} })
 	s.granted(4, func(e *audit.Event) { e.Granted.Audience = nil })
-	s.add(audit.Event{Kind: audit.KindUses, Uses: &audit.Uses{Rows: []audit.Usage{{Token: id(1).String(), Count: 5}, {Token: id(2).String(), Count: 2}, {Count: 9}}}})
+	s.add(audit.Event{Kind: audit.KindUses, Uses: &audit.Uses{Rows: []audit.Usage{{Token: id(1).String(), Count: 5}, {Token: id(2).String(), Count: 1}, {Count: 9}}}})
 	s.done(1, time.Minute, `,"resource":"https://data.example.com"`)
-	sum := s.want(Question{}, "never_used 0 1 nothing was done with the token; Whittle was asked about it 2 times")
+	sum := s.want(Question{}, "never_used 0 1 nothing was done with the token; Whittle was asked about it once")
 	if sum.Tokens != 2 || sum.NotAsked != 0 || sum.Wrong() != 0 {
 		t.Errorf("%+v", sum)
 	}

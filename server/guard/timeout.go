@@ -27,7 +27,7 @@ func milliseconds(s string) bool { return len(s) <= 10 && digits(s) }
 // timeout says whether it is a timeout as gRPC has it, up to eight digits and a unit; none is one.
 func timeout(s string) bool {
 	last := len(s) - 1
-	return s == "" || last > 0 && last <= 8 && digits(s[:last]) && strings.Contains("HMSmun", s[last:])
+	return s == "" || last > 0 && last <= 8 && digits(s[:last]) && strings.ContainsAny(s[last:], "HMSmun")
 }
 
 func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }

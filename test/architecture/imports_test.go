@@ -84,7 +84,7 @@ var rooms = map[string][]string{
 	"cmd/whittle/internal/remote": {
 		"gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "cmd/whittle/internal/exit", "cmd/whittle/internal/profile",
 	},
-	"cmd/whittle/internal/profile":   {"internal/durable", "internal/loopback", "internal/private", "internal/token"},
+	"cmd/whittle/internal/profile":   {"internal/document", "internal/durable", "internal/loopback", "internal/private", "internal/token"},
 	"cmd/whittle/internal/devissuer": {"internal/private"}, // an outsider: knows nothing of ours but how a file is kept
 	"cmd/whittle/internal/starter":   {"server", "internal/token", "cmd/whittle/internal/devissuer", "cmd/whittle/internal/profile"},
 	"cmd/whittle/internal/settings": {

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/whittle-sts/whittle/internal/document"
 	"github.com/whittle-sts/whittle/internal/durable"
 	"github.com/whittle-sts/whittle/internal/private"
 )
@@ -53,7 +55,7 @@ func (d Dir) Load(name string) (Profile, error) {
 	}
 	text, err := private.Read(d.Path(name), maxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Profile{}, fmt.Errorf("there is no profile %q: %w", name, err)
+		return Profile{}, d.missing(name)
 	} else if err != nil {
 		return Profile{}, err
 	}
@@ -126,9 +128,21 @@ func (d Dir) Remove(name string) error {
 	}
 	err := os.Remove(d.Path(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no profile %q: %w", name, err)
+		return d.missing(name)
 	}
 	return err
+}
+
+// missingError is an fs.ErrNotExist in words about profiles.
+type missingError struct{ text string }
+
+func (e *missingError) Error() string        { return e.text }
+func (e *missingError) Is(target error) bool { return target == fs.ErrNotExist }
+
+// missing says that there is no such profile, and which may be meant.
+func (d Dir) missing(name string) error {
+	names, _ := d.List() // what can't be listed suggests nothing
+	return &missingError{fmt.Sprintf("there is no profile %q%s", name, cmp.Or(document.Instead(name, names), "; whittle profile list shows those there are"))}
 }
 
 func checkName(name string) error {

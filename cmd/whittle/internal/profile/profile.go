@@ -24,8 +24,8 @@ type Profile struct {
 	Folder     string       // the state folder that `whittle init` made the profile for; empty: made by hand
 }
 
-// document is a profile as it is written.
-type document struct {
+// written is a profile as it stands in its file.
+type written struct {
 	URL        string `yaml:"url"`
 	Client     string `yaml:"client,omitempty"`
 	Secret     string `yaml:"secret,omitempty"`
@@ -36,7 +36,7 @@ type document struct {
 }
 
 func decode(text []byte) (Profile, error) {
-	var d document
+	var d written
 	if err := yaml.Load(text, &d, yaml.WithKnownFields()); err != nil {
 		// A parser's message may quote what it stumbled over, and that may be the secret.
 		return Profile{}, errors.New("it is no profile: YAML with url, client, secret or secret_file, ca_file, plaintext and folder")
@@ -54,7 +54,7 @@ func (p Profile) encode() ([]byte, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	return yaml.Dump(document{
+	return yaml.Dump(written{
 		URL: p.URL, Client: p.Client, Secret: p.Secret.Reveal(), SecretFile: p.SecretFile,
 		CAFile: p.CAFile, Plaintext: p.Plaintext, Folder: p.Folder,
 	})
