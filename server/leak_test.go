@@ -67,6 +67,14 @@ func TestWhatIsDerivedFromTheLogNamesNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	form.Set("scope", "ai.training.read") // and what was refused because of her says so on the record only
+	for _, of := range []struct{ text, kind string }{{hers, jwtType}, {token, "urn:ietf:params:oauth:token-type:access_token"}} {
+		form.Set("subject_token", of.text)
+		form.Set("subject_token_type", of.kind)
+		if got := b.send("POST", "/oauth2/token", form.Encode(), agent...); got.member(t, "error_description") != "subject_token is not acceptable" {
+			t.Fatalf("after the revocation: %d %s", got.status, got.body)
+		}
+	}
 	found, err := whittlev1.NewAuditServiceClient(b.Conn).ListEntries(b.As(ctx, ops), &whittlev1.ListEntriesRequest{Filter: &whittlev1.EntryFilter{Subject: "corp:" + person}})
 	if err != nil || len(found.GetEntries()) < 2 {
 		t.Fatalf("%d entries are found, %v", len(found.GetEntries()), err)

@@ -39,7 +39,7 @@ func run(ctx context.Context, cmd *cobra.Command) error {
 		}
 		err = exit.With(exit.Usage, fmt.Errorf("%w\n%s --help says how to use it", err, ran.CommandPath()))
 	}
-	fmt.Fprint(cmd.ErrOrStderr(), show.Lines("whittle: "+hush(err.Error()))) // a server's words may be in it
+	fmt.Fprint(cmd.ErrOrStderr(), show.Lines("whittle: "+hushed(err.Error()))) // a server's words may be in it
 	return err
 }
 

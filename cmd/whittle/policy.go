@@ -132,7 +132,12 @@ could still change the policy; --online asks it too. FILE may be - for standard 
 
 // checked compiles a document. The error shows what is wrong; the message says it for programs.
 func checked(yaml []byte, file string) (*whittlev1.ValidatePolicyResponse, error) {
-	_, err := policy.Compile(yaml, file, 0)
+	var err error
+	if problems := policy.Secrets(yaml, file); problems != nil {
+		err = problems
+	} else {
+		_, err = policy.Compile(yaml, file, 0)
+	}
 	res := &whittlev1.ValidatePolicyResponse{}
 	if problems, ok := errors.AsType[*policy.Problems](err); ok {
 		res.Text = problems.Error()

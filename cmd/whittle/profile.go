@@ -9,6 +9,7 @@ import (
 	"github.com/whittle-sts/whittle/cmd/whittle/internal/exit"
 	"github.com/whittle-sts/whittle/cmd/whittle/internal/profile"
 	"github.com/whittle-sts/whittle/cmd/whittle/internal/show"
+	"github.com/whittle-sts/whittle/internal/hush"
 )
 
 func profileCommand() *cobra.Command {
@@ -60,7 +61,7 @@ A profile that has the name already stays: remove it first.`,
 
 // absolute makes the names of the profile's files good in every folder. The secret itself is no name.
 func absolute(p *profile.Profile) (err error) {
-	if secretText.MatchString(p.SecretFile) {
+	if hush.Found(p.SecretFile) {
 		return exit.With(exit.Usage, fmt.Errorf("--secret-file %s is no file", p.SecretFile))
 	}
 	for _, file := range []*string{&p.SecretFile, &p.CAFile} {

@@ -52,8 +52,8 @@ const (
 // Format is the form that this version writes (docs/decisions/0002).
 const Format = 1
 
-// Event is one thing that happened, with all inputs of the decision. It never holds a token's text
-// or a secret. Everything but Detail and what stands in People's Personal is stored in the clear, so
+// Event is one thing that happened, with all inputs of the decision. As an entry it never holds a token's text
+// or a secret: Prepare hides what looks like one, wherever a caller put it. Everything but Detail and what stands in People's Personal is stored in the clear, so
 // nothing else may name a person.
 //
 // The fields stand in the order of their JSON names, which makes the encoding canonical (RFC 8785).

@@ -170,6 +170,7 @@ func (l *Log) Prepare(e Event) (Entry, error) {
 func (l *Log) complete(e *Event) (err error) {
 	e.Format = Format
 	e.People = slices.Clone(e.People)
+	e.hush()
 	if e.Detail != "" && len(e.People) > 0 {
 		e.People[0].Detail, e.Detail = e.Detail, "" // such words tend to name who they are about
 	}

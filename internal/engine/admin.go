@@ -9,6 +9,7 @@ import (
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/clientauth"
 	"github.com/whittle-sts/whittle/internal/document"
+	"github.com/whittle-sts/whittle/internal/hush"
 	"github.com/whittle-sts/whittle/internal/issuer"
 	"github.com/whittle-sts/whittle/internal/policy"
 	"github.com/whittle-sts/whittle/store"
@@ -100,7 +101,7 @@ func (e *Engine) ApplyPolicy(ctx context.Context, caller clientauth.Caller, req 
 // install makes a policy that may be the next one the current one, durably, and puts it to work.
 func (e *Engine) install(ctx context.Context, caller clientauth.Caller, req ApplyRequest, next *policy.Policy) (Policy, error) {
 	record := store.Policy{
-		Version: next.Version(), YAML: req.YAML, Applied: e.clock.Now(), By: caller.ID, Note: req.Note,
+		Version: next.Version(), YAML: req.YAML, Applied: e.clock.Now(), By: caller.ID, Note: hush.Text(req.Note),
 	}
 	if err := e.commit(ctx, func(tx store.Tx) (audit.Entry, error) { return e.putPolicy(tx, caller, record, next) }); err != nil {
 		return Policy{}, err
@@ -154,8 +155,12 @@ func (e *Engine) putPolicy(tx store.Tx, caller clientauth.Caller, record store.P
 // policyFile is what callers see their document called.
 const policyFile = "policy.yaml"
 
-// compile is policy.Compile under that name.
+// compile is policy.Compile under that name, of a document that holds no secret. One that is in force already may: it was
+// accepted by an earlier version.
 func compile(yaml []byte, version uint64) (*policy.Policy, *policy.Problems) {
+	if problems := policy.Secrets(yaml, policyFile); problems != nil {
+		return nil, problems
+	}
 	p, err := policy.Compile(yaml, policyFile, version)
 	problems, _ := errors.AsType[*policy.Problems](err)
 	return p, problems

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/hush"
 	"github.com/whittle-sts/whittle/internal/narrow"
 	"github.com/whittle-sts/whittle/internal/policy"
 	"github.com/whittle-sts/whittle/internal/token"
@@ -36,7 +37,7 @@ const (
 // Error is the one error that leaves the engine. What the caller may see is Code, Description and
 // Decision; the cause is for the server's own log. Description is printable ASCII without
 // quotes and backslashes (RFC 6749 section 5.2) and never holds what the caller sent, except
-// names that the grammar of scopes already checked.
+// names that the grammar of scopes already checked, and of these none that looks like a token or a secret.
 type Error struct {
 	Code        Code
 	Description string
@@ -50,7 +51,7 @@ type Error struct {
 	cause   error
 }
 
-// Error says what the server's own log may hold: no token, no secret, but the cause.
+// Error says all that is known, which may name people and quote what a caller sent: it is for whoever holds the error.
 func (e *Error) Error() string {
 	text := string(e.Code) + ": " + e.Description
 	if e.detail != "" {
@@ -58,6 +59,16 @@ func (e *Error) Error() string {
 	}
 	if e.cause != nil {
 		text += ": " + e.cause.Error()
+	}
+	return text
+}
+
+// Logged says what the server's own log may hold: of a fault the cause, of a refusal what the caller hears. Why it was
+// refused is on the record, where it is sealed if it names somebody; nobody could be erased from a log.
+func (e *Error) Logged() string {
+	text := string(e.Code) + ": " + e.Description
+	if e.cause != nil && (e.Code == ServerError || e.Code == TemporarilyUnavailable) {
+		text += ": " + hush.Text(e.cause.Error())
 	}
 	return text
 }
@@ -70,7 +81,7 @@ func (e *Error) Reason() string { return e.reason }
 
 // Refuse makes an error for the caller: code and description are seen, reason is recorded.
 func Refuse(code Code, reason, description string) *Error {
-	return &Error{Code: code, Description: description, reason: reason}
+	return &Error{Code: code, Description: hush.Text(description), reason: reason}
 }
 
 // because adds the cause; it is never seen by the caller.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/clientauth"
+	"github.com/whittle-sts/whittle/internal/hush"
 	"github.com/whittle-sts/whittle/internal/live"
 	"github.com/whittle-sts/whittle/internal/narrow"
 	"github.com/whittle-sts/whittle/internal/policy"
@@ -142,6 +143,7 @@ func (x *exchange) run(ctx context.Context, phases ...func(context.Context) erro
 func (x *exchange) resolveTargets(context.Context) error {
 	add := func(name string, r *policy.Resource, known bool) error {
 		if !known {
+			name = hush.Text(name) // before it is cut, which would leave a part of a secret
 			return Refuse(InvalidTarget, "unknown_target", "a named resource or audience is not known here").
 				saying("the policy has no resource %q", name[:min(len(name), maxReason)])
 		}

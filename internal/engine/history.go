@@ -73,6 +73,8 @@ func (e *Engine) DiffPolicy(ctx context.Context, caller clientauth.Caller, req D
 			return PolicyDiff{}, err
 		}
 		to, name = other.YAML, versionFile(other.Version)
+	} else if problems := policy.Secrets(to, name); problems != nil {
+		return PolicyDiff{}, Refuse(InvalidRequest, "policy_problems", "a document holds what looks like a token or a secret").because(problems)
 	}
 	unified, err := unifiedDiff(versionFile(from.Version), name, string(from.YAML), string(to))
 	if err != nil {

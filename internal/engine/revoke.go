@@ -10,6 +10,7 @@ import (
 
 	"github.com/whittle-sts/whittle/internal/audit"
 	"github.com/whittle-sts/whittle/internal/clientauth"
+	"github.com/whittle-sts/whittle/internal/hush"
 	"github.com/whittle-sts/whittle/internal/issuer"
 	"github.com/whittle-sts/whittle/internal/live"
 	"github.com/whittle-sts/whittle/internal/narrow"
@@ -126,6 +127,7 @@ func (e *Engine) revokeBySelector(ctx context.Context, caller clientauth.Caller,
 	if !writable(req.Reason) {
 		return Revocation{}, Refuse(InvalidRequest, "shape", "the reason is too long or no text")
 	}
+	req.Reason = hush.Text(req.Reason) // which is kept beside the record, too
 	req.Block = req.Block || req.Selector.Kind.Unconditional()
 	e.image.Revocations.Announce(req.Selector, req.Block, e.clock.Now()) // before anything that can fail
 	if req.Selector.Kind == live.Key {
@@ -163,6 +165,8 @@ func (e *Engine) checkSelector(s live.Selector) error {
 func (e *Engine) checkValue(s live.Selector) error {
 	malformed := func(how string) error { return Refuse(InvalidRequest, "shape", how) }
 	switch {
+	case hush.Found(s.Value): // nothing is called so, and the record would keep it
+		return malformed("the selector looks like a token or a secret; to revoke a token, revoke it as one")
 	case s.Kind == live.Group && !strings.Contains(s.Value, ":"):
 		return malformed("a group is written issuer:group, by the name that the policy gives the issuer")
 	case (s.Kind == live.Issuer || s.Kind == live.Client) && strings.ContainsAny(s.Value, ":/"):

@@ -2,10 +2,12 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/whittle-sts/whittle/internal/live"
 	"github.com/whittle-sts/whittle/internal/token"
 )
 
@@ -231,6 +233,41 @@ func TestT33_UseIDsDontMix(t *testing.T) {
 	}
 	if !slices.Equal(left, []uint32{2, 1, 2, 1}) {
 		t.Errorf("left: %d", left)
+	}
+}
+
+// A use id that looks like a token or a secret is hidden, and still is one of its own.
+func TestUseIDsThatAreHiddenDontMix(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	one := w.trade("agent", outside(w.ana(), "ai.batch.run").at(modelsAPI)).AccessToken
+	two := w.trade("agent", outside(w.ana(), "ai.batch.run").at(modelsAPI)).AccessToken
+	var left []uint32
+	for _, id := range []token.Secret{one, two, one} {
+		in, err := w.Introspect(context.Background(), w.as("model-gateway"), IntrospectRequest{Token: one, UseID: id.Reveal()})
+		w.check(err)
+		left = append(left, *in.UsesLeft)
+	}
+	if !slices.Equal(left, []uint32{2, 1, 1}) {
+		t.Errorf("left: %d", left)
+	}
+}
+
+// Nothing is called as a token is, so to revoke by one where a name belongs is a mistake, and must not look like success.
+func TestATokenIsNoSelector(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	text := w.trade("agent", outside(w.ana(), "ai.training.read").at(dataAPI)).AccessToken.Reveal()
+	secret := "ws_" + strings.Repeat("aB3", 15)
+	for _, s := range []live.Selector{
+		{Kind: live.Subject, Value: secret}, {Kind: live.Subject, Value: "corp:" + secret}, {Kind: live.Group, Value: "corp:" + secret},
+		{Kind: live.Client, Value: secret}, {Kind: live.Issuer, Value: secret}, {Kind: live.Key, Value: "corp/" + secret},
+		{Kind: live.Group, Value: "corp:" + text[:min(len(text), 500)]},
+	} {
+		_, err := w.Revoke(context.Background(), w.as("ops"), RevokeRequest{Selector: s})
+		if e, ok := errors.AsType[*Error](err); !ok || e.Code != InvalidRequest || strings.Contains(e.Error(), s.Value) {
+			t.Errorf("%s: %T", s.Kind, err)
+		}
 	}
 }
 

@@ -3,10 +3,13 @@ package engine
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"math"
 
 	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/hush"
 	"github.com/whittle-sts/whittle/internal/token"
 	"github.com/whittle-sts/whittle/store"
 )
@@ -33,7 +36,7 @@ func (l *look) use(ctx context.Context, t *told, c *token.Claims, what Use, useI
 	}
 	u := use{token: c}
 	if useID != "" {
-		u.remembered = l.caller.ID + "\x00" + useID // two resource servers may choose the same one
+		u.remembered = l.caller.ID + "\x00" + keptUseID(useID) // two resource servers may choose the same one
 	}
 	log := l.engine.log // and not the look, which would have to outlive this
 	err = l.engine.commit(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -60,6 +63,15 @@ func (l *look) use(ctx context.Context, t *told, c *token.Claims, what Use, useI
 		return nil, err
 	}
 	return t.answer.withUses(u.left), nil
+}
+
+// keptUseID is a use id as the store remembers it: as it is, or its digest if it looks like a token or a secret.
+func keptUseID(id string) string {
+	if !hush.Found(id) {
+		return id
+	}
+	sum := sha256.Sum256([]byte(id))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // use is one use of a token: one from every counter that it hangs on.

@@ -70,7 +70,7 @@ func (c *Config) meant(claims token.ClaimSet, kind Kind) error {
 func subject(claims token.ClaimSet) (string, error) {
 	sub, err := claims.String("sub")
 	if err != nil || !principal.Nameable(sub) {
-		return "", fmt.Errorf("%w: sub must be a text of 1 to %d printable bytes", ErrClaims, principal.MaxName)
+		return "", fmt.Errorf("%w: sub must be a text of 1 to %d printable bytes that looks like no token or secret", ErrClaims, principal.MaxName)
 	}
 	return sub, nil
 }

@@ -25,7 +25,7 @@ func (p *Policy) Admit(issuer string, claims map[string]any) (principal.Principa
 	}
 	subject, ok := claims["sub"].(string)
 	if !ok || !principal.Nameable(subject) {
-		return principal.Principal{}, notAdmitted("no_subject", "sub is not a text of 1 to 256 printable bytes")
+		return principal.Principal{}, notAdmitted("no_subject", "sub is not a text of 1 to 256 printable bytes, or looks like a token or a secret")
 	}
 	vars := claimsVars(claims)
 	if i.acceptWhen != nil {

@@ -5,15 +5,18 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/whittle-sts/whittle/internal/hush"
 )
 
 // MaxName is the most bytes that a subject or a group may have.
 const MaxName = 256
 
 // Nameable says whether somebody, or a group, may be called so: a name stands in policies, tokens, revocations and
-// records, and people read it there.
+// records, and people read it there. So it is nothing that looks like a token or a secret.
 func Nameable(s string) bool {
-	return s != "" && len(s) <= MaxName && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+	return s != "" && len(s) <= MaxName && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) &&
+		!hush.Found(s)
 }
 
 // ID names a principal. For somebody whom an outside issuer speaks for, Issuer is the name

@@ -30,6 +30,7 @@ func TestWhatCanBeAName(t *testing.T) {
 	for s, want := range map[string]bool{
 		"ana": true, "Ana Ünal": true, strings.Repeat("a", principal.MaxName): true,
 		"": false, strings.Repeat("a", principal.MaxName+1): false, "ana\nadmin": false, "ana\xff": false, "a\u202eb": false,
+		"ws_" + strings.Repeat("aB3", 15): false, "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbmEifQ.": false, "ws_ana": true,
 	} {
 		if principal.Nameable(s) != want {
 			t.Errorf("Nameable(%q) = %v", s, !want)

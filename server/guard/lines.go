@@ -14,7 +14,7 @@ import (
 
 // lines is what the guard writes to the log: every fault of ours, refusals as many as a disk bears, and
 // of good answers the sample that was asked for. A line holds names and words of ours, and the request's
-// id; never what a caller sent as a credential or a message.
+// id; never what a caller sent as a credential or a message, nor whom a refusal is about.
 type lines struct {
 	refusals *rate.Limiter
 	dropped  *atomic.Int64 // refusals since the last one that was written
@@ -62,7 +62,7 @@ func (l lines) failed(ctx context.Context, c *call, e *engine.Error, took time.D
 		dropped = l.dropped.Swap(0)
 	}
 	attributes := append(c.attributes(took),
-		slog.String("decision", e.Decision), slog.String("reason", e.Reason()), slog.String("error", e.Error()))
+		slog.String("decision", e.Decision), slog.String("reason", e.Reason()), slog.String("error", e.Logged()))
 	if dropped > 0 {
 		attributes = append(attributes, slog.Int64("refusals_not_shown", dropped))
 	}

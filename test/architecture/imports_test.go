@@ -18,18 +18,19 @@ var rooms = map[string][]string{
 	"internal/scope":             {},
 	"internal/exact":             {}, // how values are written that are read again: in tokens and in the record
 	"internal/lately":            {},
+	"internal/hush":              {}, // what a token or a secret looks like, wherever a text is kept, logged or shown
 	"internal/loopback":          {}, // what this host is called, wherever plain http is taken
 	"internal/durable":           {}, // what every engine and every keeper of a file needs
 	"internal/private":           {}, // what keeps a secret in a file needs
 	"internal/seal":              {"internal/durable", "internal/private"},
-	"internal/principal":         {"internal/scope"},
+	"internal/principal":         {"internal/hush", "internal/scope"},
 	"internal/narrow":            {"internal/scope"},
 	"internal/token":             {"internal/exact", "internal/scope", "internal/principal", "internal/narrow", "internal/seal"},
 	"internal/issuer":            {"internal/lately", "internal/loopback", "internal/token", "internal/principal"},
 	"internal/issuer/issuertest": {}, // plays an outsider: knows nothing of ours
 	"internal/ledger":            {}, // only for tests and what they are made of
 	"internal/document":          {},
-	"internal/policy":            {"internal/document", "internal/loopback", "internal/scope", "internal/principal", "internal/narrow"},
+	"internal/policy":            {"internal/document", "internal/hush", "internal/loopback", "internal/scope", "internal/principal", "internal/narrow"},
 	"store":                      {},
 	"store/storetest":            {"store"},
 	"store/bolt":                 {"store", "internal/durable"},
@@ -37,7 +38,7 @@ var rooms = map[string][]string{
 	"store/anchored":             {"store", "internal/tree", "internal/durable"}, // it holds the log's root
 	"internal/tree":              {},
 	"internal/checkpoint":        {},
-	"internal/audit":             {"store", "internal/exact", "internal/seal", "internal/tree", "internal/checkpoint"},
+	"internal/audit":             {"store", "internal/exact", "internal/hush", "internal/seal", "internal/tree", "internal/checkpoint"},
 	"internal/forward":           {"internal/audit", "internal/durable", "internal/loopback"},
 	"internal/index":             {"internal/audit", "internal/tree", "store"},
 	"internal/witness":           {"internal/checkpoint", "internal/loopback", "internal/tree", "store"},
@@ -48,7 +49,7 @@ var rooms = map[string][]string{
 	"internal/live":              {"internal/policy", "internal/token", "internal/scope", "internal/principal", "store"},
 	"internal/clientauth":        {"internal/principal", "internal/policy", "internal/token", "internal/issuer", "internal/live"},
 	"internal/engine": {
-		"internal/audit", "internal/checkpoint", "internal/clientauth", "internal/document", "internal/issuer", "internal/lately", "internal/live", "internal/narrow",
+		"internal/audit", "internal/checkpoint", "internal/clientauth", "internal/document", "internal/hush", "internal/issuer", "internal/lately", "internal/live", "internal/narrow",
 		"internal/policy", "internal/principal", "internal/scope", "internal/token", "store",
 	},
 	"proto":                           {}, // only its test, of what it became
@@ -72,7 +73,7 @@ var rooms = map[string][]string{
 	"server/servertest": {"*"}, // a whole server for tests
 	"server":            {"*"}, // joins it all
 	"cmd/whittle": {
-		"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/policy", "internal/token", "internal/audit", "internal/durable", "internal/folder", "internal/seal", "store",
+		"server", "gen/whittle/v1", "gen/whittle/v1/whittlev1connect", "internal/policy", "internal/token", "internal/audit", "internal/durable", "internal/folder", "internal/hush", "internal/seal", "store",
 		"internal/checkpoint", "internal/loopback", "internal/verify", "store/bolt", // what verifies a copy
 		"internal/report", "internal/reconcile",
 		"cmd/whittle/internal/demo", "cmd/whittle/internal/devissuer", "cmd/whittle/internal/exit", "cmd/whittle/internal/profile",
