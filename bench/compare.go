@@ -19,22 +19,26 @@ const (
 var errWorse = errors.New("a row is worse than the committed results say")
 
 // earlier reads the results of another run.
-func earlier(file string) (r Results, err error) {
+func earlier(file string) (*Results, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return r, err
+		return nil, err
 	}
-	// Durations are written as seconds, which nobody here compares.
-	return r, json.Unmarshal(text, &r, json.WithUnmarshalers(seconds()))
+	r := new(Results)
+	if err := json.Unmarshal(text, r, json.WithUnmarshalers(seconds())); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return r, nil
 }
 
-// compare holds each row to the same one of another run: by its ratio to its floor, and by what it
+// compare holds each row to the same one of another run: by its ratio to its floor, if it has one, and by what it
 // allocates. Machines differ in all else.
 func (r *Results) compare(out io.Writer, with *Results) (err error) {
 	for i := range r.Rows {
 		now := &r.Rows[i]
 		was := with.find(now.Name, now.InFlight)
-		if was == nil || now.Floor == "" {
+		if was == nil {
+			fmt.Fprintf(out, "compare %-62s %3d in flight: not in the results compared with\n", now.Name, now.InFlight)
 			continue
 		}
 		verdict := "ok"

@@ -95,9 +95,9 @@ func serveFloors(a Answers) (Ready, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+introspectPath, echoForm("token", a.OAuth))
 	mux.HandleFunc("POST "+tokenPath, echoForm("subject_token", a.Token))
-	overConnect := connect.NewServer()
-	whittlev1connect.RegisterIntrospectionServiceHandler(overConnect, looks)
-	connecthttp.Mount(mux, overConnect)
+	onConnect := connect.NewServer()
+	whittlev1connect.RegisterIntrospectionServiceHandler(onConnect, looks)
+	connecthttp.Mount(mux, onConnect)
 	// With the timeouts that a server needs that strangers can reach, as Whittle's has them: they are no cost of a request of ours.
 	const often = 30 * time.Second
 	exposed := &http.Server{Handler: mux, ReadHeaderTimeout: often, ReadTimeout: often, WriteTimeout: often, IdleTimeout: often}

@@ -13,8 +13,8 @@ import (
 // Grown is what a server costs with so many of something.
 type Grown struct {
 	Axis       string
+	Looks      string // the row of introspection
 	N          int
-	Limit      float64       // how much more the ratios to the echoes may be at the end of the axis; 0: no target
 	Start      time.Duration // from opening the store to serving
 	Heap       int64         // bytes that are live after the start, the ballast included
 	Introspect float64       // µs of CPU
@@ -28,7 +28,8 @@ type Grown struct {
 // axis is something that there may be more and more of.
 type axis struct {
 	name   string
-	limit  float64 // how much more the ratio to the echo may be at the end; 0: no target
+	looks  string // the row of introspection that is measured, and its floor
+	floor  string
 	counts []int
 	policy func(n int) string                                    // with n of it; nil: the usual one
 	seed   func(ctx context.Context, folder string, n int) error // writes n of it into the state of a server that is stopped; nil: the policy has it
@@ -38,17 +39,22 @@ type axis struct {
 // only has the axes that were asked for in the same way.
 func (b *bench) axes() []axis {
 	all := []axis{
-		{name: revocationsAxis, limit: 1.1, counts: powers(1000, b.mostRevocations), seed: seedRevocations},
-		{name: "tokens issued, each with its audit entry", limit: 1.1, counts: powers(1000, b.mostEntries), seed: seedEntries},
-		{name: "opaque tokens alive", limit: 1.1, counts: powers(1000, 1_000_000), seed: seedOpaque},
-		{name: "clients", limit: 1.1, counts: []int{10, 100, 1000, 10_000}, policy: withClients},
-		{name: "scopes", limit: 1.1, counts: []int{10, 100, 1000}, policy: withScopes},
-		{name: "rules", limit: 1.1, counts: []int{10, 100, 1000, 10_000}, policy: withRules},
+		{name: revocationsAxis, counts: powers(1000, b.mostRevocations), seed: seedRevocations},
+		{name: entriesAxis, counts: powers(1000, b.mostEntries), seed: seedEntries},
+		{name: opaqueAxis, looks: opaqueCold, floor: opaqueFloor, counts: []int{0, 10_000, 1_000_000}, seed: seedOpaque},
+		{name: clientsAxis, counts: []int{10, 100, 1000, 10_000}, policy: withClients},
+		{name: scopesAxis, counts: []int{10, 100, 1000}, policy: withScopes},
+		{name: rulesAxis, counts: []int{10, 100, 1000, 10_000}, policy: withRules},
+	}
+	for i := range all {
+		if all[i].looks == "" {
+			all[i].looks, all[i].floor = introspectGRPC, introspectFloor
+		}
 	}
 	switch {
-	case b.selects():
+	case b.selects:
 		return slices.DeleteFunc(all, func(a axis) bool { return !b.only.MatchString(a.name) })
-	case b.quick || b.partly:
+	case b.quick || b.against != nil:
 		return all[:1]
 	default:
 		return all
@@ -92,7 +98,7 @@ func (b *bench) along(ctx context.Context, a *axis) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(p.measure(), p.measure(), p.close()); err != nil {
+		if err := errors.Join(p.measure(ctx), p.measure(ctx), p.close()); err != nil {
 			return fmt.Errorf("%d %s: %w", n, a.name, err)
 		}
 		between = append(between, p.grown())
@@ -103,7 +109,7 @@ func (b *bench) along(ctx context.Context, a *axis) (err error) {
 	}
 	defer func() { err = errors.Join(err, last.close()) }()
 	for range rounds {
-		if err := errors.Join(first.measure(), last.measure()); err != nil {
+		if err := errors.Join(first.measure(ctx), last.measure(ctx)); err != nil {
 			return fmt.Errorf("the ends of %s: %w", a.name, err)
 		}
 	}
@@ -114,6 +120,7 @@ func (b *bench) along(ctx context.Context, a *axis) (err error) {
 // point is a server that started with so many of something.
 type point struct {
 	at     Grown
+	floor  string // of the introspection
 	folder string
 	part   *bench
 	rows   []row
@@ -121,7 +128,7 @@ type point struct {
 
 // point starts a server on state that was made for it. The caller closes it.
 func (b *bench) point(ctx context.Context, a *axis, n int) (p *point, err error) {
-	p = &point{at: Grown{Axis: a.name, N: n, Limit: a.limit}}
+	p = &point{at: Grown{Axis: a.name, Looks: a.looks, N: n}, floor: a.floor}
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%d %s: %w", n, a.name, errors.Join(err, p.close()))
@@ -140,8 +147,8 @@ func (b *bench) point(ctx context.Context, a *axis, n int) (p *point, err error)
 	}
 	p.at.Start = server.Took
 	p.part = &bench{
-		warm: 250 * time.Millisecond, round: b.round, whittle: server, floors: b.floors,
-		only: regexp.MustCompile("^(" + introspectGRPC + "|" + exchangeSeen + ")$"),
+		warm: 250 * time.Millisecond, round: b.round, window: b.round, whittle: server, floors: b.floors,
+		only: regexp.MustCompile("^(" + regexp.QuoteMeta(a.looks) + "|" + regexp.QuoteMeta(exchangeSeen) + ")$"),
 	}
 	p.part.results.progress = b.results.progress
 	if p.part.world, err = w.at(server); err != nil {
@@ -179,15 +186,15 @@ func (a *axis) seeded(ctx context.Context, n int, folder string) (*world, error)
 }
 
 // measure measures two rows and their floors once more.
-func (p *point) measure() error { return p.part.measureAll(p.rows, every, 32) }
+func (p *point) measure(ctx context.Context) error { return p.part.measureAll(ctx, p.rows, every, 32) }
 
 // grown is what was measured so far.
 func (p *point) grown() Grown {
 	g, r := p.at, &p.part.results
-	introspection, exchange := r.find(introspectGRPC, 32), r.find(exchangeSeen, 32)
-	echo, exchanged := r.find("echo of introspection, gRPC", 32), r.find(exchangeFloor, 32)
+	introspection, exchange := r.find(g.Looks, 32), r.find(exchangeSeen, 32)
+	echo, exchanged := r.find(p.floor, 32), r.find(exchangeFloor, 32)
 	g.Introspect, g.Exchange, g.Echo, g.Exchanged = introspection.CPU, exchange.CPU, echo.CPU, exchanged.CPU
-	g.IntrospectTimes, g.ExchangeTimes = introspection.times(echo, 0), exchange.times(exchanged, 0)
+	g.IntrospectTimes, g.ExchangeTimes = introspection.times(echo, nil), exchange.times(exchanged, nil)
 	return g
 }
 

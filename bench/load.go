@@ -31,7 +31,6 @@ type load struct {
 // Measured is what one window came to.
 type Measured struct {
 	Requests  int
-	Failures  int
 	Window    time.Duration
 	CPU       float64 // of the server, µs a request
 	Allocs    float64 // of the server, objects a request
@@ -165,8 +164,9 @@ func sum(workers []worker, from, to reading) (Measured, error) {
 	m := Measured{Window: to.server.At.Sub(from.server.At), Memory: to.server.Memory}
 	var took []time.Duration
 	var last error
+	failures := 0
 	for i := range workers {
-		if m.Failures += workers[i].failures; workers[i].last != nil {
+		if failures += workers[i].failures; workers[i].last != nil {
 			last = workers[i].last
 		}
 		for _, a := range workers[i].answers {
@@ -176,8 +176,8 @@ func sum(workers []worker, from, to reading) (Measured, error) {
 		}
 	}
 	switch m.Requests = len(took); {
-	case m.Failures > 0:
-		return m, fmt.Errorf("%d good answers, %d failures: %w", m.Requests, m.Failures, last)
+	case failures > 0:
+		return m, fmt.Errorf("%d good answers, %d failures: %w", m.Requests, failures, last)
 	case m.Requests == 0:
 		return m, errors.New("no answer came within the window")
 	}

@@ -19,7 +19,7 @@ var oidcProviderFiles embed.FS
 func startOIDCProvider(ctx context.Context, _ string) (*running, error) {
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
-			return nil, missingError{"it needs Node.js 20 or newer, and npm"}
+			return nil, missingError{"it needs Node.js, 20 at least, and npm"}
 		}
 	}
 	folder, err := kept("oidc-provider")

@@ -39,11 +39,8 @@ const (
 
 // measurePeers measures all that can be had on this machine, one after the other, and says what can't.
 func (b *bench) measurePeers(ctx context.Context) error {
-	for _, p := range peers() {
-		if !b.peers.MatchString(p.name) {
-			continue
-		}
-		if p.slow && b.quick && b.peers.String() == "" {
+	for _, p := range b.peers {
+		if p.slow && b.quick {
 			b.results.NoPeers = append(b.results.NoPeers, p.name+": not in a quick run")
 			continue
 		}
@@ -84,6 +81,9 @@ func (b *bench) measurePeer(ctx context.Context, p *peer) (err error) {
 	for _, row := range rows {
 		for i := range 2 * min(b.rounds, 2) {
 			inFlight := []int{32, 256}[i%2]
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			m, err := b.peerLoad(&row, inFlight, r)
 			if err != nil {
 				return fmt.Errorf("%s, %d in flight: %w", row.name, inFlight, err)
@@ -107,7 +107,7 @@ func (b *bench) peerLoad(row *peerRow, inFlight int, server metered) (Measured, 
 	return l.run(server, "")
 }
 
-// addPeer keeps a row, or the cheaper of two measurements of it, as add does.
+// addPeer keeps a row, or the cheaper of two measurements of it, which is for the peer.
 func (r *Results) addPeer(p *peer, row *peerRow, inFlight int, m Measured) {
 	fmt.Fprintf(r.progress, "%3d  %-46s %7.1f µs  %6.0f/s\n", inFlight, p.name+": "+row.name, m.CPU, m.Rate)
 	result := PeerResult{Peer: p.name, Beside: p.beside, Name: row.name, InFlight: inFlight, Measured: m}
@@ -150,15 +150,11 @@ func (r *Results) judgePeers() {
 			{"exchange-below-zitadel", zitadelJWT, "exchange", 1.4},
 		} {
 			target := Target{Name: fmt.Sprintf("%s-times-%d", t.target, inFlight), Limit: t.limit, AtLeast: true}
-			switch p := r.findPeer(t.peer, t.name, inFlight); {
-			case p != nil && p.Times > 0:
-				target.Measured = p.Times
-			case len(r.NoPeers) > 0:
-				target.Unmeasured = true
-			default:
-				continue // a run about some rows
+			if p := r.findPeer(t.peer, t.name, inFlight); p != nil && p.Times > 0 {
+				r.target(target, p.Times)
+			} else {
+				r.unmeasured(target)
 			}
-			r.Targets = append(r.Targets, target)
 		}
 	}
 }
@@ -170,12 +166,12 @@ func (r *Results) peersText(b *strings.Builder) {
 	}
 	b.WriteString("\nPeers, over HTTP/1.1 with OAuth forms, each with tokens of the same kind as the row of Whittle's that it stands beside:\n\n")
 	if len(r.Peers) > 0 {
-		b.WriteString("| in flight | peer | request | **server CPU µs** | Whittle's µs | × Whittle's | requests/s | p50 ms | p99 ms | memory MiB | what stands beside it |\n")
-		b.WriteString("|--:|:--|:--|--:|--:|--:|--:|--:|--:|--:|:--|\n")
+		b.WriteString("| in flight | peer | request | **server CPU µs** | Whittle's µs | × Whittle's | requests/s | p50 ms | p99 ms | p99.9 ms | memory MiB | what stands beside it |\n")
+		b.WriteString("|--:|:--|:--|--:|--:|--:|--:|--:|--:|--:|--:|:--|\n")
 	}
 	for _, p := range r.Peers {
-		fmt.Fprintf(b, "| %d | %s | %s | **%.1f** | %.1f | %.1f | %.0f | %.2f | %.2f | %d | %s |\n",
-			p.InFlight, p.Peer, p.Name, p.CPU, p.Ours, p.Times, p.Rate, ms(p.P50), ms(p.P99), p.Memory>>20, p.Beside)
+		fmt.Fprintf(b, "| %d | %s | %s | **%.1f** | %.1f | %.1f | %.0f | %.2f | %.2f | %.2f | %d | %s |\n",
+			p.InFlight, p.Peer, p.Name, p.CPU, p.Ours, p.Times, p.Rate, ms(p.P50), ms(p.P99), ms(p.P999), p.Memory>>20, p.Beside)
 	}
 	for _, why := range r.NoPeers {
 		fmt.Fprintf(b, "\nNot measured: %s.\n", why)

@@ -2,13 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-	"net/url"
-	"strings"
-
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
 	"github.com/whittle-sts/whittle/gen/whittle/v1/whittlev1connect"
@@ -58,120 +52,199 @@ const anyBearers = -1
 
 // plan is the rows, each floor before what stands on it.
 func plan(ctx context.Context, w *world) ([]row, error) {
-	jwts, err := w.issue(ctx, warmTokens, agent, dataAPI)
-	if err != nil {
-		return nil, err
+	p := planner{world: w}
+	for _, part := range []func(context.Context) error{p.issue, p.looksAtJWTs, p.looksAtOpaque, p.looksOverHTTP, p.batches, p.exchanges, p.overForms, p.scopes} {
+		if err := part(ctx); err != nil {
+			return nil, err
+		}
 	}
-	opaques, err := w.issue(ctx, warmTokens, opaque, dataAPI)
-	if err != nil {
-		return nil, err
+	return p.rows, nil
+}
+
+// planner adds rows. Where several ask about the same tokens, they share them.
+type planner struct {
+	world *world
+	rows  []row
+
+	jwts, opaques, tasks []string
+}
+
+func (p *planner) issue(ctx context.Context) (err error) {
+	if p.jwts, err = p.world.issue(ctx, warmTokens, agent, dataAPI); err != nil {
+		return err
 	}
-	tasks, err := w.issue(ctx, warmTokens, agent)
-	if err != nil {
-		return nil, err
+	if p.opaques, err = p.world.issue(ctx, warmTokens, opaque, dataAPI); err != nil {
+		return err
 	}
-	outsides, err := w.outsides(warmTokens)
-	if err != nil {
-		return nil, err
+	p.tasks, err = p.world.issue(ctx, warmTokens, agent)
+	return err
+}
+
+// looks adds rows that look at one token over gRPC.
+func (p *planner) looks(rows ...row) {
+	for _, r := range rows {
+		r.wire, r.method, r.client = overGRPC, introspectMethod, gateway
+		p.rows = append(p.rows, r)
 	}
-	own, outside := exchanges(whittlev1.TokenType_TOKEN_TYPE_ACCESS_TOKEN), exchanges(whittlev1.TokenType_TOKEN_TYPE_JWT)
+}
+
+func (p *planner) looksAtJWTs(ctx context.Context) error {
+	dead, err := p.world.revoked(ctx, warmTokens, agent)
+	if err != nil {
+		return err
+	}
+	asks := introspections(p.jwts)
 	earlier := func(int) ([][]byte, error) {
-		taken, err := w.earlierTasks.take()
-		return own(taken), err
-	}
-	newOwn := func(n int) ([][]byte, error) {
-		made, err := w.issue(ctx, n, agent)
-		return own(made), err
-	}
-	newOutside := func(n int) ([][]byte, error) {
-		made, err := w.outsides(n)
-		return outside(made), err
-	}
-	dead, err := w.revoked(ctx, warmTokens, agent)
-	if err != nil {
-		return nil, err
-	}
-	deadOpaque, err := w.revoked(ctx, warmTokens, opaque)
-	if err != nil {
-		return nil, err
-	}
-	deep, err := w.deep(ctx, 7)
-	if err != nil {
-		return nil, err
-	}
-	cold := func(int) ([][]byte, error) {
-		taken, err := w.earlierLooks.take()
+		taken, err := p.world.earlierLooks.take()
 		return introspections(taken), err
 	}
-	coldHere := func(n int) ([][]byte, error) {
-		made, err := w.issue(ctx, n, agent, dataAPI)
-		return introspections(made), err
-	}
-	coldOpaque := func(n int) ([][]byte, error) {
-		made, err := w.issue(ctx, n, opaque, dataAPI)
+	fresh := func(n int) ([][]byte, error) {
+		made, err := p.world.issue(ctx, n, agent, dataAPI)
 		return introspections(made), err
 	}
 	mixed := func(n int) ([][]byte, error) {
-		fresh, err := w.issue(ctx, n*15/100+1, agent, dataAPI)
-		return mixture(n, introspections(jwts), introspections(fresh), introspections(dead)), err
+		made, err := fresh(n*15/100 + 1)
+		return mixture(n, asks, made, introspections(dead)), err
 	}
-	mixedOpaque := func(n int) ([][]byte, error) {
-		fresh, err := w.issue(ctx, n*15/100+1, opaque, dataAPI)
-		return mixture(n, introspections(opaques), introspections(fresh), introspections(deadOpaque)), err
+	p.looks(
+		row{name: introspectTuned, messages: asks, bearers: 1, tuned: true},
+		row{name: introspectFloor, messages: asks, bearers: 1},
+		row{name: introspectGRPC, floor: introspectFloor, messages: asks, bearers: 1},
+		row{name: introspectCold, floor: introspectFloor, once: true, more: earlier, bearers: 1, long: true},
+		row{name: introspectColdHere, floor: introspectFloor, once: true, more: fresh, bearers: 1, long: true},
+		row{name: introspectRevoked, floor: introspectFloor, messages: introspections(dead), long: true},
+		row{name: introspectMixed, floor: introspectFloor, once: true, more: mixed, bearers: anyBearers, long: true},
+	)
+	return nil
+}
+
+func (p *planner) looksAtOpaque(ctx context.Context) error {
+	dead, err := p.world.revoked(ctx, warmTokens, opaque)
+	if err != nil {
+		return err
 	}
-	asks, self := introspections(jwts), [][]byte{encode(&whittlev1.ClientCredentialsRequest{Resource: []string{dataAPI}})}
-	rows := []row{
-		{name: "echo of introspection, gRPC with Whittle's settings of the transport", wire: overGRPC, method: introspectMethod, client: gateway, messages: asks, bearers: 1, tuned: true},
-		{name: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: asks, bearers: 1},
-		{name: introspectGRPC, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: asks, bearers: 1},
-		{name: introspectOpaque, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: introspections(opaques), bearers: 1, long: true},
-		{name: introspectCold, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, once: true, more: cold, bearers: 1, long: true},
-		{name: introspectColdHere, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, once: true, more: coldHere, bearers: 1, long: true},
-		{name: introspectRevoked, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: introspections(dead), long: true},
-		{name: opaqueCold, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, once: true, more: coldOpaque, bearers: 1, long: true},
-		{name: opaqueRevoked, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, messages: introspections(deadOpaque), long: true},
-		{name: introspectMixed, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, once: true, more: mixed, bearers: anyBearers, long: true},
-		{name: opaqueMixed, floor: "echo of introspection, gRPC", wire: overGRPC, method: introspectMethod, client: gateway, once: true, more: mixedOpaque, bearers: anyBearers, long: true},
-		{name: "echo of introspection, Connect JSON", wire: overConnect, method: introspectMethod, client: gateway, messages: inJSON(jwts), bearers: 1, long: true},
-		{name: introspectConnect, floor: "echo of introspection, Connect JSON", wire: overConnect, method: introspectMethod, client: gateway, messages: inJSON(jwts), bearers: 1, long: true},
-		{name: "echo of introspection, Connect binary", wire: overBinary, method: introspectMethod, client: gateway, messages: asks, bearers: 1, long: true},
-		{name: introspectBinary, floor: "echo of introspection, Connect binary", wire: overBinary, method: introspectMethod, client: gateway, messages: asks, bearers: 1, long: true},
-		{name: "echo of introspection, gRPC-Web", wire: overWeb, method: introspectMethod, client: gateway, messages: framed(asks), bearers: 1, long: true},
-		{name: introspectWeb, floor: "echo of introspection, gRPC-Web", wire: overWeb, method: introspectMethod, client: gateway, messages: framed(asks), bearers: 1, long: true},
-		{name: "echo of introspection, OAuth form", wire: overForm, method: introspectPath, client: gateway, messages: inForms(jwts), bearers: 1},
-		{name: introspectOAuth, floor: "echo of introspection, OAuth form", wire: overForm, method: introspectPath, client: gateway, messages: inForms(jwts), bearers: 1},
-		{name: opaqueOAuth, floor: "echo of introspection, OAuth form", wire: overForm, method: introspectPath, client: gateway, messages: inForms(opaques), bearers: 1},
-		{name: exchangeFormFloor, wire: overForm, method: tokenPath, client: agent, messages: exchangeForms(tasks), bearers: 1},
-		{name: exchangeOAuth, floor: exchangeFormFloor, wire: overForm, method: tokenPath, client: agent, messages: exchangeForms(tasks), bearers: 1},
-		{name: clientOAuth, floor: exchangeFormFloor, wire: overForm, method: tokenPath, client: exporter, messages: [][]byte{[]byte(ownForm.Encode())}, bearers: 1, long: true},
-		{name: "echo of a batch of 100, gRPC", wire: overGRPC, method: batchMethod, client: gateway, messages: batches(jwts, batchSize), bearers: batchSize},
-		{name: introspectBatch, floor: "echo of a batch of 100, gRPC", wire: overGRPC, method: batchMethod, client: gateway, messages: batches(jwts, batchSize), bearers: batchSize},
-		{name: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, messages: own(tasks), bearers: 1},
-		{name: exchangeSeen, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, messages: own(tasks), bearers: 1},
-		{name: exchangeNew, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, once: true, more: earlier, bearers: 1},
-		{name: exchangeNewHere, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, once: true, more: newOwn, bearers: 1},
-		{name: outsideSeen, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, messages: outside(outsides), bearers: 1},
-		{name: outsideNew, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, once: true, more: newOutside, bearers: 1},
-		{name: exchangeDeep, floor: exchangeFloor, wire: overGRPC, method: exchangeMethod, client: agent, messages: own([]string{deep}), bearers: 1, long: true},
-		{name: clientCredentials, floor: exchangeFloor, wire: overGRPC, method: clientMethod, client: exporter, messages: self, bearers: 1, long: true},
+	asks := introspections(p.opaques)
+	fresh := func(n int) ([][]byte, error) {
+		made, err := p.world.issue(ctx, n, opaque, dataAPI)
+		return introspections(made), err
 	}
-	for _, n := range []int{1, 10, 1000} {
-		rows = append(rows, row{
-			name: fmt.Sprintf("introspection of a batch of %d, gRPC", n), wire: overGRPC, method: batchMethod, client: gateway,
-			messages: batches(jwts, n), bearers: n, alone: true, long: true,
-		})
+	mixed := func(n int) ([][]byte, error) {
+		made, err := fresh(n*15/100 + 1)
+		return mixture(n, asks, made, introspections(dead)), err
 	}
+	p.looks(
+		row{name: opaqueFloor, messages: asks, bearers: 1, long: true},
+		row{name: introspectOpaque, floor: opaqueFloor, messages: asks, bearers: 1, long: true},
+		row{name: opaqueCold, floor: opaqueFloor, once: true, more: fresh, bearers: 1, long: true},
+		row{name: opaqueRevoked, floor: opaqueFloor, messages: introspections(dead), long: true},
+		row{name: opaqueMixed, floor: opaqueFloor, once: true, more: mixed, bearers: anyBearers, long: true},
+	)
+	return nil
+}
+
+func (p *planner) looksOverHTTP(context.Context) error {
+	asks, json := introspections(p.jwts), inJSON(p.jwts)
+	for _, r := range []row{
+		{name: connectFloor, wire: overConnect, messages: json},
+		{name: introspectConnect, floor: connectFloor, wire: overConnect, messages: json},
+		{name: binaryFloor, wire: overBinary, messages: asks},
+		{name: introspectBinary, floor: binaryFloor, wire: overBinary, messages: asks},
+		{name: webFloor, wire: overWeb, messages: framed(asks)},
+		{name: introspectWeb, floor: webFloor, wire: overWeb, messages: framed(asks)},
+	} {
+		r.method, r.client, r.bearers, r.long = introspectMethod, gateway, 1, true
+		p.rows = append(p.rows, r)
+	}
+	return nil
+}
+
+func (p *planner) batches(context.Context) error {
+	of := func(n int) [][]byte { return batches(p.jwts, n) }
+	for _, r := range []row{
+		{name: batchFloor, messages: of(batchSize), bearers: batchSize},
+		{name: introspectBatch, floor: batchFloor, messages: of(batchSize), bearers: batchSize},
+		{name: batchOf(1), messages: of(1), bearers: 1, alone: true, long: true},
+		{name: batchOf(10), messages: of(10), bearers: 10, alone: true, long: true},
+		{name: batchOf(1000), messages: of(1000), bearers: 1000, alone: true, long: true},
+	} {
+		r.wire, r.method, r.client = overGRPC, batchMethod, gateway
+		p.rows = append(p.rows, r)
+	}
+	return nil
+}
+
+func batchOf(n int) string { return fmt.Sprintf("introspection of a batch of %d, gRPC", n) }
+
+// trades adds rows that exchange a token over gRPC.
+func (p *planner) trades(rows ...row) {
+	for _, r := range rows {
+		r.wire, r.method, r.client, r.bearers = overGRPC, exchangeMethod, agent, 1
+		p.rows = append(p.rows, r)
+	}
+}
+
+func (p *planner) exchanges(ctx context.Context) error {
+	outsides, err := p.world.outsides(warmTokens)
+	if err != nil {
+		return err
+	}
+	deep, err := p.world.deep(ctx, 7)
+	if err != nil {
+		return err
+	}
+	own, outside := exchanges(whittlev1.TokenType_TOKEN_TYPE_ACCESS_TOKEN), exchanges(whittlev1.TokenType_TOKEN_TYPE_JWT)
+	earlier := func(int) ([][]byte, error) {
+		taken, err := p.world.earlierTasks.take()
+		return own(taken), err
+	}
+	fresh := func(n int) ([][]byte, error) {
+		made, err := p.world.issue(ctx, n, agent)
+		return own(made), err
+	}
+	freshOutside := func(n int) ([][]byte, error) {
+		made, err := p.world.outsides(n)
+		return outside(made), err
+	}
+	p.trades(
+		row{name: exchangeFloor, messages: own(p.tasks)},
+		row{name: exchangeSeen, floor: exchangeFloor, messages: own(p.tasks)},
+		row{name: exchangeNew, floor: exchangeFloor, once: true, more: earlier},
+		row{name: exchangeNewHere, floor: exchangeFloor, once: true, more: fresh},
+		row{name: outsideFloor, messages: outside(outsides)},
+		row{name: outsideSeen, floor: outsideFloor, messages: outside(outsides)},
+		row{name: outsideNew, floor: outsideFloor, once: true, more: freshOutside},
+		row{name: exchangeDeep, messages: own([]string{deep}), alone: true, long: true},
+	)
+	itself := [][]byte{encode(&whittlev1.ClientCredentialsRequest{Resource: []string{dataAPI}})}
+	p.rows = append(p.rows, row{name: clientCredentials, wire: overGRPC, method: clientMethod, client: exporter, messages: itself, bearers: 1, alone: true, long: true})
+	return nil
+}
+
+func (p *planner) overForms(context.Context) error {
+	for _, r := range []row{
+		{name: introspectFormFloor, method: introspectPath, client: gateway, messages: inForms(p.jwts)},
+		{name: introspectOAuth, floor: introspectFormFloor, method: introspectPath, client: gateway, messages: inForms(p.jwts)},
+		{name: opaqueFormFloor, method: introspectPath, client: gateway, messages: inForms(p.opaques), long: true},
+		{name: opaqueOAuth, floor: opaqueFormFloor, method: introspectPath, client: gateway, messages: inForms(p.opaques)},
+		{name: exchangeFormFloor, method: tokenPath, client: agent, messages: exchangeForms(p.tasks)},
+		{name: exchangeOAuth, floor: exchangeFormFloor, method: tokenPath, client: agent, messages: exchangeForms(p.tasks)},
+		{name: clientOAuth, method: tokenPath, client: exporter, messages: [][]byte{[]byte(ownForm.Encode())}, alone: true, long: true},
+	} {
+		r.wire, r.bearers = overForm, 1
+		p.rows = append(p.rows, r)
+	}
+	return nil
+}
+
+func (p *planner) scopes(ctx context.Context) error {
 	for _, n := range []int{1, 10, 100} {
-		messages, err := w.askingFor(ctx, n)
+		messages, err := p.world.askingFor(ctx, n)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		rows = append(rows, row{
-			name: fmt.Sprintf("exchange for %d scopes, gRPC", n), wire: overGRPC, method: exchangeMethod, client: agent,
-			messages: messages, bearers: 1, alone: true, long: true,
-		})
+		p.trades(row{name: fmt.Sprintf("exchange for %d scopes, gRPC", n), messages: messages, alone: true, long: true})
 	}
-	return rows, nil
+	return nil
 }
 
 // The names of the rows that targets are about, and others that stand beside them.
@@ -192,9 +265,7 @@ const (
 	opaqueRevoked      = "introspection of a revoked opaque token, gRPC"
 	introspectMixed    = "introspection of a JWT, 80 % seen, 15 % signed here and never seen, 5 % revoked, gRPC"
 	opaqueMixed        = "introspection of an opaque token, 80 % seen, 15 % never seen, 5 % revoked, gRPC"
-	introspectBatch    = "introspection of 100 JWTs, gRPC"
-	exchangeFormFloor  = "echo of exchange, OAuth form"
-	exchangeFloor      = "echo of exchange, gRPC"
+	introspectBatch    = "introspection of a batch of 100, gRPC"
 	exchangeSeen       = "exchange of a token seen before, gRPC"
 	exchangeNew        = "exchange of a token never seen, gRPC"
 	exchangeNewHere    = "exchange of a token never seen but signed by this process, gRPC"
@@ -204,91 +275,18 @@ const (
 	clientCredentials  = "client credentials, gRPC"
 )
 
-func encode(m proto.Message) []byte {
-	b, err := proto.Marshal(m)
-	if err != nil {
-		panic(err) // messages of valid UTF-8 always encode
-	}
-	return b
-}
-
-func introspections(tokens []string) (out [][]byte) {
-	for _, t := range tokens {
-		out = append(out, encode(&whittlev1.IntrospectRequest{Token: t}))
-	}
-	return out
-}
-
-func inJSON(tokens []string) (out [][]byte) {
-	for _, t := range tokens {
-		b, err := protojson.Marshal(&whittlev1.IntrospectRequest{Token: t})
-		if err != nil {
-			panic(err) // as in encode
-		}
-		out = append(out, b)
-	}
-	return out
-}
-
-// framed are the messages as gRPC-Web sends them: behind a byte of flags and four of length.
-func framed(messages [][]byte) (out [][]byte) {
-	for _, m := range messages {
-		out = append(out, append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(m))), m...))
-	}
-	return out
-}
-
-func inForms(tokens []string) (out [][]byte) {
-	for _, t := range tokens {
-		out = append(out, []byte(url.Values{"token": {t}, "token_type_hint": {"access_token"}}.Encode()))
-	}
-	return out
-}
-
-var ownForm = url.Values{"grant_type": {"client_credentials"}, "resource": {dataAPI}}
-
-func exchangeForms(subjects []string) (out [][]byte) {
-	for _, s := range subjects {
-		out = append(out, []byte(url.Values{
-			"grant_type":         {"urn:ietf:params:oauth:grant-type:token-exchange"},
-			"subject_token":      {s},
-			"subject_token_type": {"urn:ietf:params:oauth:token-type:access_token"},
-			"resource":           {dataAPI},
-			"scope":              {strings.Join(scopes(), " ")},
-		}.Encode()))
-	}
-	return out
-}
-
-// batches are so many tokens each, in as many different mixtures as fit.
-func batches(tokens []string, size int) (out [][]byte) {
-	for i := 0; i+size <= len(tokens); i += max(1, size/4) {
-		out = append(out, encode(&whittlev1.BatchIntrospectRequest{Tokens: tokens[i : i+size]}))
-	}
-	return out
-}
-
-// mixture is n messages: of 20, 16 that were sent before, three of the fresh and one about a dead token.
-func mixture(n int, seen, fresh, dead [][]byte) [][]byte {
-	out := make([][]byte, 0, n)
-	for i := range n {
-		switch {
-		case i%20 == 19:
-			out = append(out, dead[i%len(dead)])
-		case i%20 >= 16 && len(fresh) > 0:
-			out, fresh = append(out, fresh[0]), fresh[1:]
-		default:
-			out = append(out, seen[i%len(seen)])
-		}
-	}
-	return out
-}
-
-func exchanges(kind whittlev1.TokenType) func(subjects []string) [][]byte {
-	return func(subjects []string) (out [][]byte) {
-		for _, s := range subjects {
-			out = append(out, encode(exchange(s, kind)))
-		}
-		return out
-	}
-}
+// The names of the floors.
+const (
+	introspectTuned     = "echo of introspection, gRPC with Whittle's settings of the transport"
+	introspectFloor     = "echo of introspection, gRPC"
+	connectFloor        = "echo of introspection, Connect JSON"
+	binaryFloor         = "echo of introspection, Connect binary"
+	webFloor            = "echo of introspection, gRPC-Web"
+	introspectFormFloor = "echo of introspection, OAuth form"
+	opaqueFloor         = "echo of introspection of an opaque token, gRPC"
+	opaqueFormFloor     = "echo of introspection of an opaque token, OAuth form"
+	batchFloor          = "echo of a batch of 100, gRPC"
+	exchangeFloor       = "echo of exchange, gRPC"
+	exchangeFormFloor   = "echo of exchange, OAuth form"
+	outsideFloor        = "echo of exchange of an outside JWT, gRPC"
+)

@@ -19,6 +19,7 @@ type Results struct {
 	Versions []string // of what is measured and isn't ours
 	Took     string
 	Crypto   Crypto
+	Bare     []Bare // turn by turn
 	Rows     []Result
 	Visible  visibility
 	Paced    []Paced
@@ -30,6 +31,7 @@ type Results struct {
 	Targets  []Target
 
 	progress io.Writer // hears of each row
+	selected bool      // the run is about some rows only: what wasn't measured wasn't asked for
 }
 
 // Result is one row at one number in flight.
@@ -84,19 +86,41 @@ func (r *Results) add(of *row, inFlight int, m Measured) {
 	result.Measured = byCost[(len(byCost)-1)/2]
 }
 
-// times is how many times the floor, and what else stands under it, a row costs: the median over the rounds, since a machine that
-// others use is faster in one minute than in the next. A row that was measured in other rounds than its floor is held to the
-// floor's median.
-func (x *Result) times(floor *Result, more float64) float64 {
+// times is how many times the floor, and what else stands under it in each round, a row costs: the median over the rounds, since a
+// machine that others use is faster in one minute than in the next. A row that was measured in other rounds than its floor is held
+// to the floor's median.
+func (x *Result) times(floor *Result, more []float64) float64 {
 	if len(x.Rounds) != len(floor.Rounds) {
-		return x.CPU / (floor.CPU + more)
+		return x.CPU / floor.CPU
 	}
 	ratios := make([]float64, len(x.Rounds))
 	for i := range ratios {
-		ratios[i] = x.Rounds[i].CPU / (floor.Rounds[i].CPU + more)
+		under := floor.Rounds[i].CPU
+		if i < len(more) {
+			under += more[i]
+		}
+		ratios[i] = x.Rounds[i].CPU / under
 	}
-	slices.Sort(ratios)
-	return (ratios[(len(ratios)-1)/2] + ratios[len(ratios)/2]) / 2
+	return median(ratios)
+}
+
+func median(of []float64) float64 {
+	of = slices.Sorted(slices.Values(of))
+	return (of[(len(of)-1)/2] + of[len(of)/2]) / 2
+}
+
+// signatures is what one costs in each turn with so many in flight; with a verification, if asked for.
+func (r *Results) signatures(inFlight int, verified bool) (out []float64) {
+	for _, b := range r.Bare {
+		switch {
+		case b.InFlight != inFlight:
+		case verified:
+			out = append(out, b.Sign+b.Verify)
+		default:
+			out = append(out, b.Sign)
+		}
+	}
+	return out
 }
 
 // find is the row's result so far, or nil.
@@ -112,56 +136,80 @@ func (r *Results) find(name string, inFlight int) *Result {
 func (r *Results) judge() {
 	for i := range r.Rows {
 		if floor := r.find(r.Rows[i].Floor, r.Rows[i].InFlight); floor != nil {
-			r.Rows[i].Times = r.Rows[i].times(floor, 0)
+			r.Rows[i].Times = r.Rows[i].times(floor, nil)
 		}
 	}
 	r.judgeOthers()
 	r.judgePeers()
-	sign, verify := r.Crypto.Sign, r.Crypto.Verify
+	r.judgeRows()
+}
+
+// judgeRows holds rows to their floors.
+func (r *Results) judgeRows() {
 	for _, inFlight := range []int{32, 256} {
+		sign, both := r.signatures(inFlight, false), r.signatures(inFlight, true)
 		for _, t := range []struct {
 			name, row, floor string
-			more, divide     float64 // µs beside the floor; what to divide by where there is no floor
+			more             []float64 // µs beside the floor, round by round
 			limit            float64
 		}{
-			{"introspection-grpc", introspectGRPC, "echo of introspection, gRPC", 0, 0, 1.25},
-			{"introspection-oauth", introspectOAuth, "echo of introspection, OAuth form", 0, 0, 1.25},
-			{"batch-of-100-us-a-token", introspectBatch, "", 0, batchSize, 5},
-			{"exchange-never-seen", exchangeNew, exchangeFloor, verify + sign, 0, 1.3},
-			{"exchange-never-seen-but-signed-here", exchangeNewHere, exchangeFloor, verify + sign, 0, 1.3},
-			{"exchange-outside-never-seen", outsideNew, exchangeFloor, verify + sign, 0, 1.3},
-			{"exchange-seen-before", exchangeSeen, exchangeFloor, sign, 0, 1.5},
-			{"exchange-outside-seen-before", outsideSeen, exchangeFloor, sign, 0, 1.5},
+			{"introspection-grpc", introspectGRPC, introspectFloor, nil, 1.25},
+			{"introspection-oauth", introspectOAuth, introspectFormFloor, nil, 1.25},
+			{"exchange-never-seen", exchangeNew, exchangeFloor, both, 1.3},
+			{"exchange-never-seen-but-signed-here", exchangeNewHere, exchangeFloor, both, 1.3},
+			{"exchange-outside-never-seen", outsideNew, outsideFloor, both, 1.3},
+			{"exchange-seen-before", exchangeSeen, exchangeFloor, sign, 1.5},
+			{"exchange-outside-seen-before", outsideSeen, outsideFloor, sign, 1.5},
 		} {
-			ours, floor := r.find(t.row, inFlight), r.find(t.floor, inFlight)
-			if ours == nil {
-				continue
+			target := Target{Name: fmt.Sprintf("%s-%d", t.name, inFlight), Limit: t.limit}
+			if ours, floor := r.find(t.row, inFlight), r.find(t.floor, inFlight); ours != nil && floor != nil {
+				r.target(target, ours.times(floor, t.more))
+			} else {
+				r.unmeasured(target)
 			}
-			measured := ours.CPU / t.divide
-			if floor != nil {
-				measured = ours.times(floor, t.more)
-			}
-			r.Targets = append(r.Targets, Target{Name: fmt.Sprintf("%s-%d", t.name, inFlight), Measured: measured, Limit: t.limit})
 		}
+		batch := Target{Name: fmt.Sprintf("batch-of-100-us-a-token-%d", inFlight), Limit: 5}
+		if ours := r.find(introspectBatch, inFlight); ours != nil {
+			r.target(batch, ours.CPU/batchSize)
+		} else {
+			r.unmeasured(batch)
+		}
+	}
+}
+
+func (r *Results) target(t Target, measured float64) {
+	t.Measured = measured
+	r.Targets = append(r.Targets, t)
+}
+
+// unmeasured says that a target's figures aren't there, unless the run was about others.
+func (r *Results) unmeasured(t Target) {
+	if t.Unmeasured = true; !r.selected {
+		r.Targets = append(r.Targets, t)
 	}
 }
 
 // judgeOthers works out the targets that aren't of one row and its floor.
 func (r *Results) judgeOthers() {
+	revoked, applied := Target{Name: "revoked-and-still-active"}, Target{Name: "policy-apply-adds-to-the-slowest-look-ms", Limit: 10}
 	if r.Visible.Revoked > 0 {
-		r.Targets = append(r.Targets, Target{Name: "revoked-and-still-active", Measured: float64(r.Visible.Late)})
+		r.target(revoked, float64(r.Visible.Late))
+	} else {
+		r.unmeasured(revoked)
 	}
-	if r.Applied.Policies > 0 {
-		r.Targets = append(r.Targets, Target{Name: "policy-apply-adds-to-the-slowest-look-ms", Measured: ms(r.Applied.adds()), Limit: 10})
+	if len(r.Applied.Rounds) > 0 {
+		r.target(applied, r.Applied.adds())
+	} else {
+		r.unmeasured(applied)
 	}
 	r.judgeGrown()
 }
 
-// report prints the table and the targets, and writes both files unless the run was a part only.
-func (r *Results) report(out io.Writer, partly bool) error {
+// report prints the table and the targets, and writes all of it if the run was whole.
+func (r *Results) report(out io.Writer, whole bool) error {
 	r.judge()
 	text := r.text()
-	if _, err := io.WriteString(out, text); err != nil || partly {
+	if _, err := io.WriteString(out, text); err != nil || !whole {
 		return err
 	}
 	raw, err := json.Marshal(r, json.WithMarshalers(durations()), jsontext.WithIndent("  "))
@@ -218,7 +266,7 @@ func (r *Results) text() string {
 			x.InFlight, x.Name, x.RequestBytes, x.CPU, times, x.Allocs, x.Rate, ms(x.P50), ms(x.P99), ms(x.P999), x.Memory>>20,
 			percent(x.ServerUse), percent(x.LoadUse), percent(x.OtherUse))
 	}
-	b.WriteString("\nThe last three columns are shares of one core.\n\n")
+	b.WriteString("\nThe last three columns are shares of one core. Latencies are those of a closed loop, which sends nothing while it waits: those of the open loop below count from when a request was due.\n\n")
 	r.peersText(&b)
 	r.others(&b)
 	b.WriteString("```\n")
@@ -232,17 +280,21 @@ func (r *Results) text() string {
 // others is what stands beside the rows.
 func (r *Results) others(b *strings.Builder) {
 	if len(r.Paced) > 0 {
-		b.WriteString("At a rate of their own (an open loop; a latency counts from when the request was due):\n\n| request | requests/s | p50 ms | p99 ms | p99.9 ms | most ms |\n|:--|--:|--:|--:|--:|--:|\n")
+		b.WriteString("At a rate of their own (an open loop; a latency counts from when the request was due):\n\n| request | requests/s | p50 ms | p99 ms | p99.9 ms | most ms | server | generator |\n|:--|--:|--:|--:|--:|--:|--:|--:|\n")
 	}
 	for _, p := range r.Paced {
-		fmt.Fprintf(b, "| %s | %.0f | %.2f | %.2f | %.2f | %.2f |\n", p.Name, p.Rate, ms(p.P50), ms(p.P99), ms(p.P999), ms(p.Max))
+		fmt.Fprintf(b, "| %s | %.0f | %.2f | %.2f | %.2f | %.2f | %s | %s |\n", p.Name, p.Rate, ms(p.P50), ms(p.P99), ms(p.P999), ms(p.Max), percent(p.ServerUse), percent(p.LoadUse))
 	}
 	if v := r.Visible; v.Revoked > 0 {
-		fmt.Fprintf(b, "\n%d tokens were revoked, one after the other in each of 32 callers, while 8 others looked at all of them %d times: %d looks that began after a revocation was answered found the token active.\n", v.Revoked, v.Seen, v.Late)
+		fmt.Fprintf(b, "\n%d tokens were revoked by 32 callers at once, while 8 others looked at them without a pause, each from another one on, %d times: %d looks that began after a revocation was answered found the token active. A revocation took p50 %.2f ms, p99 %.2f ms, on disk and on the record.\n",
+			v.Revoked, v.Seen, v.Late, ms(v.P50), ms(v.P99))
 	}
-	if a := r.Applied; a.Policies > 0 {
-		fmt.Fprintf(b, "\n%d policies were applied, one after the other, while tokens were looked at %.0f times a second: no look failed, p99 %.2f ms, the slowest %.2f ms. Without: p99 %.2f ms, the slowest %.2f ms.\n",
-			a.Policies, a.Loaded.Rate, ms(a.Loaded.P99), ms(a.Loaded.Max), ms(a.Quiet.P99), ms(a.Quiet.Max))
+	if a := r.Applied; len(a.Rounds) > 0 {
+		fmt.Fprintf(b, "\n%d policies were applied, one after the other, while tokens were looked at %.0f times a second; no look failed. The slowest look in ms, round by round, without and with: ", a.Policies, a.Rounds[0].Loaded.Rate)
+		for i, round := range a.Rounds {
+			fmt.Fprintf(b, "%s%.2f and %.2f", []string{"", ", "}[min(i, 1)], ms(round.Quiet.Max), ms(round.Loaded.Max))
+		}
+		fmt.Fprintf(b, " (p99 of the first: %.2f and %.2f).\n", ms(a.Rounds[0].Quiet.P99), ms(a.Rounds[0].Loaded.P99))
 	}
 	r.grownText(b)
 }

@@ -4,14 +4,15 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
 
 func TestTargetsAreJudgedByTheFloorBesideThem(t *testing.T) {
-	r := Results{Crypto: Crypto{Sign: 30, Verify: 50}, progress: io.Discard}
+	r := Results{Bare: []Bare{{256, 1, 1}, {32, 30, 50}}, selected: true, progress: io.Discard}
 	for name, cpu := range map[string]float64{
-		"echo of introspection, gRPC": 20, introspectGRPC: 25,
+		introspectFloor: 20, introspectGRPC: 25,
 		introspectBatch: 501,
 		exchangeFloor:   20, exchangeSeen: 75, exchangeNew: 131,
 	} {
@@ -24,9 +25,9 @@ func TestTargetsAreJudgedByTheFloorBesideThem(t *testing.T) {
 	}
 	want := []string{
 		"target introspection-grpc-32 measured 1.250 limit 1.25 ok",
-		"target batch-of-100-us-a-token-32 measured 5.010 limit 5.00 MISS",
 		"target exchange-never-seen-32 measured 1.310 limit 1.30 MISS",
 		"target exchange-seen-before-32 measured 1.500 limit 1.50 ok",
+		"target batch-of-100-us-a-token-32 measured 5.010 limit 5.00 MISS",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -48,6 +49,30 @@ func TestARowIsHeldToItsFloorRoundByRound(t *testing.T) {
 	}
 	if got := r.find("once", 32); got.Times != 1.5 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// What no figure stands under is said to be unmeasured, and never ok.
+func TestATargetWithoutFiguresIsNamed(t *testing.T) {
+	var r Results
+	r.judge()
+	if len(r.Targets) != 34 {
+		t.Errorf("%d targets are named", len(r.Targets))
+	}
+	for _, target := range r.Targets {
+		if !target.Unmeasured || !strings.HasSuffix(target.String(), "not measured") {
+			t.Errorf("%s", target)
+		}
+	}
+}
+
+func TestPoliciesAreJudgedRoundByRound(t *testing.T) {
+	of := func(quiet, loaded int) AppliedRound {
+		return AppliedRound{Paced{Max: time.Duration(quiet) * time.Millisecond}, Paced{Max: time.Duration(loaded) * time.Millisecond}}
+	}
+	a := Applied{Rounds: []AppliedRound{of(29, 50), of(11, 27), of(10, 9)}}
+	if got := a.adds(); got != 16 {
+		t.Errorf("they add %g ms", got)
 	}
 }
 

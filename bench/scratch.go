@@ -9,7 +9,7 @@ import (
 )
 
 // scratch runs with a folder for all temporary files, of the servers too, which may become 15 GB. It goes with the run, also with
-// one that is interrupted.
+// one that is interrupted, which ends its servers first.
 func scratch(run func(context.Context) error) error {
 	folder, err := os.MkdirTemp("", "whittle-bench-")
 	if err != nil {
@@ -18,13 +18,10 @@ func scratch(run func(context.Context) error) error {
 	if err := errors.Join(os.Chmod(folder, 0o711), os.Setenv("TMPDIR", folder)); err != nil { // PostgreSQL may run as another user
 		return errors.Join(err, os.RemoveAll(folder))
 	}
-	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
-	ended := make(chan error, 1)
-	go func() { ended <- run(context.Background()) }()
-	select {
-	case err = <-ended:
-	case <-interrupted:
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // who interrupts again doesn't wait
+	if err = run(ctx); ctx.Err() != nil {
 		err = errors.New("interrupted")
 	}
 	return errors.Join(err, os.RemoveAll(folder))

@@ -4,14 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
 )
 
 // visibility is what a run saw of revocations while tokens were looked at all the time.
-type visibility struct{ Revoked, Seen, Late int }
+type visibility struct {
+	Revoked, Seen, Late int
+	P50, P99            time.Duration // of a revocation
+}
 
 // visible revokes tokens while others look at them without a pause. A look that begins after a revocation
 // was answered and finds the token good is late: there must be none.
@@ -23,7 +28,7 @@ func (w *world) visible(ctx context.Context, tokens []string) (v visibility, err
 	errs := make([]error, 8)
 	for k := range errs {
 		watchers.Go(func() {
-			for i := k; ; i++ {
+			for i := k * len(tokens) / len(errs); ; i++ {
 				select {
 				case <-done:
 					return
@@ -43,24 +48,30 @@ func (w *world) visible(ctx context.Context, tokens []string) (v visibility, err
 			}
 		})
 	}
-	_, err = inParallel(len(tokens), w.revoking(ctx, tokens, &dead, &late))
+	took := make([]time.Duration, len(tokens))
+	_, err = inParallel(len(tokens), w.revoking(ctx, tokens, took, &dead, &late))
 	close(done)
 	watchers.Wait()
-	err = errors.Join(append(errs, err)...)
-	return visibility{Revoked: len(tokens), Seen: int(looks.Load()), Late: int(late.Load())}, err
+	slices.Sort(took)
+	return visibility{
+		Revoked: len(tokens), Seen: int(looks.Load()), Late: int(late.Load()), P50: took[len(took)/2], P99: took[len(took)*99/100],
+	}, errors.Join(append(errs, err)...)
 }
 
-// revoking revokes the next of the tokens and looks at it at once.
-func (w *world) revoking(ctx context.Context, tokens []string, dead *sync.Map, late *atomic.Int64) func() (string, error) {
+// revoking revokes the next of the tokens, says how long that took, and looks at it at once.
+func (w *world) revoking(ctx context.Context, tokens []string, took []time.Duration, dead *sync.Map, late *atomic.Int64) func() (string, error) {
 	var next atomic.Int64
 	return func() (string, error) {
-		text := tokens[next.Add(1)-1]
+		i := next.Add(1) - 1
+		text := tokens[i]
 		if active, err := w.active(ctx, text); err != nil || !active {
 			return "", fmt.Errorf("a token is inactive before it was revoked (%w)", err)
 		}
+		began := time.Now()
 		if _, err := w.revokes.RevokeToken(w.as(ctx, agent), &whittlev1.RevokeTokenRequest{Token: text}); err != nil {
 			return "", err
 		}
+		took[i] = time.Since(began)
 		dead.Store(text, true)
 		active, err := w.active(ctx, text)
 		if active {

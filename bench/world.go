@@ -35,8 +35,7 @@ func scopes() []string { return []string{"ai.training.analyze", "ai.training.rea
 
 // world is Whittle with a policy, clients, and an outside issuer, which lives in this process.
 type world struct {
-	server *child
-	corp   *issuertest.Provider
+	corp *issuertest.Provider
 
 	connection *grpc.ClientConn
 	tokens     whittlev1.TokenServiceClient
@@ -50,12 +49,12 @@ type world struct {
 	earlierLooks stock // tokens to look at that it signed
 }
 
-func newWorld(ctx context.Context, server *child, policy string) (*world, error) {
+func newWorld(ctx context.Context, server *child, document string) (*world, error) {
 	corp, err := issuertest.New(time.Now)
 	if err != nil {
 		return nil, err
 	}
-	yaml := strings.NewReplacer("${corp}", corp.URL, "${many}", manyScopes(), "${clients}", "", "${rules}", "").Replace(policy)
+	yaml := strings.NewReplacer("${corp}", corp.URL, "${many}", manyScopes(), "${clients}", "", "${rules}", "").Replace(document)
 	w, err := (&world{corp: corp, secrets: map[string]string{server.Client: server.Secret}, admin: server.Client, policy: yaml}).at(server)
 	if err != nil {
 		return nil, err
@@ -81,7 +80,7 @@ func (w *world) at(server *child) (*world, error) {
 		return nil, err
 	}
 	return &world{
-		server: server, corp: w.corp, connection: c, tokens: whittlev1.NewTokenServiceClient(c),
+		corp: w.corp, connection: c, tokens: whittlev1.NewTokenServiceClient(c),
 		revokes: whittlev1.NewRevocationServiceClient(c), looks: whittlev1.NewIntrospectionServiceClient(c),
 		secrets: w.secrets, admin: w.admin, policy: w.policy,
 	}, nil

@@ -20,6 +20,8 @@ import (
 	"github.com/zitadel/oidc/v3/example/server/exampleop"
 	"github.com/zitadel/oidc/v3/example/server/storage"
 	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"github.com/whittle-sts/whittle/server"
 )
 
 // zitadel/oidc is a library; what is measured is the server of its example, with its maps in memory and
@@ -84,7 +86,12 @@ func serveZitadel(jwt bool) (Ready, error) {
 	issuer := fmt.Sprintf("http://localhost:%d/", listener.Addr().(*net.TCPAddr).Port)
 	storage.RegisterClients(storage.WebClient(zitadelClient, zitadelSecret, zitadelCallback))
 	state := &signed{storage.NewStorage(storage.NewUserStore(issuer)), key, jwt}
-	go http.Serve(listener, exampleop.SetupServer(issuer, state, slog.New(slog.DiscardHandler), false))
+	release := server.SettleMemory() // as Whittle has it: whoever builds a server with the library would
+	handler := exampleop.SetupServer(issuer, state, slog.New(slog.DiscardHandler), false)
+	go func() {
+		defer release()
+		http.Serve(listener, handler)
+	}()
 	return Ready{HTTP: listener.Addr().String(), Client: zitadelClient, Secret: zitadelSecret}, nil
 }
 
@@ -95,15 +102,15 @@ func startZitadel(jwt bool) func(context.Context, string) (*running, error) {
 		if jwt {
 			kind, looksAt = "zitadel-jwt", introspectOAuth
 		}
-		server, err := startChild(Setup{Kind: kind})
+		child, err := startChild(Setup{Kind: kind})
 		if err != nil {
 			return nil, err
 		}
-		first, err := zitadelLogin(ctx, server.HTTP)
+		first, err := zitadelLogin(ctx, child.HTTP)
 		if err != nil {
-			return nil, errors.Join(err, server.stop())
+			return nil, errors.Join(err, child.stop())
 		}
-		base := "http://" + server.HTTP
+		base := "http://" + child.HTTP
 		exchange := url.Values{
 			"grant_type":           {"urn:ietf:params:oauth:grant-type:token-exchange"},
 			"subject_token_type":   {"urn:ietf:params:oauth:token-type:access_token"},
@@ -111,7 +118,7 @@ func startZitadel(jwt bool) func(context.Context, string) (*running, error) {
 			"scope":                {"openid profile"}, "audience": {zitadelClient}, // who may look at the token
 		}
 		return &running{
-			metered: server, stop: server.stop, versions: ofThis("github.com/zitadel/oidc/v3"),
+			metered: child, stop: child.stop, versions: ofThis("github.com/zitadel/oidc/v3"),
 			token: base + "/oauth/token", look: base + "/oauth/introspect", revoke: base + "/revoke",
 			client: zitadelClient, secret: zitadelSecret, exchange: exchange, looksAt: looksAt,
 			issue: func(ctx context.Context) (string, error) {
