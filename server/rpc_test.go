@@ -211,6 +211,13 @@ func TestHealthIsForEverybodyAndReflectionIsOff(t *testing.T) {
 	if err != nil || got.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
 		t.Errorf("health: %v, %v", got, err)
 	}
+	watched, err := grpc_health_v1.NewHealthClient(b.Conn).Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := watched.Recv(); status.Code(err) != codes.Unimplemented {
+		t.Errorf("a stranger watches: %v", err)
+	}
 	if err := reflect(b.Conn); status.Code(err) != codes.Unimplemented {
 		t.Errorf("reflection: %v", err)
 	}

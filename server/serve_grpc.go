@@ -52,9 +52,18 @@ func (s *Server) serveGRPC(context.Context) error {
 		return err
 	}
 	s.health = health.NewServer()
-	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
+	grpc_health_v1.RegisterHealthServer(s.grpc, checkedHealth{s.health})
 	if s.config.Reflection {
 		reflection.Register(s.grpc)
 	}
 	return nil
+}
+
+// checkedHealth tells whoever asks. Nobody has to say who they are for that, so nobody may watch either: a stream is kept for as
+// long as its caller likes, and they could open any number.
+type checkedHealth struct{ *health.Server }
+
+// Watch is refused in the way that tells callers to do without (gRPC Health Checking Protocol).
+func (checkedHealth) Watch(in *grpc_health_v1.HealthCheckRequest, to grpc_health_v1.Health_WatchServer) error {
+	return grpc_health_v1.UnimplementedHealthServer{}.Watch(in, to)
 }
