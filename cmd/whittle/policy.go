@@ -110,8 +110,8 @@ func policyCheck() *cobra.Command {
 		Use:   "check FILE",
 		Short: "Check a policy document, without a server",
 		Long: `Checks a document with the compiler that the server has, and shows each problem with its line. Exit status
-4 if there is one. A server has more to say: whether an issuer's name had another URL, and whether anybody
-could still change the policy; --online asks it too. FILE may be - for standard input.`,
+4 if there is one. A server has more to say: whether an issuer had another name or URL in any version before, and
+whether anybody could still change the policy; --online asks it too. FILE may be - for standard input.`,
 		Example: `  whittle policy check policy.yaml
   whittle policy check --online policy.yaml`,
 		Args: cobra.ExactArgs(1),

@@ -30,8 +30,12 @@ Without --from and --to that is the version in force. FILE may be - for standard
 				return err
 			}
 			ask.To = &whittlev1.DiffPolicyRequest_Yaml{Yaml: string(yaml)}
-			if _, err := checked(yaml, c.args[0]); err != nil {
-				c.note("%s can't be applied as it is: whittle policy check says why", c.args[0])
+			checked, err := c.server.Policies().ValidatePolicy(c.ctx, &whittlev1.ValidatePolicyRequest{Yaml: string(yaml)})
+			if err != nil {
+				return err
+			}
+			if len(checked.GetProblems()) > 0 {
+				c.note("%s can't be applied as it is: whittle policy check --online says why", c.args[0])
 			}
 		}
 		res, err := c.server.Policies().DiffPolicy(c.ctx, ask)

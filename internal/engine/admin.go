@@ -64,7 +64,7 @@ func (e *Engine) Policy(ctx context.Context, caller clientauth.Caller, version u
 
 // ValidatePolicy checks a document without applying it. What is wrong with it is in the problems; the
 // error is nil unless the caller holds neither policy.read nor policy.apply.
-func (e *Engine) ValidatePolicy(_ context.Context, caller clientauth.Caller, yaml []byte) (*policy.Problems, error) {
+func (e *Engine) ValidatePolicy(ctx context.Context, caller clientauth.Caller, yaml []byte) (*policy.Problems, error) {
 	if err := e.requireReader(caller); err != nil {
 		return nil, err
 	}
@@ -72,10 +72,21 @@ func (e *Engine) ValidatePolicy(_ context.Context, caller clientauth.Caller, yam
 	if problems != nil {
 		return problems, nil
 	}
-	if err := e.fits(next); err != nil {
-		return document.Objection(policyFile, yaml, Fault(err).Description), nil
+	err := e.fits(next)
+	if err == nil {
+		err = e.store.View(ctx, func(r store.Reader) error {
+			known, err := knownIssuers(r)
+			if err != nil {
+				return unavailable("store", err)
+			}
+			_, err = known.admit(next)
+			return err
+		})
 	}
-	return nil, nil
+	if refused, ok := errors.AsType[*Error](err); ok && refused.Code == Precondition {
+		return document.Objection(policyFile, yaml, refused.Description), nil
+	}
+	return nil, err
 }
 
 // ApplyPolicy checks a document, makes it the current policy durably, and puts it to work, as a
@@ -137,6 +148,14 @@ func (e *Engine) putPolicy(tx store.Tx, caller clientauth.Caller, record store.P
 	if err != nil {
 		return audit.Entry{}, err
 	}
+	known, err := knownIssuers(tx)
+	if err != nil {
+		return audit.Entry{}, err
+	}
+	names, err := known.admit(p)
+	if err != nil {
+		return audit.Entry{}, err
+	}
 	entry, err := e.changed(caller, audit.KindPolicy, policyChange(p, record))
 	if err != nil {
 		return audit.Entry{}, err
@@ -149,7 +168,7 @@ func (e *Engine) putPolicy(tx store.Tx, caller clientauth.Caller, record store.P
 			return audit.Entry{}, err
 		}
 	}
-	return entry, tx.PutPolicy(record)
+	return entry, errors.Join(tx.PutSecret(issuerNamesRecord, names), tx.PutPolicy(record))
 }
 
 // policyFile is what callers see their document called.

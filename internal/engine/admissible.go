@@ -1,24 +1,21 @@
 package engine
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/whittle-sts/whittle/internal/live"
 	"github.com/whittle-sts/whittle/internal/policy"
 )
 
-// fits says why a document that compiles can't be the next policy of this server.
+// fits says why a document that compiles can't be the next policy of this server. What its issuers are called is
+// held against the store, by [issuerNames].
 func (e *Engine) fits(next *policy.Policy) error {
 	if !e.administrable(next, nil) {
 		return Refuse(Precondition, "no_administrator",
 			"the policy would leave nobody who may apply the next one: no client with policy.apply has a secret; apply one that "+
 				"names the next such client beside those of now, make its secret, and then take these out")
 	}
-	if err := e.checkNames(next); err != nil {
-		return err
-	}
-	return e.checkIssuers(next)
+	return e.checkNames(next)
 }
 
 // administrable says whether somebody could apply the policy after next: a client with the permission and
@@ -53,18 +50,6 @@ func (e *Engine) checkNames(p *policy.Policy) error {
 	}
 	if _, known := p.Resource(e.issuer); known {
 		return Refuse(Precondition, "own_resource", "the policy names this server itself as a resource")
-	}
-	return nil
-}
-
-// checkIssuers refuses to give an issuer's name to another: tokens name their principals by it.
-func (e *Engine) checkIssuers(next *policy.Policy) error {
-	for _, was := range e.image.View().Policy.Issuers() {
-		if i, still := next.Issuer(was.Name); still && i.URL != was.URL {
-			return Refuse(Precondition, "renamed_issuer",
-				fmt.Sprintf("the issuer %s has another url, and tokens name people by the name; give the new one a name of its own, "+
-					"beside this one, move bindings and rules to it, and then take this one out", was.Name))
-		}
 	}
 	return nil
 }

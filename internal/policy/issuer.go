@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"iter"
 	"net/url"
 	"regexp"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"cel.dev/cel-go/cel"
 	"go.yaml.in/yaml/v4"
 
+	"github.com/whittle-sts/whittle/internal/document"
 	"github.com/whittle-sts/whittle/internal/loopback"
 )
 
@@ -130,4 +132,40 @@ func (c *compiler) url(n *yaml.Node, what string) string {
 		c.fail(n, "%s: write https; http is only for a loopback address, as in http://127.0.0.1:8080", what)
 	}
 	return ""
+}
+
+// IssuerURLs is the url of each issuer that a document names. It is for documents that were applied once: they aren't
+// checked again, since what was good then may not be now, and what can't be read names nobody.
+func IssuerURLs(source []byte) map[string]string {
+	out := make(map[string]string)
+	root, _ := document.Load(source, document.New("", source))
+	for name, issuer := range members(member(root, "issuers")) {
+		if at := member(issuer, "url"); at != nil {
+			out[name] = at.Value
+		}
+	}
+	return out
+}
+
+func member(n *yaml.Node, name string) *yaml.Node {
+	for is, value := range members(n) {
+		if is == name {
+			return value
+		}
+	}
+	return nil
+}
+
+// members goes through a mapping; anything else has none.
+func members(n *yaml.Node) iter.Seq2[string, *yaml.Node] {
+	return func(yield func(string, *yaml.Node) bool) {
+		if n == nil || n.Kind != yaml.MappingNode {
+			return
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if !yield(n.Content[i].Value, n.Content[i+1]) {
+				return
+			}
+		}
+	}
 }
