@@ -106,12 +106,14 @@ type look struct {
 	engine *Engine
 	caller clientauth.Caller
 	view   *live.View
+	rev    uint64    // the revocation sequence, read before the first liveness check
 	all    bool      // the caller may see tokens for whomever they are
 	now    time.Time // of the newest token looked at
 }
 
 func (e *Engine) look(caller clientauth.Caller) look {
-	return look{engine: e, caller: caller, view: e.image.View(), all: caller.Can(policy.TokenLook)}
+	rev := e.image.Revocations.Newest()
+	return look{engine: e, caller: caller, view: e.image.View(), rev: rev, all: caller.Can(policy.TokenLook)}
 }
 
 // serves says whether the caller is a server of the resource.

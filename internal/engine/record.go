@@ -265,6 +265,7 @@ func (l *look) used(c *token.Claims, p audit.Purpose, useID string) (audit.Event
 // exercised is the entry of a use that has one of its own.
 func (l *look) exercised(kind audit.Kind, c *token.Claims, p audit.Purpose) (audit.Event, error) {
 	ev, err := l.engine.administered(l.caller, kind)
+	ev.Policy, ev.Rev = l.view.Policy.Version(), l.rev // that the use was judged by; there may be newer ones
 	ev.Uses = &audit.Uses{Rows: []audit.Usage{l.bearer(c).Usage(p)}}
 	ev.People = []audit.Person{person(audit.RoleSubject, c.Subject)}
 	return ev, err

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/live"
 	"github.com/whittle-sts/whittle/internal/token"
 )
 
@@ -75,6 +76,32 @@ func TestAUseThatIsRecordedEachIsOnTheRecordBeforeTheAnswer(t *testing.T) {
 	}
 	if row := w.usesOnRecord()[0].Uses.Rows[0]; row.Scope != "ai.training.read" || row.Action != "GET /data" || row.Uncovered {
 		t.Errorf("%+v", row)
+	}
+}
+
+// A use is recorded under the policy and the revocations that it was judged by, whatever was applied or revoked meanwhile.
+func TestAUseIsRecordedUnderThePolicyThatJudgedIt(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []string{"max_uses: 3", "audit: every_use"} {
+		w := newWorld(t)
+		w.apply(strings.Replace(w.policy, "{ description: Read training data }", "{ description: Read training data, "+limit+" }", 1))
+		read := w.trade("agent", own(w.task(), "ai.training.read").at(dataAPI)).AccessToken
+		version, rev := w.image.View().Policy.Version(), w.image.Revocations.Newest()
+		l := w.Engine.look(w.as("data-gateway"))
+		told, v, err := l.at(context.Background(), read)
+		w.check(err)
+		w.apply(strings.Replace(w.policy, "ai.usage.log.read]", "ai.usage.log.read, ai.deploy.manage]", 1))
+		w.check(w.revokeBy(live.OfTask(v.ID)))
+		if v.limited {
+			_, err = l.use(context.Background(), told, v.Claims, Use{}, "")
+		} else {
+			err = l.recordUses(context.Background(), []noted{{told, v.Claims, Use{}}})
+		}
+		w.check(err)
+		uses := w.usesOnRecord()
+		if e := uses[len(uses)-1]; e.Policy != version || e.Policy != told.answer.PolicyVersion || e.Rev != rev || w.image.Revocations.Newest() == rev {
+			t.Errorf("%s: judged under policy %d and revocation %d, recorded under %d and %d", limit, version, rev, e.Policy, e.Rev)
+		}
 	}
 }
 
