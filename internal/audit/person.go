@@ -16,7 +16,7 @@ type Role string
 // The roles.
 const (
 	RoleSubject  Role = "subject"  // whom the token speaks for, at its root
-	RoleActor    Role = "actor"    // who acted by an actor token
+	RoleActor    Role = "actor"    // who acted by an actor token, or before in an outside token
 	RoleSelector Role = "selector" // whom a revocation by subject names
 )
 

@@ -139,6 +139,55 @@ func TestARevokedGroupThatAnActorTokenRestsOnEndsWhatItActedIn(t *testing.T) {
 	})
 }
 
+// A use of what a limited token acts in is one of that token.
+func TestAUsedUpActorTokenEndsWhatItActedIn(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ acting, acted, child int }{{1, 0, 0}, {0, 1, 0}, {1, 1, 1}} { // uses taken, and left of three
+		w := newWorld(t)
+		w.bots()
+		w.apply(strings.NewReplacer( // the subject's own scope isn't limited
+			"ai.usage.log.read: { description: Read usage logs }", "ai.usage.log.read: { description: Read usage logs, max_uses: 3 }",
+			"exporter: [ai.training.read]", "exporter: [ai.training.read, ai.usage.log.read]",
+		).Replace(w.policy))
+		issued, err := w.ClientCredentials(context.Background(), w.as("agent"),
+			ClientCredentialsRequest{Scope: []string{"ai.usage.log.read"}, Resource: []string{dataAPI}})
+		w.check(err)
+		req := outside(w.ana(), "ai.training.read").at(dataAPI)
+		req.ActorToken, req.ActorTokenType = issued.AccessToken, AccessTokenType
+		asJWT := req
+		asJWT.RequestedTokenType = JWTType
+		if got := w.refusal("agent", asJWT, InvalidRequest).Reason(); got != "token_type" {
+			t.Errorf("a JWT, whose uses nobody counts, is refused for %q", got)
+		}
+		acted := w.trade("agent", req).AccessToken
+		child := w.trade("agent", own(acted, "ai.training.read").at(dataAPI)).AccessToken
+		for text, n := range map[token.Secret]int{issued.AccessToken: tc.acting, acted: tc.acted, child: tc.child} {
+			for range n {
+				w.look("data-gateway", text)
+			}
+		}
+		want := uint32(3 - tc.acting - tc.acted - tc.child)
+		for _, text := range []token.Secret{child, acted} {
+			in, err := w.Introspect(context.Background(), w.as("watcher"), IntrospectRequest{Token: text, Look: true})
+			w.check(err)
+			if in.Active != (want > 0) || want > 0 && *in.UsesLeft != want {
+				t.Errorf("%+v: %+v, want %d uses left", tc, in, want)
+			}
+		}
+		for w.look("data-gateway", issued.AccessToken).Active {
+			continue
+		}
+		for _, text := range []token.Secret{acted, child} {
+			if w.look("data-gateway", text).Active {
+				t.Errorf("%+v: what a used-up token acted in is active", tc)
+			}
+			if got := w.refusal("agent", own(text, "ai.training.read").at(dataAPI), InvalidRequest).Reason(); got != "used_up" {
+				t.Errorf("%+v: and is refused for %q", tc, got)
+			}
+		}
+	}
+}
+
 func TestAnOutsideTokenCanBeRevokedBeforeItIsValid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

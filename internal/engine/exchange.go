@@ -102,9 +102,12 @@ type subject struct {
 type actor struct {
 	id      token.ID
 	who     principal.ID
-	key     string     // what the actor token was verified with
-	lineage []token.ID // the tokens that the actor token descends from, and itself
-	beyond  []string   // what else it can be revoked by, as selectors
+	key     string           // what the actor token was verified with
+	chain   *principal.Actor // who acts in it, if it is an outside token
+	lineage []token.ID       // the tokens that the actor token descends from, and itself
+	limited []token.ID       // those of them whose uses are counted
+	uses    narrow.Uses      // left of it
+	beyond  []live.Selector  // what else it can be revoked by
 	expires time.Time
 }
 
@@ -114,6 +117,14 @@ func (a *actor) until(end time.Time) time.Time {
 		return a.expires
 	}
 	return end
+}
+
+// most is how often what the actor acts in may be used, if that would be so often: each use is one of the actor token, too.
+func (a *actor) most(uses narrow.Uses) narrow.Uses {
+	if a != nil {
+		return min(a.uses, uses)
+	}
+	return uses
 }
 
 func (e *Engine) begin(caller clientauth.Caller, kind audit.Kind) (*exchange, error) {
@@ -178,6 +189,7 @@ func (x *exchange) decide(context.Context) error {
 	if err != nil {
 		return refusedByPolicy(err)
 	}
+	verdict.Opaque = verdict.Opaque || x.actor.most(narrow.Unlimited) != narrow.Unlimited
 	if verdict.Opaque && x.request.RequestedTokenType == JWTType {
 		return Refuse(InvalidRequest, "token_type", "what was asked for is not issued as a JWT")
 	}
@@ -186,10 +198,10 @@ func (x *exchange) decide(context.Context) error {
 }
 
 // narrow is the first promise. What the policy wants is only ever granted as far as the subject
-// token holds it, and never beyond the actor token's end.
+// token holds it, and never beyond the actor token's end and uses.
 func (x *exchange) narrow(context.Context) error {
 	wanted := x.verdict.Wanted
-	wanted.NotAfter = x.actor.until(wanted.NotAfter)
+	wanted.NotAfter, wanted.Uses = x.actor.until(wanted.NotAfter), x.actor.most(wanted.Uses)
 	grant, err := narrow.Narrow(x.verdict.Parent, wanted, x.now)
 	switch {
 	case errors.Is(err, narrow.ErrNothing):

@@ -42,19 +42,43 @@ func (x *exchange) draftToken(context.Context) error {
 		return err
 	}
 	d.Actor = x.actChain()
-	if x.actor != nil {
-		d.Lineage = append(d.Lineage, x.actor.lineage...)
-		d.Evidence.Actors = append(d.Evidence.Actors, x.actor.who)
-		d.Evidence.Beyond = append(d.Evidence.Beyond, x.actor.beyond...)
-	}
 	d.Evidence.Hops = slices.Concat(d.Evidence.Hops, []token.Hop{{
 		Token: id, Client: x.caller.ID, Rule: x.verdict.Rule, Audience: bounds.Audience, Key: x.subject.key,
 	}})
+	if x.actor != nil {
+		x.actor.addTo(&d)
+	}
 	if bounds.Uses != narrow.Unlimited {
 		d.Evidence.Limited = append(d.Evidence.Limited, id)
 	}
 	x.draft = d
 	return nil
+}
+
+// addTo makes the actor token one of those that the new one comes from: what ends it ends the new one, and a use of the new one
+// is a use of it. Nothing is written twice, since evidence must be small.
+func (a *actor) addTo(d *token.Draft) {
+	d.Lineage = withEach(d.Lineage, a.lineage)
+	d.Evidence.Actors = withEach(d.Evidence.Actors, []principal.ID{a.who})
+	d.Evidence.Limited = withEach(d.Evidence.Limited, a.limited)
+	for _, s := range live.TraceOf(drafted(d)).Lacks(a.beyond) {
+		d.Evidence.Beyond = append(d.Evidence.Beyond, s.String())
+	}
+}
+
+// withEach is the list with those of more that it hasn't.
+func withEach[T comparable](list, more []T) []T {
+	for _, one := range more {
+		if !slices.Contains(list, one) {
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+// drafted is as much of a token that isn't minted yet as can be revoked.
+func drafted(d *token.Draft) *token.Claims {
+	return &token.Claims{ID: d.ID, Lineage: d.Lineage, Task: d.Task, Rev: d.Rev, Actor: d.Actor, Evidence: d.Evidence}
 }
 
 // restedOn is the groups that the token before rests on and this one doesn't, as selectors: whatever ends a token ends what comes
@@ -107,11 +131,9 @@ func (x *exchange) checkAlive(context.Context) error {
 func (x *exchange) killed() (live.Selector, bool) {
 	revoked := x.engine.image.Revocations
 	if x.subject.own != nil && x.actor == nil {
-		return revoked.Killed(x.subject.trace, live.OfClient(x.caller.ID))
+		return revoked.Killed(x.subject.trace, live.OfClient(x.caller.ID), live.OfSubject(principal.Client(x.caller.ID)))
 	}
-	return revoked.Kills(&token.Claims{
-		ID: x.draft.ID, Lineage: x.draft.Lineage, Task: x.draft.Task, Rev: x.draft.Rev, Evidence: x.draft.Evidence,
-	})
+	return revoked.Kills(drafted(&x.draft))
 }
 
 // mintAndRecord makes the token and waits until its entry is durable. Only then is there an answer.

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/hex"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -183,8 +184,20 @@ func (x *exchange) people() []audit.Person {
 		p.Groups, p.Attributes = bounded(who.Groups, maxRecorded, maxTarget), boundedAttributes(who.Attributes)
 		out = append(out, audit.Person{Role: audit.RoleSubject, Personal: p})
 	}
+	for _, id := range x.acting() {
+		out = append(out, person(audit.RoleActor, id))
+	}
+	return out
+}
+
+// acting is who acts in or by the tokens that were presented, each once. The tokens of ours among them name who acted before in
+// the entries of their own exchanges.
+func (x *exchange) acting() (out []principal.ID) {
 	if x.actor != nil {
-		out = append(out, person(audit.RoleActor, x.actor.who))
+		out = withEach([]principal.ID{x.actor.who}, slices.Collect(x.actor.chain.All()))
+	}
+	if x.subject.own == nil {
+		out = withEach(out, slices.Collect(x.subject.chain.All()))
 	}
 	return out
 }

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/principal"
 	"github.com/whittle-sts/whittle/internal/token"
 )
 
@@ -41,6 +42,18 @@ func TestNoRefusalIsTooLargeForItsEntry(t *testing.T) {
 		}
 		return out
 	}
+	chain := func(of string) (act map[string]any) { // as long as can be, and longer as it is written
+		for i := range principal.MaxActors {
+			next := map[string]any{"sub": fmt.Sprint(of, strings.Repeat(`"`, principal.MaxName-2), i)}
+			if act != nil {
+				next["act"] = act
+			}
+			act = next
+		}
+		return act
+	}
+	acted := outside(w.person("gus", map[string]any{"act": chain("a"), "groups": many(100, strings.Repeat("g", 90)+"%d")}), "ai.training.read")
+	acted.ActorToken, acted.ActorTokenType = w.person("bot", map[string]any{"act": chain("b")}), JWTType
 	groups := many(100, strings.Repeat("g", 90)+"%d")
 	for name, req := range map[string]ExchangeRequest{
 		"a thousand unknown scopes":   outside(w.ana(), many(1000, strings.Repeat("s", 120)+"%d")...),
@@ -53,6 +66,7 @@ func TestNoRefusalIsTooLargeForItsEntry(t *testing.T) {
 		"a long label":                {SubjectToken: w.ana(), SubjectTokenType: JWTType, TaskLabel: strings.Repeat("x", 1<<20)},
 		"a negative lifetime":         {SubjectToken: w.ana(), SubjectTokenType: JWTType, Lifetime: -time.Hour},
 		"a made-up type":              {SubjectToken: w.ana(), SubjectTokenType: TokenType(strings.Repeat("x", 1<<20))},
+		"as many actors as can be":    acted,
 		"a person in too many groups": outside(w.person("gus", map[string]any{"groups": groups}), "ai.training.read"),
 	} {
 		_, err := w.Exchange(context.Background(), w.as("agent"), req)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"flag"
@@ -17,6 +18,7 @@ import (
 	"github.com/whittle-sts/whittle/internal/live"
 	"github.com/whittle-sts/whittle/internal/narrow"
 	"github.com/whittle-sts/whittle/internal/policy"
+	"github.com/whittle-sts/whittle/internal/principal"
 	"github.com/whittle-sts/whittle/internal/token"
 )
 
@@ -149,26 +151,25 @@ func (p *player) exchange() bool {
 		engine: p.engine, caller: clientauth.Caller{ID: w.client}, view: &live.View{Policy: v.policy}, now: p.now,
 		request: ExchangeRequest{Scope: w.scopes, Lifetime: w.lifetime}, resources: w.resources,
 	}
-	acting := p.acting()
+	acting, uses := p.acting(), -1
 	if acting != nil {
+		uses = p.usesLeft(acting.Claims)
 		x.actor = ownActor(acting)
+		x.actor.uses = counted(uses)
 	}
 	var want *held
 	if parent != nil {
-		c, uses := parent.claims, p.usesLeft(parent.claims)
-		if uses == 0 {
+		c, left := parent.claims, p.usesLeft(parent.claims)
+		if left == 0 {
 			return false
 		}
-		x.subject = subject{principal: c.Evidence.Root, id: c.ID, own: c, expires: c.Expires, reach: (&verified{Claims: c}).reachNow(v.policy, p.now), uses: narrow.Unlimited}
-		if uses > 0 {
-			x.subject.uses = narrow.Uses(uses)
-		}
-		want = v.grant(p.now, nil, parent.naive, x.actor.until(c.Expires), uses, w)
+		x.subject = subject{principal: c.Evidence.Root, id: c.ID, own: c, chain: c.Actor, expires: c.Expires, reach: (&verified{Claims: c}).reachNow(v.policy, p.now), uses: counted(left)}
+		want = v.grant(p.now, nil, parent.naive, x.actor.until(c.Expires), fewer(left, uses), w)
 	} else {
 		groups := p.some(planGroups[1:], "groups")
 		end := p.now.Add(time.Duration(rapid.IntRange(1, 5000).Draw(p.T, "outside life")) * time.Second)
-		x.subject = subject{principal: ana(groups), id: token.ID{1}, expires: end}
-		want = v.grant(p.now, groups, nil, x.actor.until(end), -1, w)
+		x.subject = subject{principal: ana(groups), id: token.ID{1}, chain: p.someone(), expires: end}
+		want = v.grant(p.now, groups, nil, x.actor.until(end), uses, w)
 	}
 	got := p.mint(x)
 	if (got == nil) != (want == nil) {
@@ -179,6 +180,11 @@ func (p *player) exchange() bool {
 	}
 	made := mintedToken{claims: got, naive: want, usable: product(audienceOf(got), got.Scope)}
 	p.compare(made, v)
+	for who := range x.subject.chain.All() {
+		if !slices.Contains(live.TraceOf(got).Beside(), live.OfSubject(who)) {
+			p.Fatalf("%s acts in the token and doesn't end it", who)
+		}
+	}
 	if parent != nil {
 		p.narrower(made, parent, v)
 		p.diesWith(got, parent.claims)
@@ -186,9 +192,14 @@ func (p *player) exchange() bool {
 	if acting != nil {
 		p.diesWith(got, acting.Claims)
 	}
-	if bounds, _ := x.grant.Bounds(); bounds.Uses != narrow.Unlimited {
-		p.left[got.ID] = int(bounds.Uses)
+	bounds, _ := x.grant.Bounds()
+	if bounds.Uses != counted(want.uses) {
+		p.Fatalf("may be used %d times, by the second implementation %d", bounds.Uses, want.uses)
 	}
+	if bounds.Uses != narrow.Unlimited {
+		p.left[got.ID] = want.uses
+	}
+	p.countsFor(got)
 	p.tokens = append(p.tokens, made)
 	return true
 }
@@ -199,12 +210,20 @@ func (p *player) acting() *verified {
 		return nil
 	}
 	c := rapid.SampledFrom(p.tokens).Draw(p.T, "acts").claims
-	if !c.LiveAt(p.now) {
+	if !c.LiveAt(p.now) || p.usesLeft(c) == 0 {
 		return nil
 	}
 	v := &verified{}
 	v.of(c, 0)
 	return v
+}
+
+// someone acts in an outside token already; mostly nil.
+func (p *player) someone() *principal.Actor {
+	if rapid.IntRange(0, 3).Draw(p.T, "acted in") > 0 {
+		return nil
+	}
+	return &principal.Actor{Sub: "corp:bot", Act: &principal.Actor{Sub: "corp:" + rapid.SampledFrom([]string{"ben", "ana"}).Draw(p.T, "acted before")}}
 }
 
 // diesWith holds that whatever kills the ancestor kills the token.
@@ -218,6 +237,25 @@ func (p *player) diesWith(c, ancestor *token.Claims) {
 	if !slices.Contains(c.Lineage, ancestor.ID) {
 		p.Fatalf("%v isn't in the lineage %v", ancestor.ID, c.Lineage)
 	}
+}
+
+// countsFor holds that a use of the token is one of itself and of each counted token that it comes from, by whichever way, so
+// that it ends with the last of theirs.
+func (p *player) countsFor(c *token.Claims) {
+	var want []token.ID
+	for _, id := range append(slices.Clone(c.Lineage), c.ID) {
+		if _, limited := p.left[id]; limited && !slices.Contains(want, id) {
+			want = append(want, id)
+		}
+	}
+	if got := slices.Clone(c.Evidence.Limited); !slices.Equal(sorted(got), sorted(want)) {
+		p.Fatalf("a use is one of %v, not of %v", got, want)
+	}
+}
+
+func sorted(ids []token.ID) []token.ID {
+	slices.SortFunc(ids, func(a, b token.ID) int { return bytes.Compare(a[:], b[:]) })
+	return ids
 }
 
 // likely makes most wishes such that the token could give what is wished for.
@@ -260,15 +298,34 @@ func (p *player) use() {
 	for _, id := range c.Evidence.Limited {
 		p.left[id]--
 	}
+	for _, m := range p.tokens {
+		if p.usesLeft(c) == 0 && slices.Contains(m.claims.Lineage, c.ID) && p.usesLeft(m.claims) != 0 {
+			p.Fatalf("a token is used up, and what comes of it can be used %d times", p.usesLeft(m.claims))
+		}
+	}
+}
+
+// fewer is the least of two counts; -1: not counted.
+func fewer(a, b int) int {
+	if a < 0 || b >= 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// counted is the count as the engine has it.
+func counted(uses int) narrow.Uses {
+	if uses < 0 {
+		return narrow.Unlimited
+	}
+	return narrow.Uses(uses)
 }
 
 // usesLeft is the least of the counters; -1: not counted.
 func (p *player) usesLeft(c *token.Claims) int {
 	left := -1
 	for _, id := range c.Evidence.Limited {
-		if n := p.left[id]; left < 0 || n < left {
-			left = n
-		}
+		left = fewer(left, p.left[id])
 	}
 	return left
 }

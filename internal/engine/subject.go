@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -95,8 +94,8 @@ func (x *exchange) verifyOutsideActor(ctx context.Context) error {
 		return err
 	}
 	x.actor = &actor{
-		id: out.ID, who: who.ID, key: outsideKey(out), expires: out.Expires, lineage: []token.ID{out.ID},
-		beyond: []string{live.OfKey(outsideKey(out)).String()},
+		id: out.ID, who: who.ID, key: outsideKey(out), chain: out.Actor, expires: out.Expires, uses: narrow.Unlimited,
+		lineage: []token.ID{out.ID}, beyond: append(ofActors(out.Actor), live.OfKey(outsideKey(out))),
 	}
 	if err := x.checkOutside("actor_token", out, who); err != nil {
 		return err
@@ -109,7 +108,7 @@ func (x *exchange) checkWielded(who *principal.Principal) error {
 	client, known := x.view.Policy.Client(x.caller.ID)
 	if known {
 		for _, group := range client.WieldedBy(who) {
-			x.actor.beyond = append(x.actor.beyond, live.OfGroup(who.Issuer, group).String())
+			x.actor.beyond = append(x.actor.beyond, live.OfGroup(who.Issuer, group))
 		}
 	}
 	if who.ID == principal.Client(x.caller.ID) || known && client.Wields(who) {
@@ -132,19 +131,22 @@ func (x *exchange) verifyOwnActor(ctx context.Context) error {
 	case v.reachNow(x.view.Policy, x.now).IsEmpty():
 		return notAcceptable("actor_token", "suspended", nil)
 	}
-	if uses, err := x.engine.usesLeft(ctx, v.Claims); err != nil || uses == 0 {
-		return cmp.Or(err, error(notAcceptable("actor_token", "used_up", nil)))
+	if x.actor.uses, err = x.engine.usesLeft(ctx, v.Claims); err != nil {
+		return err
+	}
+	if x.actor.uses == 0 {
+		return notAcceptable("actor_token", "used_up", nil)
 	}
 	return x.checkWielded(&v.Evidence.Root)
 }
 
-// ownActor is who acts by an actor token of ours. Whatever ends that token ends what it acted in.
+// ownActor is who acts by an actor token of ours, of which the uses are still to be counted. Whatever ends that token ends
+// what it acted in.
 func ownActor(v *verified) *actor {
-	a := &actor{id: v.ID, who: v.Subject, key: v.key, expires: v.Expires, lineage: append(slices.Clone(v.Lineage), v.ID)}
-	for _, s := range v.trace.Beside() {
-		a.beyond = append(a.beyond, s.String())
+	return &actor{
+		id: v.ID, who: v.Subject, key: v.key, expires: v.Expires, limited: v.Evidence.Limited,
+		lineage: append(slices.Clone(v.Lineage), v.ID), beyond: v.trace.Beside(),
 	}
-	return a
 }
 
 // checkMayAct enforces `may_act` on every path, actor token or not (RFC 8693 section 4.4): who acts
@@ -216,8 +218,16 @@ func (x *exchange) checkOutside(which string, out *issuer.Outside, who principal
 
 // outsideTrace is all that can kill an outside token.
 func outsideTrace(out *issuer.Outside, who principal.Principal) live.Trace {
-	return live.TraceOutside(out.IssuedAt, out.Issuer, who.Groups,
-		live.OfToken(out.ID), live.OfSubject(who.ID), live.OfIssuer(out.Issuer), live.OfKey(outsideKey(out)))
+	return live.TraceOutside(out.IssuedAt, out.Issuer, who.Groups, append(ofActors(out.Actor),
+		live.OfToken(out.ID), live.OfSubject(who.ID), live.OfIssuer(out.Issuer), live.OfKey(outsideKey(out)))...)
+}
+
+// ofActors selects the tokens of whoever acts in an outside token.
+func ofActors(chain *principal.Actor) (out []live.Selector) {
+	for id := range chain.All() {
+		out = append(out, live.OfSubject(id))
+	}
+	return out
 }
 
 func outsideKey(out *issuer.Outside) string { return out.Issuer + "/" + out.KeyID }

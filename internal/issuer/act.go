@@ -42,10 +42,13 @@ func actorName(issuer *Config, members map[string]any) (string, error) {
 		return sub, nil
 	}
 	iss, ok := of.(string)
-	if !ok || !principal.Nameable(iss) {
+	if !ok || iss == "" {
 		return "", fmt.Errorf("%w: act has no proper iss", ErrClaims)
 	}
-	return iss + " " + sub, nil
+	if name := iss + " " + sub; principal.Nameable(name) { // or nobody could revoke it
+		return name, nil
+	}
+	return "", fmt.Errorf("%w: act has an iss and a sub that are too long together", ErrClaims)
 }
 
 // mayAct reads a `may_act` claim (RFC 8693 section 4.4): an object of strings. One that can't be

@@ -15,7 +15,7 @@ type Kind string
 const (
 	Token   Kind = "token"   // a token and all its descendants
 	Task    Kind = "task"    // all tokens of one task
-	Subject Kind = "subject" // all tokens of a principal, as root or as actor
+	Subject Kind = "subject" // all tokens of a principal, as root or as actor, now or before
 	Client  Kind = "client"  // all tokens with the client among their hops
 	Group   Kind = "group"   // all tokens that rest on a group
 	Issuer  Kind = "issuer"  // all tokens with the issuer at their root or among their actors

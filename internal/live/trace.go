@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/whittle-sts/whittle/internal/principal"
 	"github.com/whittle-sts/whittle/internal/token"
 )
 
@@ -29,7 +30,7 @@ func probeOf(s Selector) probe { return probe{s.digest(), s.Kind.place(), s} }
 // TraceOf is the trace of a token of ours, and of what else it rests on, such as the key that it was verified with.
 func TraceOf(c *token.Claims, more ...Selector) Trace {
 	e := &c.Evidence
-	most := 4 + len(c.Lineage) + 2*len(e.Actors) + len(e.Beyond) + 2*len(e.Hops) + len(e.Root.Groups) + len(more)
+	most := 4 + len(c.Lineage) + 2*len(e.Actors) + c.Actor.Depth() + len(e.Beyond) + 3*len(e.Hops) + len(e.Root.Groups) + len(more)
 	t := Trace{rev: c.Rev, probes: make([]probe, 0, most)}
 	t.add(OfToken(c.ID))
 	for _, id := range c.Lineage {
@@ -47,12 +48,16 @@ func TraceOf(c *token.Claims, more ...Selector) Trace {
 			t.add(OfIssuer(actor.Issuer))
 		}
 	}
+	for actor := range c.Actor.All() { // of outside tokens, too, of whom the evidence has nothing
+		t.add(OfSubject(actor))
+	}
 	for _, text := range e.Beyond { // which may be as many as groups
 		kind, value, _ := strings.Cut(text, " ")
 		t.probes = append(t.probes, probeOf(Selector{Kind(kind), value}))
 	}
 	for _, hop := range e.Hops {
 		t.add(OfClient(hop.Client))
+		t.add(OfSubject(principal.Client(hop.Client))) // who acts, though a rule may leave it out of `act`
 		if hop.Key != "" {
 			t.add(OfKey(hop.Key))
 		}
@@ -70,6 +75,20 @@ func (t Trace) Beside() []Selector {
 	for i := range t.probes {
 		if s := t.probes[i].selector; s.Kind != Token {
 			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Lacks is those of the selectors that aren't in the trace, each once.
+func (t Trace) Lacks(selectors []Selector) (out []Selector) {
+	known := make(map[Selector]bool, len(t.probes)+len(selectors))
+	for i := range t.probes {
+		known[t.probes[i].selector] = true
+	}
+	for _, s := range selectors {
+		if !known[s] {
+			known[s], out = true, append(out, s)
 		}
 	}
 	return out

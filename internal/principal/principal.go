@@ -1,6 +1,7 @@
 package principal
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"unicode"
@@ -74,6 +75,14 @@ type Actor struct {
 
 // MaxActors is the deepest `act` chain that is taken or made.
 const MaxActors = 8
+
+// All is who acts in the chain, the newest first; nobody in a nil chain.
+func (a *Actor) All() iter.Seq[ID] {
+	return func(yield func(ID) bool) {
+		for ; a != nil && yield(ParseID(a.Sub)); a = a.Act {
+		}
+	}
+}
 
 // Depth is the number of actors in the chain; a nil chain has none.
 func (a *Actor) Depth() int {

@@ -1,6 +1,7 @@
 package principal_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,5 +82,20 @@ func TestDepthCountsActors(t *testing.T) {
 			t.Errorf("depth %d of %d actors", chain.Depth(), n)
 		}
 		chain = &principal.Actor{Sub: "x", Act: chain}
+	}
+}
+
+func TestAllWhoActAreTheNewestFirst(t *testing.T) {
+	t.Parallel()
+	var chain *principal.Actor
+	if n := len(slices.Collect(chain.All())); n != 0 {
+		t.Errorf("%d act where nobody does", n)
+	}
+	chain = &principal.Actor{Sub: "agent", Act: &principal.Actor{Sub: "corp:a:b"}}
+	if got := slices.Collect(chain.All()); !slices.Equal(got, []principal.ID{principal.Client("agent"), {Issuer: "corp", Subject: "a:b"}}) {
+		t.Errorf("%v act", got)
+	}
+	for range chain.All() {
+		break
 	}
 }

@@ -96,7 +96,7 @@ func draft(grant narrow.Grant) Draft {
 				{Token: id(2), Client: "research-agent", Rule: "task-token", Key: "corp/k1"},
 				{Token: id(3), Client: "summarizer", Rule: "sub-agent", Audience: []string{"https://data.example"}, Key: "k0"},
 			},
-			Limited: []ID{id(2)}, Label: "weekly summary",
+			Label: "weekly summary",
 		},
 	}
 }

@@ -23,7 +23,7 @@ func NewMinter(issuer string, random io.Reader) *Minter { return &Minter{issuer,
 // MintJWT makes an RFC 9068 access token, signed with the key that signs at the draft's IssuedAt.
 // It names that key.
 func (m *Minter) MintJWT(keys *Keyring, d Draft) (text Secret, c *Claims, kid string, err error) {
-	if bounds, ok := d.Grant.Bounds(); ok && bounds.Uses != narrow.Unlimited {
+	if bounds, ok := d.Grant.Bounds(); ok && (bounds.Uses != narrow.Unlimited || len(d.Evidence.Limited) > 0) {
 		return Secret{}, nil, "", fmt.Errorf("%w: a JWT's uses can't be counted", ErrGrant)
 	}
 	if c, err = m.claims(d); err != nil {

@@ -78,6 +78,9 @@ func TestGoldenClaims(t *testing.T) {
 	quoted := usual(t)
 	quoted.Subject.Subject, quoted.Evidence.Label = `ana "<&>\`+"\u2028é", "\x00 é"
 	for name, d := range map[string]Draft{"usual": usual(t), "several": several, "client": client, "quoted": quoted} {
+		if name != "client" {
+			d.Evidence.Limited = []ID{id(2)}
+		}
 		c, err := NewMinter(us, nil).claims(d)
 		if err != nil {
 			t.Fatal(err)
@@ -155,6 +158,11 @@ func TestUsesAreCountedOnlyOfOpaqueTokens(t *testing.T) {
 	}
 	if _, _, _, err := NewMinter(us, rand.Reader).MintJWT(ring(t, keyFor("ES256")), d); !errors.Is(err, ErrGrant) {
 		t.Errorf("as a JWT: %v", err)
+	}
+	inherited := usual(t)
+	inherited.Evidence.Limited = inherited.Lineage[:1]
+	if _, _, _, err := NewMinter(us, rand.Reader).MintJWT(ring(t, keyFor("ES256")), inherited); !errors.Is(err, ErrGrant) {
+		t.Errorf("a JWT with a limited ancestor: %v", err)
 	}
 	if _, _, _, err := NewMinter(us, rand.Reader).MintOpaque(d); err != nil {
 		t.Errorf("opaque: %v", err)
@@ -261,7 +269,7 @@ func TestEvidenceOpensOnlyInItsOwnToken(t *testing.T) {
 	first, a := mint(t, keys, usual(t))
 	d := usual(t)
 	d.ID = id(8)
-	d.Evidence.Hops, d.Evidence.Limited = nil, nil
+	d.Evidence.Hops = nil
 	second, _ := mint(t, keys, d)
 	claims := map[string]any{}
 	for _, text := range []string{second, first} {
