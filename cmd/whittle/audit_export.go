@@ -99,7 +99,7 @@ func auditReindex() *cobra.Command {
 		Short: "Make the index of the audit log anew, of a folder that nobody serves",
 		Long: `Reads the whole log and writes the file that makes searches fast. Nothing is lost with that file: a server makes it
 anew by itself when it is missing, damaged or of an earlier version, and searches by reading the log until it is done.
-This command does it beforehand.`,
+This command does it beforehand. It needs the key-encryption key, by which a server knows the file for its own.`,
 		Example: "  whittle audit reindex",
 		Args:    cobra.NoArgs,
 	}, func(cmd *cobra.Command, _ []string, place folder.Place) error {

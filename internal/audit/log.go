@@ -3,6 +3,8 @@ package audit
 import (
 	"bytes"
 	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/whittle-sts/whittle/internal/seal"
 	"github.com/whittle-sts/whittle/internal/tree"
 	"github.com/whittle-sts/whittle/store"
 )
@@ -93,6 +96,20 @@ func Open(c Config) (*Log, error) {
 	go l.recordRefusals()
 	go l.recordUses()
 	return l, nil
+}
+
+// DeriveKey makes a key for one purpose of the log's pepper, which is sealed in the store (RFC 5869). A log that was begun has
+// one.
+func DeriveKey(r store.Reader, purpose string) (*seal.Key, error) {
+	pepper, err := r.Secret(pepperName)
+	if err != nil {
+		return nil, fmt.Errorf("the pepper: %w", err)
+	}
+	secret, err := hkdf.Key(sha256.New, pepper, nil, purpose, seal.KeySize)
+	if err != nil {
+		return nil, err
+	}
+	return seal.NewKey(secret)
 }
 
 // begin reads the pepper and how long the log is. In a new store it makes the pepper, which gives no power,

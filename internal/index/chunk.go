@@ -1,14 +1,17 @@
 package index
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
-	"hash/crc32"
+
+	"github.com/whittle-sts/whittle/internal/seal"
 )
 
 // A segment is records in order of their keys: a term, the page within the segment, and the block. Records are kept
-// in chunks that fit two to a page of the file. Each chunk has a checksum, and says of which segment it is and up to where
-// its records go, so that a branch of the file's tree that leads astray isn't believed either.
+// in chunks that fit two to a page of the file. Each chunk is authenticated, and says which pages it is of, and from where
+// and up to where its records go. So it says all that the log has there, in whichever place of the file and of whichever earlier file of
+// this log it is found; a branch of the file's tree that leads astray isn't believed.
 
 // key is a term and a page within a segment.
 type key uint64
@@ -17,7 +20,7 @@ const (
 	keySize   = (termBits + 8) / 8
 	lastKey   = key(1<<(8*keySize) - 1) // of no record
 	chunkSize = 2016
-	chunkHead = 4 + 8 + keySize
+	chunkHead = seal.Overhead + 8 + 8 + 2*keySize
 )
 
 func keyOf(t term, page uint64) key { return key(t)<<8 | key(page) }
@@ -33,10 +36,7 @@ func keyFrom(b []byte) key {
 	return key(binary.BigEndian.Uint64(full[:]))
 }
 
-var (
-	errChunk = errors.New("a chunk isn't the one that was written")
-	sumTable = crc32.MakeTable(crc32.Castagnoli)
-)
+var errChunk = errors.New("a chunk isn't the one that was written")
 
 // chunk is records of one segment, from the first key to before the next chunk's.
 type chunk struct {
@@ -44,30 +44,29 @@ type chunk struct {
 	records     []byte
 }
 
-// seal is the chunk as it stands under its first key.
-func (c *chunk) seal(segment uint64) []byte {
-	b := make([]byte, 4, chunkHead+len(c.records))
-	b = binary.BigEndian.AppendUint64(b, segment)
+// seal is the chunk as it stands under its first key: a mark, and what that authenticates.
+func (c *chunk) seal(by *seal.Key, s segment) []byte {
+	b := make([]byte, seal.Overhead, chunkHead+len(c.records))
+	b = append(b, s.pagesBytes()...)
+	b = append(b, c.first.bytes()...)
 	b = append(b, c.next.bytes()...)
 	b = append(b, c.records...)
-	binary.BigEndian.PutUint32(b, c.sum(b[4:]))
+	copy(b, by.Seal(nil, b[seal.Overhead:]))
 	return b
 }
 
-func (c *chunk) sum(b []byte) uint32 {
-	return crc32.Update(crc32.Checksum(c.first.bytes(), sumTable), sumTable, b)
-}
-
 // openChunk reads what seal made, for who looks for want.
-func openChunk(segment uint64, first, value []byte, want key) (chunk, error) {
-	if len(first) != keySize || len(value) < chunkHead {
+func openChunk(by *seal.Key, s segment, value []byte, want key) (chunk, error) {
+	if len(value) < chunkHead {
 		return chunk{}, errChunk
 	}
-	c := chunk{first: keyFrom(first), next: keyFrom(value[12:chunkHead]), records: value[chunkHead:]}
-	if c.sum(value[4:]) != binary.BigEndian.Uint32(value) || binary.BigEndian.Uint64(value[4:]) != segment {
+	body := value[seal.Overhead:]
+	if _, err := by.Open(value[:seal.Overhead], body); err != nil {
 		return chunk{}, errChunk
 	}
-	if want < c.first || want >= c.next {
+	pages, keys := body[:16], body[16:chunkHead-seal.Overhead]
+	c := chunk{first: keyFrom(keys[:keySize]), next: keyFrom(keys[keySize:]), records: value[chunkHead:]}
+	if !bytes.Equal(pages, s.pagesBytes()) || want < c.first || want >= c.next {
 		return chunk{}, errChunk
 	}
 	return c, nil

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,14 +13,18 @@ import (
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/whittle-sts/whittle/internal/seal"
 )
 
 // ErrDamaged says that the file isn't what was written, or that it is no index of this log.
 var ErrDamaged = errors.New("not a whole index of this log")
 
-// file is the pages that are full, in a bbolt database. bbolt has no checksums, so each value has its own.
+// file is the pages that are full, in a bbolt database. bbolt has no checksums, and neither an accident nor anybody who can
+// write the file shall hide entries, so each value is authenticated.
 type file struct {
 	db   *bbolt.DB
+	key  *seal.Key
 	head head // as it is durable; the follower's
 	wide int  // pages of a large segment
 }
@@ -45,8 +48,12 @@ type segment struct {
 func (s segment) end() uint64  { return s.first + s.pages }
 func (s segment) name() []byte { return binary.BigEndian.AppendUint64([]byte("segment "), s.number) }
 
+func (s segment) pagesBytes() []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, s.first), s.pages)
+}
+
 const (
-	form     = 1 // of the file; another is built anew
+	form     = 2 // of the file; another is built anew
 	headSize = 4 + 16 + 8 + 32 + 8
 )
 
@@ -55,7 +62,10 @@ var (
 	headKey    = []byte("head")
 )
 
-func (h *head) encode() []byte {
+// associated is what the head's mark stands for. No chunk begins so: it would be of page 2^62.
+func (h *head) associated(b []byte) []byte { return append([]byte("head"), b...) }
+
+func (h *head) encode(by *seal.Key) []byte {
 	b := binary.BigEndian.AppendUint32(nil, form)
 	b = append(b, h.generation[:]...)
 	b = binary.BigEndian.AppendUint64(b, h.pages)
@@ -66,16 +76,19 @@ func (h *head) encode() []byte {
 			b = binary.BigEndian.AppendUint64(b, n)
 		}
 	}
-	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, sumTable))
+	return append(b, by.Seal(nil, h.associated(b))...)
 }
 
-func (h *head) decode(b []byte) error {
-	end := len(b) - 4
-	if end < headSize || (end-headSize)%32 != 0 || crc32.Checksum(b[:end], sumTable) != binary.BigEndian.Uint32(b[end:]) {
+func (h *head) decode(b []byte, by *seal.Key) error {
+	if len(b) < 4 || binary.BigEndian.Uint32(b) != form {
+		return fmt.Errorf("%w: it is of another form", ErrDamaged)
+	}
+	end := len(b) - seal.Overhead
+	if end < headSize || (end-headSize)%32 != 0 {
 		return fmt.Errorf("%w: its head", ErrDamaged)
 	}
-	if is := binary.BigEndian.Uint32(b); is != form {
-		return fmt.Errorf("%w: it is of form %d, not %d", ErrDamaged, is, form)
+	if _, err := by.Open(b[end:], h.associated(b[:end])); err != nil {
+		return fmt.Errorf("%w: its head: %w", ErrDamaged, err)
 	}
 	b = b[4:end]
 	h.generation, b = [16]byte(b[:16]), b[16:]
@@ -87,11 +100,26 @@ func (h *head) decode(b []byte) error {
 		s := segment{binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:]), binary.BigEndian.Uint64(b[16:]), binary.BigEndian.Uint64(b[24:])}
 		h.segments = append(h.segments, s)
 	}
+	return h.whole()
+}
+
+// whole says whether each page that is full is in one segment.
+func (h *head) whole() error {
+	var next uint64
+	for _, s := range h.segments {
+		if s.first != next || s.pages == 0 || s.pages > h.pages-next {
+			return fmt.Errorf("%w: pages from %d on are in no segment, or in two", ErrDamaged, next)
+		}
+		next = s.end()
+	}
+	if next != h.pages {
+		return fmt.Errorf("%w: pages from %d on are in no segment", ErrDamaged, next)
+	}
 	return nil
 }
 
 // openFile opens the file, or makes one for the generation.
-func openFile(path string, generation [16]byte) (f *file, err error) {
+func openFile(path string, generation [16]byte, by *seal.Key) (f *file, err error) {
 	defer trap(&err)()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
@@ -105,7 +133,7 @@ func openFile(path string, generation [16]byte) (f *file, err error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	f = &file{db: db, head: head{generation: generation}, wide: segmentPages}
+	f = &file{db: db, key: by, head: head{generation: generation}, wide: segmentPages}
 	if err := f.begin(); err != nil {
 		_ = f.close()
 		return nil, err
@@ -127,7 +155,7 @@ func (f *file) begin() error {
 			return f.putHead(tx, &f.head)
 		}
 		var h head
-		if err := h.decode(b.Get(headKey)); err != nil {
+		if err := h.decode(b.Get(headKey), f.key); err != nil {
 			return err
 		}
 		if h.generation != f.head.generation {
@@ -161,7 +189,7 @@ func (f *file) putHead(tx *bbolt.Tx, h *head) error {
 	if err != nil {
 		return err
 	}
-	return b.Put(headKey, h.encode())
+	return b.Put(headKey, h.encode(f.key))
 }
 
 func (f *file) update(fn func(*bbolt.Tx) error) (err error) {
@@ -178,7 +206,7 @@ func (f *file) view(fn func(*bbolt.Tx, *head) error) (err error) {
 			return fmt.Errorf("%w: it has no head", ErrDamaged)
 		}
 		var h head
-		if err := h.decode(b.Get(headKey)); err != nil {
+		if err := h.decode(b.Get(headKey), f.key); err != nil {
 			return err
 		}
 		return fn(tx, &h)
@@ -211,7 +239,7 @@ func (f *file) append(p *page, newest [32]byte) error {
 			return err
 		}
 		b.FillPercent = 1
-		out := packer{put: func(c chunk) error { return b.Put(c.first.bytes(), c.seal(s.number)) }}
+		out := packer{put: func(c chunk) error { return b.Put(c.first.bytes(), c.seal(f.key, s)) }}
 		if err := errors.Join(p.records(out.add), out.end()); err != nil {
 			return err
 		}

@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"github.com/whittle-sts/whittle/internal/audit"
+	"github.com/whittle-sts/whittle/internal/seal"
 	"github.com/whittle-sts/whittle/internal/tree"
 	"github.com/whittle-sts/whittle/store"
 )
 
-// Store is where the log is. It is only read.
+// Store is where the log is, with what is sealed in it opened. It is only read.
 type Store interface {
 	View(ctx context.Context, fn func(store.Reader) error) error
 }
@@ -63,11 +64,11 @@ func Open(ctx context.Context, c Config) (*Index, error) {
 
 // open opens the file, or a new one in its place.
 func (x *Index) open(ctx context.Context) error {
-	generation, err := x.generation(ctx)
+	generation, key, err := x.read(ctx)
 	if err != nil {
 		return err
 	}
-	f, err := openFile(x.config.Path, generation)
+	f, err := openFile(x.config.Path, generation, key)
 	if err == nil {
 		err = x.compare(ctx, f)
 	}
@@ -82,7 +83,7 @@ func (x *Index) open(ctx context.Context) error {
 			return err
 		}
 		x.built.Add(1)
-		if f, err = openFile(x.config.Path, generation); err != nil {
+		if f, err = openFile(x.config.Path, generation, key); err != nil {
 			return err
 		}
 	}
@@ -93,13 +94,19 @@ func (x *Index) open(ctx context.Context) error {
 	return nil
 }
 
-func (x *Index) generation(ctx context.Context) (g [16]byte, err error) {
+// read reads of which log the index is, and the key by which its file is known to be what was written. It is one of this log and of
+// this form alone, so that what was written under it stays true.
+func (x *Index) read(ctx context.Context) (generation [16]byte, key *seal.Key, err error) {
 	err = x.config.Store.View(ctx, func(r store.Reader) error {
 		meta, err := r.Meta()
-		g = meta.Generation
+		if err != nil {
+			return err
+		}
+		generation = meta.Generation
+		key, err = audit.DeriveKey(r, fmt.Sprintf("index of the log %x, form %d", generation, form))
 		return err
 	})
-	return g, err
+	return generation, key, err
 }
 
 // compare holds the index to the log: the newest entry that the file knows must be the log's.

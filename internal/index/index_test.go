@@ -134,7 +134,7 @@ func dump(t *testing.T, x *Index) (out []string) {
 	t.Helper()
 	for _, s := range x.file.head.segments {
 		out = append(out, fmt.Sprint(s))
-		in := &source{segment: s}
+		in := &source{file: x.file, segment: s}
 		err := x.file.view(func(tx *bbolt.Tx, _ *head) error {
 			for {
 				more, err := in.advance(tx)

@@ -24,6 +24,7 @@ type made struct {
 
 	mu         sync.Mutex
 	generation [16]byte
+	pepper     [32]byte
 	tree       tree.Tree
 	tiles      [][]byte
 	grown      chan struct{}
@@ -160,6 +161,8 @@ func (m *made) View(ctx context.Context, fn func(store.Reader) error) error {
 func (m *made) Meta() (store.Meta, error) {
 	return store.Meta{Generation: m.generation, Size: m.tree.Size(), Root: m.tree.Root()}, nil
 }
+
+func (m *made) Secret(string) ([]byte, error) { return m.pepper[:], nil }
 
 func (m *made) Tile(index uint64) ([]byte, error) {
 	if index >= uint64(len(m.tiles)) {

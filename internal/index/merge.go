@@ -28,6 +28,7 @@ type merge struct {
 
 // source is how far one of the small segments was read.
 type source struct {
+	file    *file
 	segment segment
 	records records
 	next    key // of the chunk that comes then; lastKey: none
@@ -58,7 +59,7 @@ func (m *merge) step() (done bool, err error) {
 			return err
 		}
 		b.FillPercent = 1
-		m.out.put = func(c chunk) error { return b.Put(c.first.bytes(), c.seal(m.to.number)) }
+		m.out.put = func(c chunk) error { return b.Put(c.first.bytes(), c.seal(m.file.key, m.to)) }
 		if m.heads == nil {
 			if err := m.begin(tx); err != nil {
 				return err
@@ -83,7 +84,7 @@ func (m *merge) begin(tx *bbolt.Tx) error {
 		if s.chunks == 0 {
 			continue
 		}
-		from := &source{segment: s}
+		from := &source{file: m.file, segment: s}
 		if more, err := from.advance(tx); err != nil {
 			return err
 		} else if more {
@@ -127,7 +128,7 @@ func (s *source) advance(tx *bbolt.Tx) (more bool, err error) {
 		if s.next == lastKey {
 			return false, nil
 		}
-		in, err := read(tx, s.segment, 0)
+		in, err := s.file.read(tx, s.segment, 0)
 		if err != nil {
 			return false, err
 		}

@@ -25,7 +25,7 @@ func (x *Index) Narrow(ctx context.Context, terms []audit.Term, within audit.Ran
 	if backward && within.High > known {
 		return nil, audit.Range{}
 	}
-	n := narrowing{page: x.page, within: audit.Range{Low: within.Low, High: min(within.High, known)}, backward: backward, limit: limit}
+	n := narrowing{file: x.file, page: x.page, within: audit.Range{Low: within.Low, High: min(within.High, known)}, backward: backward, limit: limit}
 	for _, t := range terms {
 		n.terms = append(n.terms, termOf(t))
 	}
@@ -45,6 +45,7 @@ func (x *Index) Narrow(ctx context.Context, terms []audit.Term, within audit.Ran
 // narrowing is one look for entries.
 type narrowing struct {
 	terms    []term
+	file     *file
 	page     *page // the newest
 	within   audit.Range
 	backward bool
@@ -75,8 +76,12 @@ func (n *narrowing) stop(reached uint64) {
 // run goes from segment to segment; the newest page is the last, whether it is in memory or was just written.
 func (n *narrowing) run(ctx context.Context, tx *bbolt.Tx, h *head) error {
 	segments := slices.Clone(h.segments)
-	if h.pages <= n.page.number {
+	switch h.pages {
+	case n.page.number:
 		segments = append(segments, segment{first: n.page.number, pages: 1})
+	case n.page.number + 1:
+	default:
+		return fmt.Errorf("%w: its head isn't the newest", ErrDamaged)
 	}
 	if n.backward {
 		slices.Reverse(segments)
@@ -112,7 +117,7 @@ func (n *narrowing) segment(tx *bbolt.Tx, s segment, low, high uint64) error {
 	if n.backward {
 		at = high
 	}
-	r, err := read(tx, s, len(n.terms))
+	r, err := n.file.read(tx, s, len(n.terms))
 	if err != nil {
 		return err
 	}

@@ -4,21 +4,24 @@ import (
 	"fmt"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/whittle-sts/whittle/internal/seal"
 )
 
 // reading is one look through a segment for some terms, in steps from page to page.
 type reading struct {
+	key     *seal.Key
 	segment segment
 	bucket  *bbolt.Bucket
 	last    []chunk // where each of the terms was found last, and where its next page is, mostly
 }
 
-func read(tx *bbolt.Tx, s segment, terms int) (*reading, error) {
+func (f *file) read(tx *bbolt.Tx, s segment, terms int) (*reading, error) {
 	b := tx.Bucket(s.name())
 	if b == nil && s.chunks > 0 {
 		return nil, fmt.Errorf("%w: segment %d is missing", ErrDamaged, s.number)
 	}
-	return &reading{s, b, make([]chunk, terms)}, nil
+	return &reading{f.key, s, b, make([]chunk, terms)}, nil
 }
 
 // floor is the chunk where a key is, if it is there.
@@ -26,11 +29,11 @@ func (r *reading) floor(want key) (chunk, error) {
 	at := r.bucket.Cursor()
 	first, value := at.Seek(want.bytes())
 	if first == nil {
-		first, value = at.Last()
+		_, value = at.Last()
 	} else if len(first) == keySize && keyFrom(first) > want {
-		first, value = at.Prev()
+		_, value = at.Prev()
 	}
-	c, err := openChunk(r.segment.number, first, value, want)
+	c, err := openChunk(r.key, r.segment, value, want)
 	if err != nil {
 		return chunk{}, fmt.Errorf("%w: segment %d: %w", ErrDamaged, r.segment.number, err)
 	}

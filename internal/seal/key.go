@@ -7,8 +7,12 @@ import (
 	"fmt"
 )
 
-// KeySize is the bytes of a key.
-const KeySize = 32
+const (
+	// KeySize is the bytes of a key.
+	KeySize = 32
+	// Overhead is the bytes that a sealed text is longer than the text: a nonce and a tag.
+	Overhead = 12 + 16
+)
 
 // ErrOpen says that a sealed text was changed, belongs elsewhere, or was sealed under another key.
 var ErrOpen = errors.New("sealed text does not open")

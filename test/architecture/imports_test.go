@@ -40,7 +40,7 @@ var rooms = map[string][]string{
 	"internal/checkpoint":        {},
 	"internal/audit":             {"store", "internal/exact", "internal/hush", "internal/seal", "internal/tree", "internal/checkpoint"},
 	"internal/forward":           {"internal/audit", "internal/durable", "internal/loopback"},
-	"internal/index":             {"internal/audit", "internal/tree", "store"},
+	"internal/index":             {"internal/audit", "internal/seal", "internal/tree", "store"},
 	"internal/witness":           {"internal/checkpoint", "internal/loopback", "internal/tree", "store"},
 	"internal/verify":            {"internal/audit", "internal/checkpoint", "internal/durable", "internal/tree", "store"}, // alone: none of the log's secrets
 	"internal/report":            {"internal/audit", "internal/policy"},                                                   // pure: entries in, figures out
