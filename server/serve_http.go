@@ -27,6 +27,10 @@ const writeTime = time.Minute
 // sendTime is how long a request may be under way, beyond what answering it may take.
 const sendTime = 10 * time.Second
 
+// httpStreams is how many requests one HTTP/2 connection has in flight at most: clients open another when they want more, and a
+// stranger has less for its connection.
+const httpStreams = 250
+
 // serveHTTP makes the HTTP server: Connect, gRPC-Web and OAuth on one listener, over HTTP/1.1 and
 // HTTP/2, the latter also without TLS on loopback addresses.
 func (s *Server) serveHTTP(context.Context) error {
@@ -63,7 +67,7 @@ func (s *Server) newHTTPServer(handler http.Handler) *http.Server {
 	server := &http.Server{
 		Handler:           handler,
 		Protocols:         protocols,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: s.config.Limits.Streams},
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: min(s.config.Limits.Streams, httpStreams)},
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       s.config.Limits.Time + sendTime, // its end also ends what is being answered
 		WriteTimeout:      s.config.Limits.Time + writeTime,

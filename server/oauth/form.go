@@ -15,6 +15,7 @@ import (
 	"github.com/whittle-sts/whittle/internal/engine"
 	"github.com/whittle-sts/whittle/internal/scope"
 	"github.com/whittle-sts/whittle/server/fault"
+	"github.com/whittle-sts/whittle/server/guard"
 )
 
 const maxParameters = 1000
@@ -40,12 +41,35 @@ func (f form) all(name string) []string {
 
 // bodies reads forms into buffers that are used again: a third of what an introspection allocated.
 type bodies struct {
-	most    int       // bytes of a body
-	buffers sync.Pool // of *bytes.Buffer, each empty
+	most    int           // bytes of a body
+	unknown *guard.Shares // bytes of bodies that are read for the credentials in them
+	buffers sync.Pool     // of *bytes.Buffer, each empty
 }
 
 // usualForm is how many bytes a buffer may have that is kept.
 const usualForm = 8 << 10
+
+// unknownForms is what the forms of callers that nobody knows yet may have in bytes: a thousand usual ones, and at least four of the
+// largest. A network gets a quarter.
+func unknownForms(most int) *guard.Shares {
+	each := max(1<<20, most)
+	return guard.NewShares(4*each, each)
+}
+
+// readUnknown is read for a caller that is known by the form at the earliest.
+func (b *bodies) readUnknown(w http.ResponseWriter, r *http.Request) (form, error) {
+	remote, size := guard.Peer(r.RemoteAddr), b.most
+	if r.ContentLength >= 0 && r.ContentLength < int64(size) {
+		size = int(r.ContentLength)
+	}
+	if !b.unknown.Take(remote, size) {
+		refusal := engine.Refuse(engine.SlowDown, "rate", "too many forms are read for the credentials in them: send yours in the Authorization header")
+		refusal.RetryAfter = time.Second
+		return form{}, refusal
+	}
+	defer b.unknown.Give(remote, size)
+	return b.read(w, r)
+}
 
 // read reads a request's form. Parameters in the query string are refused: they end up in logs, and two places for one
 // parameter are one too many.

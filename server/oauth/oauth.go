@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -27,7 +26,7 @@ type Wire struct {
 
 // New makes the wire, which takes bodies of so many bytes.
 func New(e *engine.Engine, g *guard.Guard, body int) *Wire {
-	w := &Wire{engine: e, guard: g, bodies: bodies{most: body}}
+	w := &Wire{engine: e, guard: g, bodies: bodies{most: body, unknown: unknownForms(body)}}
 	w.grants = map[string]grant{exchangeGrant: w.exchange, clientCredentialsGrant: w.clientCredentials}
 	return w
 }
@@ -65,8 +64,8 @@ func (w *Wire) endpoint(path string, serve serve) http.Handler {
 			Envelope: in,
 		}
 		err := w.guard.Do(r.Context(), request, func(ctx context.Context) (err error) {
-			if in.problem != nil {
-				return in.problem
+			if err := in.complete(caller.Of(ctx).ID); err != nil {
+				return err
 			}
 			answer, err = serve(ctx, in.form)
 			return err
@@ -85,30 +84,35 @@ type posted struct {
 	rw      http.ResponseWriter
 	request *http.Request
 
-	form    form
-	problem error // what is wrong with it, to be told once the client is known
+	form form // its values are nil until it is read
 }
 
 // Tell implements [guard.Envelope].
 func (in *posted) Tell(id string) { in.rw.Header().Set(guard.RequestID, id) }
 
-// Credentials reads the form and takes the client's credentials off the request. What is malformed waits if
-// the header says by itself who the client is: then it is a refusal of that client, on the record, and
-// not a stranger's failure.
-func (in *posted) Credentials() (clientauth.Credentials, error) {
+// Credentials takes the client's credentials off the request. Only if the headers have none it reads the form for them: a stranger's
+// bytes are not kept before anybody asked who it is, but for what all strangers together may have.
+func (in *posted) Credentials() (c clientauth.Credentials, err error) {
 	headers := in.request.Header.Values
-	if in.form, in.problem = in.bodies.read(in.rw, in.request); in.problem == nil {
-		c, err := caller.FromForm(headers, in.form)
-		if err == nil || errors.Is(err, clientauth.ErrInvalid) {
-			return c, err
-		}
-		in.problem = err
+	if caller.InHeader(headers) {
+		return caller.FromHeaders(headers)
 	}
-	c, err := caller.FromHeaders(headers)
-	if err != nil {
-		return clientauth.Credentials{}, in.problem
+	if in.form, err = in.bodies.readUnknown(in.rw, in.request); err != nil {
+		return clientauth.Credentials{}, err
 	}
-	return c, nil
+	return caller.FromForm(in.form)
+}
+
+// complete reads the form of a client that is known by its headers. What is malformed is a refusal of that client, on the record,
+// and not a stranger's failure.
+func (in *posted) complete(client string) (err error) {
+	if in.form.values != nil {
+		return nil
+	}
+	if in.form, err = in.bodies.read(in.rw, in.request); err != nil {
+		return err
+	}
+	return caller.Beside(in.form, client)
 }
 
 // Values of headers, under their names as net/http spells them; nobody changes them.

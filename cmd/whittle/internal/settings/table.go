@@ -137,7 +137,7 @@ func limits() []Setting {
 			"The size of a request's headers; over HTTP/1.1 some 4 KiB more pass."),
 		size("limits.message", func(t *target) *int { return &t.Limits.Message }, 64<<10, 64<<20, "The size of an rpc message, decompressed."),
 		number("limits.streams", func(t *target) *int { return &t.Limits.Streams }, 1, 100_000,
-			"How many requests are in flight on one connection."),
+			"How many requests are in flight on one connection; over HTTP at most 250."),
 		number("limits.connections", func(t *target) *int { return &t.Limits.Connections }, 1, 1_000_000,
 			"How many connections each of the first two listeners has open; more wait."),
 		span("limits.request_time", func(t *target) *time.Duration { return &t.Limits.Time }, time.Second, 5*time.Minute,
