@@ -14,6 +14,7 @@ type Limits struct {
 	Message     int           // bytes of an rpc message, decompressed: a full batch of tokens of the usual size
 	Streams     int           // requests in flight on one connection
 	Connections int           // open at once on each listener
+	Unknown     time.Duration // of a connection on which no client has proved itself
 	Time        time.Duration // of any one request, waiting for the disk included
 	Revocations int           // alive that one client made of its own tokens
 	Rates       guard.Rates
@@ -28,7 +29,7 @@ func Defaults() Config {
 		Forward: Forward{FileSize: 64 << 20},
 		Limits: Limits{
 			Body: 256 << 10, Header: 16 << 10, Message: 4 << 20, Streams: 1000, Connections: 10_000,
-			Time: 20 * time.Second, Revocations: 10_000, Rates: guard.StandardRates(),
+			Unknown: 10 * time.Second, Time: 20 * time.Second, Revocations: 10_000, Rates: guard.StandardRates(),
 		},
 	}
 }
@@ -40,6 +41,7 @@ func (l *Limits) fill(standard Limits) {
 	l.Message = cmp.Or(l.Message, standard.Message)
 	l.Streams = cmp.Or(l.Streams, standard.Streams)
 	l.Connections = cmp.Or(l.Connections, standard.Connections)
+	l.Unknown = cmp.Or(l.Unknown, standard.Unknown)
 	l.Time = cmp.Or(l.Time, standard.Time)
 	l.Revocations = cmp.Or(l.Revocations, standard.Revocations)
 	l.Rates = cmp.Or(l.Rates, standard.Rates)

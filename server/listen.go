@@ -26,6 +26,9 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	if s.httpListener, err = s.bind(ctx, "http", s.config.HTTPAddr, s.config.mayServe); err != nil {
 		return err
 	}
+	limits := s.config.Limits
+	s.grpcListener = receive(s.grpcListener, limits.Connections, limits.Unknown, &s.refused)
+	s.httpListener = receive(s.httpListener, limits.Connections, limits.Unknown, &s.refused)
 	if s.adminListener, err = s.bind(ctx, "admin", s.config.AdminAddr, anywhere); err != nil {
 		return err
 	}

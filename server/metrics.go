@@ -27,6 +27,8 @@ func (s *Server) instrument(context.Context) error {
 	})
 	s.gauge("whittle_clock_doubted", "1 while nothing is issued since the clock jumped.", nil,
 		func() float64 { return flag(s.clock.Trust() != nil) })
+	s.counter("whittle_connections_refused_total",
+		"Connections closed at once, since their network had a quarter of them open on which no client had proved itself.", s.refused.Load)
 	s.measureKeys()
 	s.measureRevocations()
 	s.measureLog()

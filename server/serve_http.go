@@ -52,7 +52,7 @@ func (s *Server) serveHTTP(context.Context) error {
 	}}, rpc, connecthttp.WithCodecs(guard.ConnectCodecs()...),
 		connecthttp.WithReadMaxBytes(s.config.Limits.Message), connecthttp.WithCompressMinBytes(compressFrom))
 	s.http = s.newHTTPServer(s.leaving(mux))
-	s.http.ConnState = s.count
+	s.http.ConnState, s.http.ConnContext = s.count, guard.WithVisit
 	if s.tls != nil {
 		s.http.TLSConfig = s.tls.Clone()
 	}
@@ -80,11 +80,12 @@ func (s *Server) newHTTPServer(handler http.Handler) *http.Server {
 }
 
 // leaving tells callers of a server that stops to take another connection next time, to another server
-// if there is one. Over HTTP/2 net/http makes a GOAWAY of it. Closing what just stands idle would cross
+// if there is one, and so those whom half the time has gone by that they have to prove themselves: they may read what is public for
+// as long as they like, on one connection after the other. Over HTTP/2 net/http makes a GOAWAY of it. Closing what just stands idle would cross
 // requests that are on their way.
 func (s *Server) leaving(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.draining.Load() {
+		if s.draining.Load() || guard.VisitOf(r.Context()).Lasted(s.config.Limits.Unknown/2) {
 			w.Header().Set("Connection", "close")
 		}
 		next.ServeHTTP(w, r)

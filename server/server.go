@@ -55,7 +55,8 @@ type Server struct {
 	http, admin                               *http.Server
 
 	draining atomic.Bool
-	open     atomic.Int64 // connections to the HTTP listener
+	open     atomic.Int64  // connections to the HTTP listener
+	refused  atomic.Uint64 // connections that were beyond their network's share
 	closers  []func() error
 }
 

@@ -2,15 +2,22 @@ package server_test
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/net/http2"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 
+	whittlev1 "github.com/whittle-sts/whittle/gen/whittle/v1"
 	"github.com/whittle-sts/whittle/server"
 )
 
@@ -144,4 +151,86 @@ func TestStreamsOfAConnectionAreBounded(t *testing.T) {
 			t.Errorf("%d are taken where %d is set", got, set)
 		}
 	}
+}
+
+// Strangers that hold all connections and say nothing lock no client out, and what a client has proved itself on stays, whatever
+// the wire.
+func TestConnectionsOfStrangersAreFreed(t *testing.T) {
+	const most = 4
+	b := platform(t, func(c *server.Config) { c.Limits.Connections, c.Limits.Unknown = most, time.Second })
+	b.Conn.Close()
+	silent := func(addr string) net.Conn {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	web, opened := strings.TrimPrefix(b.HTTPURL(), "http://"), new(atomic.Int32)
+	count := func(ctx context.Context, _, addr string) (net.Conn, error) {
+		opened.Add(1)
+		return new(net.Dialer).DialContext(ctx, "tcp", addr)
+	}
+	for range most {
+		silent(b.GRPCAddr())
+		silent(web)
+	}
+	native, err := grpc.NewClient(b.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) { return count(ctx, "", addr) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer native.Close()
+	transport := &http.Transport{DialContext: count}
+	defer transport.CloseIdleConnections()
+	ask := map[string]func() error{
+		"gRPC": func() error {
+			_, err := whittlev1.NewIntrospectionServiceClient(native).Introspect(
+				b.As(t.Context(), b.Client("data-gateway")), &whittlev1.IntrospectRequest{Token: "x"}, grpc.WaitForReady(true))
+			return err
+		},
+		"OAuth": func() error {
+			return b.over(transport, "/oauth2/introspect", "application/x-www-form-urlencoded", "token=x")
+		},
+		"Connect": func() error {
+			return b.over(transport, "/whittle.v1.IntrospectionService/Introspect", "application/json", `{"token":"x"}`)
+		},
+	}
+	for wire, where := range map[string]string{"gRPC": b.GRPCAddr(), "OAuth": web, "Connect": web} {
+		transport.CloseIdleConnections()
+		before := opened.Load()
+		if err := ask[wire](); err != nil {
+			t.Fatalf("%s: a client is locked out: %v", wire, err)
+		}
+		// This one begins later than the client's, and is there until it is closed.
+		if _, err := io.Copy(io.Discard, silent(where)); err != nil {
+			t.Fatal(err)
+		}
+		if err := ask[wire](); err != nil || opened.Load() != before+1 {
+			t.Errorf("%s: %v, %d connections", wire, err, opened.Load()-before)
+		}
+	}
+}
+
+// over sends a client's request over the transport.
+func (b browser) over(transport *http.Transport, path, kind, body string) error {
+	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.HTTPURL()+path, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", kind)
+	r.Header.Set("Authorization", b.basic("data-gateway"))
+	res, err := transport.RoundTrip(r)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		return err
+	}
+	if res.StatusCode != http.StatusOK {
+		return errors.New(res.Status)
+	}
+	return nil
 }

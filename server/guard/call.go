@@ -47,7 +47,9 @@ func (c *call) authenticate() error {
 	}
 	origin := clientauth.Origin{Wire: string(c.request.Wire), Remote: c.request.Remote}
 	c.caller, err = c.guard.config.Authenticator.Authenticate(credentials, origin)
-	c.known = err == nil
+	if c.known = err == nil; c.known {
+		c.request.Visit.Prove()
+	}
 	return err
 }
 

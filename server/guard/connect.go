@@ -24,7 +24,7 @@ func (g *Guard) Interceptor() connect.ServerInterceptor {
 				return fault.Connect(errors.New("guard: a call without its metadata"))
 			}
 			info.ResponseHeader().Set("Cache-Control", "no-store") // tokens, and what they are good for (RFC 6749 section 5.1)
-			err := g.serveConnect(ctx, fromConnect(spec, info), spec, stream, next)
+			err := g.serveConnect(ctx, fromConnect(ctx, spec, info), spec, stream, next)
 			if err == nil {
 				return nil
 			}
@@ -94,10 +94,10 @@ func Peer(text string) netip.AddrPort {
 	return at
 }
 
-func fromConnect(spec connect.Spec, info *connect.CallInfo) Request {
+func fromConnect(ctx context.Context, spec connect.Spec, info *connect.CallInfo) Request {
 	return Request{
 		Method: spec.Procedure, Wire: Wire(info.Protocol), Remote: Peer(info.PeerAddr), Trace: info.RequestHeader().Get(Traceparent),
-		Envelope: connectEnvelope{info},
+		Visit: VisitOf(ctx), Envelope: connectEnvelope{info},
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -158,8 +157,8 @@ type grpcEnvelope struct{ ctx context.Context }
 func (e *grpcEnvelope) request(name string) Request {
 	r := Request{Method: name, Wire: GRPC, Envelope: e}
 	if p, ok := peer.FromContext(e.ctx); ok {
-		if tcp, ok := p.Addr.(*net.TCPAddr); ok {
-			r.Remote = tcp.AddrPort()
+		if visit, ok := p.Addr.(*Visit); ok {
+			r.Remote, r.Visit = visit.Remote(), visit
 		}
 	}
 	if values := e.values(traceparentMetadata); len(values) == 1 {

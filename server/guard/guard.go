@@ -108,6 +108,7 @@ type Request struct {
 	Method string // full name, or the path of an OAuth endpoint
 	Wire   Wire
 	Remote netip.AddrPort // the peer's address; zero if it has none
+	Visit  *Visit         // the connection; nil: unknown
 	Trace  string         // the caller's traceparent; empty: none
 	Envelope
 }

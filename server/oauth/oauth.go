@@ -61,7 +61,7 @@ func (w *Wire) endpoint(path string, serve serve) http.Handler {
 		var answer any
 		request := guard.Request{
 			Method: path, Wire: guard.OAuth, Remote: guard.Peer(r.RemoteAddr), Trace: r.Header.Get(guard.Traceparent),
-			Envelope: in,
+			Visit: guard.VisitOf(r.Context()), Envelope: in,
 		}
 		err := w.guard.Do(r.Context(), request, func(ctx context.Context) (err error) {
 			if err := in.complete(caller.Of(ctx).ID); err != nil {

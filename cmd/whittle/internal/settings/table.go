@@ -139,7 +139,8 @@ func limits() []Setting {
 		number("limits.streams", func(t *target) *int { return &t.Limits.Streams }, 1, 100_000,
 			"How many requests are in flight on one connection; over HTTP at most 250."),
 		number("limits.connections", func(t *target) *int { return &t.Limits.Connections }, 1, 1_000_000,
-			"How many connections each of the first two listeners has open; more wait."),
+			"How many connections each of the first two listeners has open; more wait. One on which no client proves itself ends after ten seconds, and an address "+
+				"(IPv6: a /64) other than loopback has at most a quarter of them in such ones: behind a proxy that brings more of them at once, set it higher."),
 		span("limits.request_time", func(t *target) *time.Duration { return &t.Limits.Time }, time.Second, 5*time.Minute,
 			"How long any one request may take, waiting for the disk included. Sending it may take ten seconds more."),
 		number("limits.revocations", func(t *target) *int { return &t.Limits.Revocations }, 100, 1_000_000,
