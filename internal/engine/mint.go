@@ -114,7 +114,7 @@ func (x *exchange) actChain() *principal.Actor {
 // revocation that the subject token escapes and its child would not.
 func (x *exchange) checkAlive(context.Context) error {
 	if s, dead := x.killed(); dead {
-		return notAcceptable("subject_token", audit.ReasonRevoked, nil).saying("the new token would be revoked: %s", s)
+		return notAcceptable("subject_token", audit.ReasonRevoked, nil).saying("the new token would be %s", byWhat(s))
 	}
 	if x.draft.Actor.Depth() > principal.MaxActors {
 		return notAcceptable("subject_token", "act_depth", nil)

@@ -87,10 +87,14 @@ func (e *Engine) alive(v *verified, now time.Time) error {
 		return fmt.Errorf("ended at %s", v.ends.Format(time.RFC3339))
 	}
 	if s, dead := e.image.Revocations.Killed(v.trace); dead {
-		return fmt.Errorf("revoked: %s", s)
+		return errors.New(byWhat(s))
 	}
 	return nil
 }
+
+// byWhat says what a token was revoked by, without whom: the words are sealed for the entry's first person, and would
+// outlive the erasure of another whom the revocation names. Its own entry has that.
+func byWhat(s live.Selector) string { return "revoked by " + string(s.Kind) }
 
 // usesLeft is how often a token may still be used: the least of its own and its limited ancestors'
 // counters.

@@ -208,7 +208,7 @@ func (x *exchange) verifyOutside(ctx context.Context, which string, text token.S
 // but nothing of ours can outlive it.
 func (x *exchange) checkOutside(which string, out *issuer.Outside, who principal.Principal) error {
 	if s, dead := x.engine.image.Revocations.Killed(outsideTrace(out, who)); dead {
-		return notAcceptable(which, audit.ReasonRevoked, nil).saying("revoked: %s", s)
+		return notAcceptable(which, audit.ReasonRevoked, nil).saying("%s", byWhat(s))
 	}
 	if !x.now.Before(out.Expires.Truncate(time.Second)) { // our tokens end on whole seconds
 		return notAcceptable(which, "ended", nil).saying("ended at %s", out.Expires.UTC().Format(time.RFC3339))
