@@ -167,6 +167,7 @@ type Tx interface {
 	SetGeneration([16]byte) error
 
 	// DropExpired deletes up to limit records that ended before then: opaque tokens, uses, use ids and
-	// revocations. It returns how many it deleted, which is less than limit only if none is left.
+	// revocations. It returns how many it deleted, which is less than limit only if none is left. If it deleted any, the
+	// store's newest time is before at least: what ended must not live again for whoever has an earlier clock.
 	DropExpired(before time.Time, limit int) (int, error)
 }

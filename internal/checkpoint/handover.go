@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,7 +33,7 @@ func (k *Key) HandOver(next *Key, size uint64, root [32]byte) ([]byte, error) {
 // handover is one that was read, both of whose signatures are good.
 type handover struct {
 	Checkpoint
-	from, to note.Verifier
+	from, to verifier
 }
 
 // readHandover reads what may be made up by anybody: it speaks only for who trusts one of its keys.
@@ -48,9 +49,9 @@ func readHandover(signed []byte, origin string) (h handover, err error) {
 	if len(lines) != 2 || h.Origin != origin {
 		return h, fmt.Errorf("%w: not a handover of this log", ErrNote)
 	}
-	for i, to := range []*note.Verifier{&h.to, &h.from} {
+	for i, to := range []*verifier{&h.to, &h.from} {
 		vkey, found := strings.CutPrefix(lines[i], []string{newKeyLine, oldKeyLine}[i])
-		v, err := note.NewVerifier(vkey)
+		v, err := newVerifier(vkey)
 		if !found || err != nil || v.Name() != origin {
 			return h, fmt.Errorf("%w: not a handover of this log", ErrNote)
 		}
@@ -59,7 +60,7 @@ func readHandover(signed []byte, origin string) (h handover, err error) {
 	if same(h.from, h.to) {
 		return h, fmt.Errorf("%w: a key hands over to itself", ErrNote)
 	}
-	for _, v := range []note.Verifier{h.from, h.to} {
+	for _, v := range []verifier{h.from, h.to} {
 		if _, err := note.Open(signed, note.VerifierList(v)); err != nil {
 			return h, fmt.Errorf("%w: handover: %w", ErrNote, err)
 		}
@@ -67,17 +68,33 @@ func readHandover(signed []byte, origin string) (h handover, err error) {
 	return h, nil
 }
 
-func same(a, b note.Verifier) bool { return a.Name() == b.Name() && a.KeyHash() == b.KeyHash() }
+// verifier is one of the log's keys. Which one it is, the whole key says: its id has 32 bits, so that anybody can make
+// another key of the same one.
+type verifier struct {
+	note.Verifier
+	public string // as the verifier key has it: the algorithm and the key
+}
+
+func newVerifier(vkey string) (v verifier, err error) {
+	if v.Verifier, err = note.NewVerifier(vkey); err != nil {
+		return v, err
+	}
+	key, err := base64.StdEncoding.DecodeString(vkey[strings.IndexByte(vkey, '+')+len("+01234567+"):])
+	v.public = string(key)
+	return v, err
+}
+
+func same(a, b verifier) bool { return a.Name() == b.Name() && a.public == b.public }
 
 // logKey is one of the keys that sign, or signed, one after another.
 type logKey struct {
-	note.Verifier
+	verifier
 	until *uint64 // the size of the last checkpoint that it may have signed; nil: it wasn't followed by another
 }
 
-func (t *Trust) key(v note.Verifier) *logKey {
+func (t *Trust) key(v verifier) *logKey {
 	for i := range t.keys {
-		if same(t.keys[i], v) {
+		if same(t.keys[i].verifier, v) {
 			return &t.keys[i]
 		}
 	}
@@ -114,10 +131,10 @@ func (t *Trust) take(h handover) error {
 		return fmt.Errorf("%w: a key handed over twice", ErrNote)
 	}
 	if t.key(h.to) == nil {
-		t.keys = append(t.keys, logKey{Verifier: h.to})
+		t.keys = append(t.keys, logKey{verifier: h.to})
 	}
 	if t.key(h.from) == nil {
-		t.keys = append(t.keys, logKey{Verifier: h.from})
+		t.keys = append(t.keys, logKey{verifier: h.from})
 	}
 	size := h.Size
 	t.key(h.from).until = &size

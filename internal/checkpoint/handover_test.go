@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"slices"
 	"testing"
@@ -98,4 +99,53 @@ func FuzzFollow(f *testing.F) {
 			t.Errorf("%q leads to a stranger", joined)
 		}
 	})
+}
+
+// Whoever has a key of the same 32-bit id as the log's, which some 2^32 tries make, doesn't speak for the log. Here both are
+// ours, so that 2^16 do.
+func TestAKeyOfTheSameIDIsAnotherKey(t *testing.T) {
+	known := make(map[uint32][]byte)
+	made := func(seed []byte) *Key {
+		k, err := NewKey(origin, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	var log, fake *Key
+	for n := uint64(0); log == nil; n++ {
+		seed := binary.BigEndian.AppendUint64(make([]byte, SeedSize-8), n)
+		k := made(seed)
+		if other, found := known[k.id]; found {
+			log, fake = made(other), k
+		}
+		known[k.id] = seed
+	}
+	trust, err := NewTrust(log.Verifier(), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := made([]byte("a key that the log never heard of")[:SeedSize])
+	handover, err := fake.HandOver(stranger, 0, [32]byte{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, followed, err := trust.Follow([][]byte{handover})
+	if err != nil || len(followed) != 0 {
+		t.Fatalf("%d handovers were followed, %v", len(followed), err)
+	}
+	forged, err := stranger.Sign(5, [32]byte{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := next.Open(forged); err == nil {
+		t.Error("a stranger's checkpoint was taken for the log's")
+	}
+	genuine, err := log.Sign(5, [32]byte{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := next.Open(genuine); err != nil {
+		t.Error("the log's own was refused:", err)
+	}
 }

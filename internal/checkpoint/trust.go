@@ -22,14 +22,14 @@ type Trust struct {
 // NewTrust reads verifier keys: the log's, and those of witnesses, of whom so many must have co-signed before a
 // checkpoint counts as witnessed. None of them may be named twice.
 func NewTrust(log string, witnesses []string, quorum int) (*Trust, error) {
-	verifier, err := note.NewVerifier(log)
+	key, err := newVerifier(log)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %.200q: %w", errVerifier, log, err)
 	}
 	if quorum < 0 || quorum > len(witnesses) {
 		return nil, fmt.Errorf("%d witnesses are needed, but %d are known", quorum, len(witnesses))
 	}
-	t := &Trust{keys: []logKey{{Verifier: verifier}}, quorum: quorum}
+	t := &Trust{keys: []logKey{{verifier: key}}, quorum: quorum}
 	for _, vkey := range witnesses {
 		w, err := newCosigner(vkey)
 		if err != nil {

@@ -94,7 +94,7 @@ func (e *Engine) revokeOutside(ctx context.Context, caller clientauth.Caller, te
 		return e.notOwner(caller)
 	}
 	// An issuer may give two tokens one id: what this kills of the other must not come back when this one would have ended.
-	last := e.clock.Now().Add(narrow.MaxLifetime)
+	last := e.clock.Latest().Add(narrow.MaxLifetime)
 	if out.Expires.After(last) {
 		last = out.Expires
 	}
@@ -129,14 +129,14 @@ func (e *Engine) revokeBySelector(ctx context.Context, caller clientauth.Caller,
 	}
 	req.Reason = hush.Text(req.Reason) // which is kept beside the record, too
 	req.Block = req.Block || req.Selector.Kind.Unconditional()
-	e.image.Revocations.Announce(req.Selector, req.Block, e.clock.Now()) // before anything that can fail
+	e.image.Revocations.Announce(req.Selector, req.Block, e.clock.Latest()) // before anything that can fail
 	if req.Selector.Kind == live.Key {
 		if err := e.revokeKey(ctx, caller, req.Selector.Value); err != nil {
 			return Revocation{}, err
 		}
 	}
 	// Whatever it can kill has ended after the longest life that a token can have.
-	r, err := e.revoke(ctx, caller, req, e.clock.Now().Add(narrow.MaxLifetime))
+	r, err := e.revoke(ctx, caller, req, e.clock.Latest().Add(narrow.MaxLifetime))
 	if err == nil && req.Selector.Kind == live.Issuer {
 		e.outside.Forget(req.Selector.Value)
 	}
@@ -212,7 +212,7 @@ func (e *Engine) Unknown(s live.Selector) (client, issuer string) {
 
 // revoke acts in memory at once, then makes it durable, and only then returns without an error.
 func (e *Engine) revoke(ctx context.Context, caller clientauth.Caller, req RevokeRequest, ends time.Time) (Revocation, error) {
-	now := e.clock.Now()
+	now := e.clock.Latest() // an outside token issued while the clock stood behind is older than this
 	e.image.Revocations.Announce(req.Selector, req.Block, now)
 	record := store.Revocation{
 		Kind: string(req.Selector.Kind), Selector: req.Selector.Value, Block: req.Block,

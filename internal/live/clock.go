@@ -73,6 +73,19 @@ func (c *Clock) Now() time.Time {
 	return c.highest.UTC()
 }
 
+// mostAhead is how far ahead a wall that jumped is believed: what is revoked now would else be for ever.
+const mostAhead = 7 * 24 * time.Hour
+
+// Latest is the later of Now and what the wall says, which is ahead of it after a jump: for when something is revoked, which must
+// not be taken for earlier than it is.
+func (c *Clock) Latest() time.Time {
+	now, wall := c.Now(), c.wall().Round(0).UTC()
+	if ahead := wall.Sub(now); ahead > 0 {
+		return now.Add(min(ahead, mostAhead))
+	}
+	return now
+}
+
 // Trust says whether the clock can be minted by: nil, or [ErrClock].
 func (c *Clock) Trust() error {
 	c.mu.Lock()

@@ -62,6 +62,9 @@ func (w *writer) DropExpired(before time.Time, limit int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if len(ended) > 0 {
+		w.reached(before)
+	}
 	for _, key := range ended {
 		expires, rest, err := cutInstant(tableExpiry, key, key)
 		if err == nil && (len(rest) == 0 || expiring[rest[0]].name == "") {

@@ -192,10 +192,15 @@ func (w *writer) AppendEntry(entry []byte, at time.Time) (uint64, error) {
 		return 0, err
 	}
 	m.Size = index + 1
-	if at = at.Round(0); at.After(m.Time) { // by the wall, since that is what is kept
-		m.Time = at
-	}
+	w.reached(at)
 	return index, nil
+}
+
+// reached raises the newest time.
+func (w *writer) reached(at time.Time) {
+	if at = at.Round(0); at.After(w.batch.meta.Time) { // by the wall, since that is what is kept
+		w.batch.meta.Time = at
+	}
 }
 
 // DropEntry deletes before it writes, so that bbolt joins the pages that this leaves nearly empty.

@@ -124,6 +124,13 @@ func (t early) DropExpired(before time.Time, limit int) (int, error) {
 	return t.memoryTx.DropExpired(before.Add(time.Nanosecond), limit)
 }
 
+type forgetful struct{ *memoryTx }
+
+func (t forgetful) DropExpired(before time.Time, limit int) (int, error) {
+	defer func(newest time.Time) { t.meta.Time = newest }(t.meta.Time)
+	return t.memoryTx.DropExpired(before, limit)
+}
+
 type greedy struct{ *memoryTx }
 
 func (t greedy) DropExpired(before time.Time, _ int) (int, error) {
@@ -173,6 +180,7 @@ var defects = []struct {
 	{"takes a root for that of more entries", "tree", withTx(func(t *memoryTx) store.Tx { return recounting{t} })},
 	{"replaces a policy", "policies", withTx(func(t *memoryTx) store.Tx { return anyVersion{t} })},
 	{"gives a number twice", "revocations", withTx(func(t *memoryTx) store.Tx { return reusing{t} })},
+	{"forgets until when it dropped", "expiry", withTx(func(t *memoryTx) store.Tx { return forgetful{t} })},
 	{"drops at the very end", "expiry", withTx(func(t *memoryTx) store.Tx { return early{t} })},
 	{"drops more than asked", "expiry", withTx(func(t *memoryTx) store.Tx { return greedy{t} })},
 	{"drops what comes after", "entries", withTx(func(t *memoryTx) store.Tx { return truncating{t} })},

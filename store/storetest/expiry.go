@@ -80,6 +80,30 @@ func testExpiry(t *testing.T, open Open) {
 			t.Errorf("%d dropped at the new end", n)
 		}
 	})
+	t.Run("what was dropped has ended for good", func(t *testing.T) {
+		s := fresh(t, open)
+		update(t, s, expireAt(0, epoch), func(tx store.Tx) error {
+			_, err := tx.AppendEntry([]byte("e"), epoch)
+			return err
+		})
+		newest := func() time.Time {
+			var m store.Meta
+			view(t, s, func(r store.Reader) (err error) { m, err = r.Meta(); return err })
+			return m.Time
+		}
+		for _, row := range []struct {
+			before, want time.Time
+		}{
+			{epoch, epoch}, // drops none
+			{epoch.Add(time.Hour), epoch.Add(time.Hour)},
+			{epoch.Add(2 * time.Hour), epoch.Add(time.Hour)}, // none either
+		} {
+			drop(t, s, row.before, 99)
+			if got := newest(); !got.Equal(row.want) {
+				t.Errorf("before %s: the newest time is %s, not %s", row.before, got, row.want)
+			}
+		}
+	})
 	t.Run("what was lifted is not dropped again", func(t *testing.T) {
 		s := fresh(t, open)
 		update(t, s, expireAt(1, epoch), func(tx store.Tx) error { return tx.DeleteRevocation(1) })

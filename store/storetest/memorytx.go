@@ -171,10 +171,15 @@ func (t *memoryTx) DeletePerson(lookup [32]byte) error { return remove(t, t.peop
 func (t *memoryTx) AppendEntry(entry []byte, at time.Time) (uint64, error) {
 	t.entries, t.wrote = append(t.entries, bytes.Clone(entry)), true
 	t.meta.Size++
+	t.reached(at)
+	return t.meta.Size - 1, nil
+}
+
+// reached raises the newest time.
+func (t *memoryTx) reached(at time.Time) {
 	if at.After(t.meta.Time) {
 		t.meta.Time = at
 	}
-	return t.meta.Size - 1, nil
 }
 
 func (t *memoryTx) DropEntry(index uint64, rest []byte) error {
@@ -222,7 +227,10 @@ func (t *memoryTx) DropExpired(before time.Time, limit int) (n int, err error) {
 	n += dropFrom(t.uses, limit-n, before, func(u store.Uses) time.Time { return u.Expires })
 	n += dropFrom(t.seen, limit-n, before, func(u store.Uses) time.Time { return u.Expires })
 	n += dropFrom(t.revocations, limit-n, before, func(r store.Revocation) time.Time { return r.Expires })
-	t.wrote = t.wrote || n > 0
+	if n > 0 {
+		t.wrote = true
+		t.reached(before)
+	}
 	return n, nil
 }
 
