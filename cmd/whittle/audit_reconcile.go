@@ -49,7 +49,8 @@ before the time looked at, since tokens descend from others; what it says of tok
 for each. The access log is read line by line, once, and may be of any size.
 
 Revocations by group aren't held against tokens: which of them rest on a group, entries say only sealed. Nor is what a
-later policy took away, which introspection sees.`,
+later policy took away, which introspection sees. A revocation by subject may name a client that acts, which a copy
+says only sealed: those that it can't tell are counted.`,
 		Example: `  whittle audit reconcile --resource https://data.example.com access.jsonl
   jq -c 'select(.kind == "access")' app.log | whittle audit reconcile --field time=ts --field token=auth.jti -`,
 		Args: cobra.ExactArgs(1),
@@ -99,13 +100,6 @@ func (r *reconciling) run(c *call) error {
 
 // read takes what the record says, from wherever it is.
 func (r *reconciling) read(c *call, record *reconcile.Record) error {
-	add := func(index uint64, entry []byte) error {
-		event, err := audit.Decode(entry)
-		if err != nil {
-			return err
-		}
-		return record.Add(index, &event)
-	}
 	if r.db == "" && r.export == "" {
 		if r.key != "" {
 			return exit.With(exit.Usage, errors.New("--key is for --db and --export: a server's record isn't verified, only read"))
@@ -113,9 +107,15 @@ func (r *reconciling) read(c *call, record *reconcile.Record) error {
 		if err := c.identified(); err != nil {
 			return err
 		}
-		return c.everyEntry(r.question.After.Add(-reconcile.Lookback), add)
+		return c.everyEntry(r.question.After.Add(-reconcile.Lookback), record.Add)
 	}
-	against := verify.Against{Each: add}
+	against := verify.Against{Each: func(index uint64, entry []byte) error {
+		event, err := audit.Decode(entry)
+		if err != nil {
+			return err
+		}
+		return record.Add(index, &event)
+	}}
 	if r.key != "" {
 		trust, err := checkpoint.NewTrust(r.key, nil, 0)
 		if err != nil {
@@ -148,8 +148,8 @@ func (r *reconciling) copied(ctx context.Context, a verify.Against) error {
 	return found(err)
 }
 
-// everyEntry reads the server's entries from then on that have a body, page by page.
-func (c *call) everyEntry(from time.Time, fn func(uint64, []byte) error) error {
+// everyEntry reads the server's entries from then on that have a body, page by page, with the names of people.
+func (c *call) everyEntry(from time.Time, fn func(uint64, *audit.Event) error) error {
 	ask := &whittlev1.ListEntriesRequest{PageSize: 1000, Filter: &whittlev1.EntryFilter{After: timestamppb.New(from)}}
 	for {
 		res, err := c.server.Audit().ListEntries(c.ctx, ask)
@@ -160,7 +160,14 @@ func (c *call) everyEntry(from time.Time, fn func(uint64, []byte) error) error {
 			if e.GetDropped() != "" {
 				continue // another entry says so, which comes later
 			}
-			if err := fn(e.GetIndex(), e.GetSealed()); err != nil {
+			event, err := audit.Decode(e.GetSealed())
+			if err != nil {
+				return err
+			}
+			for i, p := range e.GetPeople()[:min(len(e.GetPeople()), len(event.People))] {
+				event.People[i].Issuer, event.People[i].Subject = p.GetIssuer(), p.GetSubject()
+			}
+			if err := fn(e.GetIndex(), &event); err != nil {
 				return err
 			}
 		}
@@ -223,6 +230,7 @@ func (c *call) told(s *reconcile.Summary, shown uint64) {
 		{uint64(s.NotAsked), "token was", "tokens were", " used though the record knows of no introspection: verified locally, answers were kept, or it is too soon, " +
 			"since uses are counted first and recorded within the server's record_uses (a minute, unless set)"},
 		{s.Groups, "revocation", "revocations", " by group can't be held against tokens"},
+		{s.Subjects, "revocation", "revocations", " by subject may name a client, sealed to a copy or erased: what it acted in can't be held against that"},
 		{all - shown, "more finding isn't", "more findings aren't", " shown: --limit, or --json"},
 	} {
 		if n.count > 0 {

@@ -47,6 +47,7 @@ type Summary struct {
 	Outside  uint64          `json:"outside"`  // lines of another time
 	NotAsked int             `json:"unasked"`  // tokens with actions for which nobody asked Whittle, as far as is recorded
 	Groups   uint64          `json:"groups"`   // revocations by group, which can't be held against tokens
+	Subjects uint64          `json:"subjects"` // revocations by a sealed subject: if it is a client, what it acted in can't be told
 	Findings map[Kind]uint64 `json:"findings"` // how many of each kind
 }
 
@@ -66,7 +67,7 @@ type Question struct {
 // Log holds an access log against the record, line by line, and then the record against the log. Findings about lines
 // come in their order; the tokens that nobody used come last, in the order of their grants.
 func (r *Record) Log(log io.Reader, q Question, found func(Finding) error) (Summary, error) {
-	j := judge{record: r, question: q, resources: make(map[string]bool), sum: Summary{Entries: r.Entries, Groups: r.GroupsTaken, Findings: map[Kind]uint64{}}}
+	j := judge{record: r, question: q, resources: make(map[string]bool), sum: Summary{Entries: r.Entries, Groups: r.GroupsTaken, Subjects: r.unnamed(), Findings: map[Kind]uint64{}}}
 	j.found = func(f Finding) error {
 		j.sum.Findings[f.Kind]++
 		return found(f)

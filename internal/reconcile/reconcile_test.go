@@ -215,6 +215,61 @@ func TestWhatWasRevoked(t *testing.T) {
 	}
 }
 
+// A subject is also the client that acts, whose tokens' entries have its name: the record says whose pseudonym it is, or
+// that it can't tell.
+func TestAClientIsRevokedAsTheSubjectThatActs(t *testing.T) {
+	named := func(issuer, subject string) func(*story) uint64 {
+		return func(s *story) uint64 {
+			s.seq++
+			return s.add(audit.Event{Kind: audit.KindRevocation, Outcome: audit.OutcomeDone, Revoked: &audit.Revoked{Kind: "subject", Seq: s.seq},
+				People: []audit.Person{{Role: audit.RoleSelector, Key: "pseudonym", Personal: audit.Personal{Issuer: issuer, Subject: subject}}}})
+		}
+	}
+	sealed := named("", "")
+	for name, tc := range map[string]struct {
+		revoke func(*story) uint64
+		dead   []int // of 1, and its child 2 in which the summarizer acts, too
+		told   uint64
+	}{
+		"the agent":           {named("", "agent"), []int{1, 2}, 0},
+		"the sub-agent":       {named("", "summarizer"), []int{2}, 0},
+		"another client":      {named("", "exporter"), nil, 0},
+		"a person called so":  {named("corp", "agent"), nil, 0},
+		"somebody, in a copy": {sealed, nil, 1},
+		"who asked for itself, in a copy": {func(s *story) uint64 {
+			s.granted(3, func(e *audit.Event) {
+				e.Kind, e.Client, e.SubjectToken = audit.KindClientCredentials, "summarizer", nil
+				e.People[0].Key = "pseudonym"
+			})
+			return sealed(s)
+		}, []int{2}, 0},
+		"whom an issuer spoke for, in a copy": {func(s *story) uint64 {
+			s.granted(3, func(e *audit.Event) { e.People[0].Key = "pseudonym" })
+			return sealed(s)
+		}, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t)
+			s.granted(1)
+			s.granted(2, from(1, "summarizer"))
+			entry := tc.revoke(s)
+			var want []string
+			for n := 1; n <= 2; n++ {
+				s.done(n, time.Minute, "")
+				if slices.Contains(tc.dead, n) {
+					want = append(want, fmt.Sprintf("after_revocation %d %d", n, entry))
+				}
+			}
+			if s.tokens[id(3)] != nil {
+				want = append(want, "never_used 0 2")
+			}
+			if sum := s.want(Question{}, want...); sum.Subjects != tc.told {
+				t.Errorf("%d revocations can't be told, want %d", sum.Subjects, tc.told)
+			}
+		})
+	}
+}
+
 func TestABlockThatWasLiftedRevivesNothingOlder(t *testing.T) {
 	s := begin(t)
 	s.granted(1)

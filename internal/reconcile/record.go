@@ -24,6 +24,7 @@ type Record struct {
 	tokens  map[token.ID]*grant
 	tasks   map[token.ID][]*grant
 	revoked map[selector][]*revocation
+	named   names
 	shared  map[string]string // texts that are in many entries, once
 
 	Entries     uint64 // that were read
@@ -61,6 +62,7 @@ func NewRecord(after time.Time, most int) *Record {
 	return &Record{
 		after: after, most: most, tokens: make(map[token.ID]*grant), tasks: make(map[token.ID][]*grant),
 		revoked: make(map[selector][]*revocation), shared: make(map[string]string),
+		named: names{clients: make(map[string][]string), others: make(map[string]bool)},
 	}
 }
 
@@ -71,6 +73,7 @@ func (r *Record) Add(index uint64, e *audit.Event) error {
 		return nil
 	}
 	r.Entries++
+	r.named.learn(e)
 	switch {
 	case e.Dropped != nil:
 		return r.dropped(index, e.Dropped, from)
@@ -221,6 +224,13 @@ func (r *Record) hit(s selector, rev uint64, at time.Time) *revocation {
 		blocked := v.always && (v.lifted.IsZero() || at.Before(v.lifted))
 		if v.at.Before(at) && (s.kind == "token" || blocked || rev < v.seq) {
 			return v
+		}
+	}
+	if s.kind == "client" {
+		for _, pseudonym := range r.named.clients[s.value] { // a subject is also the client that acts
+			if v := r.hit(selector{"subject", pseudonym}, rev, at); v != nil {
+				return v
+			}
 		}
 	}
 	return nil
