@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/whittle-sts/whittle/internal/document"
 	"github.com/whittle-sts/whittle/store"
 )
 
@@ -19,55 +21,64 @@ type PolicyMention struct {
 	Text        string
 }
 
-// maxMentions is how many lines are told. A subject that is a common word is named in too many to help.
-const maxMentions = 1000
-
-// mentions looks through all versions of the policy, whose text nobody encrypts: people write it for people.
+// mentions looks through all versions of the policy, whose text nobody encrypts: people write it for people. All lines
+// are told, however many: who goes through some of them takes these for all.
 func (e *Engine) mentions(ctx context.Context, subject string) ([]PolicyMention, error) {
 	found := make(mentions)
 	for version, newest := uint64(1), uint64(1); version <= newest; version++ {
+		var record store.Policy
 		err := e.store.View(ctx, func(r store.Reader) error {
 			meta, err := r.Meta()
 			if newest = meta.Policy; err != nil || newest < version {
 				return err
 			}
-			record, err := r.Policy(version)
-			if err == nil {
-				found.of(record, subject)
-			}
+			record, err = r.Policy(version)
+			record.YAML = bytes.Clone(record.YAML)
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
+		found.of(record, subject)
 	}
 	return slices.SortedFunc(maps.Values(found), func(a, b PolicyMention) int {
 		return cmp.Or(cmp.Compare(b.Last, a.Last), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Text, b.Text))
 	}), nil
 }
 
-// mentions is lines by their text, notes behind a zero byte.
-type mentions map[string]PolicyMention
+// mentions is lines by what they say.
+type mentions map[said]PolicyMention
+
+// said tells the lines of one version apart that say the same.
+type said struct {
+	text string
+	nth  int // such line of the version, from 1; 0: it is the note
+}
 
 // of adds those of one version, of which earlier ones were added.
 func (found mentions) of(p store.Policy, subject string) {
-	add := func(key string, m PolicyMention) {
-		earlier, known := found[key]
-		if !mentioned(m.Text, subject) || !known && len(found) >= maxMentions {
-			return
-		}
-		m.First, m.Last = p.Version, p.Version
-		if known {
+	add := func(key said, line int) {
+		m := PolicyMention{First: p.Version, Last: p.Version, Line: line, Text: key.text}
+		if earlier, known := found[key]; known {
 			m.First = earlier.First
 		}
 		found[key] = m
 	}
-	add("\x00"+p.Note, PolicyMention{Text: p.Note})
-	number := 0
+	if mentioned(p.Note, subject) {
+		add(said{text: p.Note}, 0)
+	}
+	means := make(map[int]bool) // the lines whose values have the subject, though the text may be written otherwise
+	for line, value := range document.Scalars(p.YAML) {
+		means[line] = means[line] || mentioned(value, subject)
+	}
+	number, times := 0, make(map[string]int)
 	for line := range strings.Lines(string(p.YAML)) {
 		number++
 		text := strings.TrimSpace(line)
-		add(text, PolicyMention{Line: number, Text: text})
+		if means[number] || mentioned(text, subject) {
+			times[text]++
+			add(said{text, times[text]}, number)
+		}
 	}
 }
 
