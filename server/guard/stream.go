@@ -32,7 +32,8 @@ func (g *Guard) Stream(ctx context.Context, r Request, next func(context.Context
 	defer g.streams.leave(client)
 	open, cancel := g.whileServing(ctx)
 	defer cancel()
-	err = next(&caller.Context{Context: open, Caller: call.caller}, call.again)
+	admitted := call
+	err = next(&caller.Context{Context: open, Caller: call.caller}, admitted.again)
 	switch {
 	case ctx.Err() != nil:
 		return nil // the client ended it, which is how a stream ends well
@@ -43,15 +44,14 @@ func (g *Guard) Stream(ctx context.Context, r Request, next func(context.Context
 	}
 }
 
-// again authenticates and authorises once more, by the state of now. A client that fails is still known:
-// its refusal is on the record.
+// again authenticates and authorises once more, by the state of now. Whoever was admitted stays known, so that a refusal is on
+// the record. Nothing of c changes: what sends to a reader who stands still may outlive the call.
 func (c *call) again() error {
-	before := c.caller
-	if err := c.authenticate(); err != nil {
-		c.caller, c.known = before, true
+	now := *c
+	if err := now.authenticate(); err != nil {
 		return err
 	}
-	return c.authorise()
+	return now.authorise()
 }
 
 // Stop ends all streams, and those that begin later, so that they don't hold up a server that stops.
