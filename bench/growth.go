@@ -83,7 +83,7 @@ func (b *bench) growth(ctx context.Context) error {
 // along measures one axis. Its ends are what it is judged by: they are measured in turn, the first server still standing beside the
 // last, since a machine that others use may be slower in one minute than in the next, and not by the same for every row.
 func (b *bench) along(ctx context.Context, a *axis) (err error) {
-	counts, rounds := a.counts, 5
+	counts, rounds := a.counts, 4
 	if b.quick {
 		counts, rounds = []int{counts[0], counts[len(counts)-1]}, 3
 	}

@@ -64,7 +64,7 @@ func parse(args []string) (*bench, error) {
 	}
 	b := &bench{
 		quick: *quick, selects: *only != "", profiles: *profiles, rounds: cmp.Or(*rounds, 5),
-		warm: 300 * time.Millisecond, window: 1700 * time.Millisecond, round: time.Second,
+		warm: 300 * time.Millisecond, window: 1500 * time.Millisecond, round: time.Second,
 		mostRevocations: cmp.Or(*growth, 1_000_000), mostEntries: *entries, mostTokens: 5000,
 		whole: !*quick && *only == "" && *compare == "" && *peers == "" && *rounds == 0 && *growth == 0 && *entries >= usualEntries && *profiles == "",
 	}
