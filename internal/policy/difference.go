@@ -89,11 +89,9 @@ func (r *reader) items(n *yaml.Node, section string) []item {
 	}
 	for _, e := range r.list(n, section, maxEntries) {
 		name := ""
-		if e.Kind == yaml.MappingNode {
-			for i := 0; i+1 < len(e.Content); i += 2 {
-				if e.Content[i].Value == "name" {
-					name = e.Content[i+1].Value
-				}
+		for is, value := range members(e) {
+			if is == "name" {
+				name = value.Value
 			}
 		}
 		out = append(out, item{name, slices.DeleteFunc(said("", e), func(s string) bool { return s == "name: "+name })})
@@ -106,8 +104,8 @@ func said(path string, n *yaml.Node) []string {
 	var out []string
 	switch n.Kind {
 	case yaml.MappingNode:
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			out = append(out, said(join(path, n.Content[i].Value), n.Content[i+1])...)
+		for name, value := range members(n) {
+			out = append(out, said(join(path, name), value)...)
 		}
 	case yaml.SequenceNode:
 		for _, e := range n.Content {

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"iter"
 	"net/url"
 	"regexp"
 	"strings"
@@ -145,27 +144,4 @@ func IssuerURLs(source []byte) map[string]string {
 		}
 	}
 	return out
-}
-
-func member(n *yaml.Node, name string) *yaml.Node {
-	for is, value := range members(n) {
-		if is == name {
-			return value
-		}
-	}
-	return nil
-}
-
-// members goes through a mapping; anything else has none.
-func members(n *yaml.Node) iter.Seq2[string, *yaml.Node] {
-	return func(yield func(string, *yaml.Node) bool) {
-		if n == nil || n.Kind != yaml.MappingNode {
-			return
-		}
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if !yield(n.Content[i].Value, n.Content[i+1]) {
-				return
-			}
-		}
-	}
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,6 +55,30 @@ func (r *reader) entries(n *yaml.Node, what string, limit int) []entry {
 		out = append(out, entry{name, key, value})
 	}
 	return out
+}
+
+// member is the value of the name in a mapping; nil: there is none.
+func member(n *yaml.Node, name string) *yaml.Node {
+	for is, value := range members(n) {
+		if is == name {
+			return value
+		}
+	}
+	return nil
+}
+
+// members goes through a mapping; anything else has none.
+func members(n *yaml.Node) iter.Seq2[string, *yaml.Node] {
+	return func(yield func(string, *yaml.Node) bool) {
+		if n == nil || n.Kind != yaml.MappingNode {
+			return
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if !yield(n.Content[i].Value, n.Content[i+1]) {
+				return
+			}
+		}
+	}
 }
 
 // fields is a mapping with fixed names.
