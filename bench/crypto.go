@@ -51,7 +51,6 @@ func measureCrypto() (c Crypto, err error) {
 	message := make([]byte, 900) // about a token's signing input
 	digest := sha256.Sum256(message)
 	verifies := func(s []byte) bool { return ecdsa.VerifyASN1(&onP256.PublicKey, digest[:], s) }
-	const times = 5
 	for _, a := range []struct {
 		key          crypto.Signer
 		random       io.Reader
@@ -65,20 +64,7 @@ func measureCrypto() (c Crypto, err error) {
 		{onEdwards, rand.Reader, message, 0, func(s []byte) bool { return ed25519.Verify(onEdwards.Public().(ed25519.PublicKey), message, s) }, &c.EdDSASign, &c.EdDSAVerify},
 		{of2048, rand.Reader, digest[:], crypto.SHA256, func(s []byte) bool { return rsa.VerifyPKCS1v15(&of2048.PublicKey, crypto.SHA256, digest[:], s) == nil }, &c.RS256Sign, &c.RS256Verify},
 	} {
-		var signature []byte
-		*a.sign, err = cpuOf(times, func() (err error) {
-			signature, err = a.key.Sign(a.random, a.signed, a.hash)
-			return err
-		})
-		if err != nil {
-			return c, err
-		}
-		*a.proven, err = cpuOf(times, func() error {
-			if !a.verify(signature) {
-				return errSignature
-			}
-			return nil
-		})
+		*a.sign, *a.proven, err = signing(5, func() ([]byte, error) { return a.key.Sign(a.random, a.signed, a.hash) }, a.verify)
 		if err != nil {
 			return c, err
 		}
@@ -167,6 +153,25 @@ func cpuOf(times int, op func() error) (float64, error) {
 	return runs[len(runs)/2], nil
 }
 
+// signing is what a signature and its verification cost, each the median of so many runs.
+func signing(times int, sign func() ([]byte, error), verify func(signature []byte) bool) (signed, verified float64, err error) {
+	var signature []byte
+	signed, err = cpuOf(times, func() (err error) {
+		signature, err = sign()
+		return err
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	verified, err = cpuOf(times, func() error {
+		if !verify(signature) {
+			return errSignature
+		}
+		return nil
+	})
+	return signed, verified, err
+}
+
 // addBare measures the crypto that targets are about once more: a machine that others use is faster in one minute than in the next.
 func (r *Results) addBare(inFlight int) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -174,20 +179,8 @@ func (r *Results) addBare(inFlight int) error {
 		return err
 	}
 	digest := sha256.Sum256([]byte("a token's signing input"))
-	var signature []byte
-	sign, err := cpuOf(1, func() (err error) {
-		signature, err = key.Sign(rand.Reader, digest[:], crypto.SHA256)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	verify, err := cpuOf(1, func() error {
-		if !ecdsa.VerifyASN1(&key.PublicKey, digest[:], signature) {
-			return errSignature
-		}
-		return nil
-	})
+	sign, verify, err := signing(1, func() ([]byte, error) { return key.Sign(rand.Reader, digest[:], crypto.SHA256) },
+		func(s []byte) bool { return ecdsa.VerifyASN1(&key.PublicKey, digest[:], s) })
 	r.Bare = append(r.Bare, Bare{inFlight, sign, verify})
 	return err
 }

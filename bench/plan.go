@@ -80,6 +80,22 @@ func (p *planner) issue(ctx context.Context) (err error) {
 	return err
 }
 
+// newly makes messages about tokens that the client has just been issued.
+func (p *planner) newly(ctx context.Context, about func([]string) [][]byte, client string, resources ...string) func(n int) ([][]byte, error) {
+	return func(n int) ([][]byte, error) {
+		made, err := p.world.issue(ctx, n, client, resources...)
+		return about(made), err
+	}
+}
+
+// mixed makes mixtures, of which the fresh ones are made anew each time.
+func mixed(seen [][]byte, fresh func(n int) ([][]byte, error), dead [][]byte) func(n int) ([][]byte, error) {
+	return func(n int) ([][]byte, error) {
+		made, err := fresh(n*15/100 + 1)
+		return mixture(n, seen, made, dead), err
+	}
+}
+
 // looks adds rows that look at one token over gRPC.
 func (p *planner) looks(rows ...row) {
 	for _, r := range rows {
@@ -98,14 +114,7 @@ func (p *planner) looksAtJWTs(ctx context.Context) error {
 		taken, err := p.world.earlierLooks.take()
 		return introspections(taken), err
 	}
-	fresh := func(n int) ([][]byte, error) {
-		made, err := p.world.issue(ctx, n, agent, dataAPI)
-		return introspections(made), err
-	}
-	mixed := func(n int) ([][]byte, error) {
-		made, err := fresh(n*15/100 + 1)
-		return mixture(n, asks, made, introspections(dead)), err
-	}
+	fresh := p.newly(ctx, introspections, agent, dataAPI)
 	p.looks(
 		row{name: introspectTuned, messages: asks, bearers: 1, tuned: true},
 		row{name: introspectFloor, messages: asks, bearers: 1},
@@ -113,7 +122,7 @@ func (p *planner) looksAtJWTs(ctx context.Context) error {
 		row{name: introspectCold, floor: introspectFloor, once: true, more: earlier, bearers: 1, long: true},
 		row{name: introspectColdHere, floor: introspectFloor, once: true, more: fresh, bearers: 1, long: true},
 		row{name: introspectRevoked, floor: introspectFloor, messages: introspections(dead), long: true},
-		row{name: introspectMixed, floor: introspectFloor, once: true, more: mixed, bearers: anyBearers, long: true},
+		row{name: introspectMixed, floor: introspectFloor, once: true, more: mixed(asks, fresh, introspections(dead)), bearers: anyBearers, long: true},
 	)
 	return nil
 }
@@ -124,20 +133,13 @@ func (p *planner) looksAtOpaque(ctx context.Context) error {
 		return err
 	}
 	asks := introspections(p.opaques)
-	fresh := func(n int) ([][]byte, error) {
-		made, err := p.world.issue(ctx, n, opaque, dataAPI)
-		return introspections(made), err
-	}
-	mixed := func(n int) ([][]byte, error) {
-		made, err := fresh(n*15/100 + 1)
-		return mixture(n, asks, made, introspections(dead)), err
-	}
+	fresh := p.newly(ctx, introspections, opaque, dataAPI)
 	p.looks(
 		row{name: opaqueFloor, messages: asks, bearers: 1, long: true},
 		row{name: introspectOpaque, floor: opaqueFloor, messages: asks, bearers: 1, long: true},
 		row{name: opaqueCold, floor: opaqueFloor, once: true, more: fresh, bearers: 1, long: true},
 		row{name: opaqueRevoked, floor: opaqueFloor, messages: introspections(dead), long: true},
-		row{name: opaqueMixed, floor: opaqueFloor, once: true, more: mixed, bearers: anyBearers, long: true},
+		row{name: opaqueMixed, floor: opaqueFloor, once: true, more: mixed(asks, fresh, introspections(dead)), bearers: anyBearers, long: true},
 	)
 	return nil
 }
@@ -197,10 +199,6 @@ func (p *planner) exchanges(ctx context.Context) error {
 		taken, err := p.world.earlierTasks.take()
 		return own(taken), err
 	}
-	fresh := func(n int) ([][]byte, error) {
-		made, err := p.world.issue(ctx, n, agent)
-		return own(made), err
-	}
 	freshOutside := func(n int) ([][]byte, error) {
 		made, err := p.world.outsides(n)
 		return outside(made), err
@@ -209,7 +207,7 @@ func (p *planner) exchanges(ctx context.Context) error {
 		row{name: exchangeFloor, messages: own(p.tasks)},
 		row{name: exchangeSeen, floor: exchangeFloor, messages: own(p.tasks)},
 		row{name: exchangeNew, floor: exchangeFloor, once: true, more: earlier},
-		row{name: exchangeNewHere, floor: exchangeFloor, once: true, more: fresh},
+		row{name: exchangeNewHere, floor: exchangeFloor, once: true, more: p.newly(ctx, own, agent)},
 		row{name: outsideFloor, messages: outside(outsides)},
 		row{name: outsideSeen, floor: outsideFloor, messages: outside(outsides)},
 		row{name: outsideNew, floor: outsideFloor, once: true, more: freshOutside},
